@@ -1,0 +1,93 @@
+/* emitters: plan -> the text of one target's config. One file a target over one shared writer.
+ * An emitter knows no other emitter, and decides nothing: what a rule may do on its target was settled by
+ * assess() before it runs (plan_rule.closed). */
+#ifndef TMGC_EMIT_H
+#define TMGC_EMIT_H
+#include "../ir/decide.h"
+
+/* ---- assess.c: what each target does with the plan's settings ------------ */
+/* Adds the findings of class lost, differs and closed for the targets (ON() bits), applies the site map's acceptances (today:
+ * "YYYY-MM-DD"; only whether an acceptance is past depends on it), and sets plan_rule.closed and closed_http. Reports stale acceptances. */
+void assess(struct plan *p, unsigned targets, const char *today, struct findings *f);
+/* ---- advice.c: what looks wrong in the source itself (class advice) ------ */
+void advise(const struct plan *p, struct findings *f);
+
+/* ---- the shared writer --------------------------------------------------- */
+/* How an untrusted string is written depends on its place; no emitter writes one without naming the mode. */
+enum quoting {
+    Q_COMMENT,          /* after "# ": visible, no line end can occur */
+    Q_NGINX,            /* an nginx parameter that may hold variables: quoted where needed, "$" as ${dollar} */
+    Q_NGINX_REGEX,      /* an nginx regex parameter: text is a finished PCRE pattern, only quoted */
+    Q_HAPROXY,          /* a HAProxy argument, '…' where needed */
+    Q_HAPROXY_FORMAT,   /* a HAProxy log-format string: also % doubled */
+    Q_YAML,             /* a YAML scalar, plain only where certainly safe, else "…" */
+    Q_REGEX             /* literal text inside a PCRE pattern: every metacharacter escaped */
+};
+struct writer {
+    struct strbuf out;
+    int depth;                       /* indentation, in steps of `indent` spaces */
+    int indent;
+    bool uses_dollar;                /* Q_NGINX met a "$": the file needs the ${dollar} definition */
+};
+void write_line(struct writer *w, const char *fmt, ...) PRINTF_LIKE(2, 3);  /* indent, text, newline; trusted text only */
+void write_raw(struct writer *w, const char *fmt, ...) PRINTF_LIKE(2, 3);   /* no indent, no newline */
+void write_indent(struct writer *w);
+void write_blank(struct writer *w);                                         /* one empty line, never two */
+void quote(struct strbuf *b, enum quoting mode, const char *text);
+/* The same as a string in a, for use as %s in write_line. Q_NGINX sets w->uses_dollar. */
+const char *quoted(struct writer *w, struct arena *a, enum quoting mode, const char *text);
+/* "# rule 12 "OWA" {guid}, export line 1234" and its description's first line: the heading of each rule's block. */
+void write_rule_heading(struct writer *w, const struct plan *p, const struct plan_rule *r);
+/* A name for generated identifiers: "rule_12_owa": lower-case letters, digits, _; unique by the number; NN is rule index + 1. */
+const char *rule_id(struct arena *a, const struct plan_rule *r);
+const char *identifier(struct arena *a, const char *prefix, size_t number, const char *name);
+
+/* ---- regex.c: every pattern that an emitter writes is made here and proven before it is written ---------- */
+/* Pattern for the rule's paths from `from` on (count n) over the raw path without query: "^/(?:owa|ecp)(?:/|$)".
+ * Exact, prefix and stem kinds. Matched without case by both targets. */
+const char *regex_paths(struct arena *a, const struct path *paths, size_t n);
+/* Pattern for canonical hosts: "^(?:mail\.x|[^/]+\.y)$"-like, without the anchors: the caller composes. "" "*" needs at least one label. */
+const char *regex_names(struct arena *a, const struct public_name *names, size_t n);
+/* Compiles pattern (caseless) and tries it: yes must match, no must not. 0, or -1 with a message: a bug in tmgc, never the user's fault. */
+int regex_prove(const char *pattern, const strings *yes, const strings *no, struct strbuf *err);
+/* Proves pattern against path_matches on texts chosen around each path: itself, with slash, below, one letter more,
+ * one less, upper case, "x" before, encoded. */
+int regex_prove_paths(const char *pattern, const struct path *paths, size_t n, struct strbuf *err);
+int regex_prove_names(const char *pattern, const struct public_name *names, size_t n, struct strbuf *err);
+
+/* Constant patterns that decide.c's scanners are written in, as PCRE, over the raw path:
+ * REGEX_DOTS for path_has_dots, REGEX_DEEP for path_has_deep. tests/ prove them equal to the scanners. */
+#define REGEX_SLASH "(?:[/\\\\]|%2f|%5c|%25(?:2|%32)(?:f|%66|%46)|%25(?:5|%35)(?:c|%63|%43))"
+#define REGEX_DOT   "(?:\\.|%2e|%25(?:2|%32)(?:e|%65|%45))"
+#define REGEX_DOTS  "(?:^|" REGEX_SLASH ")" REGEX_DOT REGEX_DOT "(?:" REGEX_SLASH "|$)"
+#define REGEX_DEEP  "(?:\\\\|%5c|%25(?:2|%32)(?:[ef]|%6[56]|%4[56])|%25(?:5|%35)(?:c|%63|%43))"
+
+/* ---- the targets ----------------------------------------------------------- */
+struct emission {
+    struct strbuf text;              /* the config file */
+    VEC(struct emitted_file) links;  /* symbolic links to make beside it (HAProxy's certificate + key pairs) */
+    VEC(struct rule_lines) rules;    /* where each rule's block is, one a rule in rule order; first 0: not there */
+};
+struct emitted_file { const char *name, *to; };       /* name relative to the target's folder */
+struct rule_lines { uint32_t first, last; };
+/* 0, or -1 with a message in err (a pattern that failed its proof). plan stays const; all findings came before. */
+int emit_nginx(const struct plan *p, struct arena *a, struct emission *out, struct strbuf *err);
+int emit_haproxy(const struct plan *p, struct arena *a, struct emission *out, struct strbuf *err);
+int emit_publishd(const struct plan *p, struct arena *a, struct emission *out, struct strbuf *err);
+typedef int emitter(const struct plan *, struct arena *, struct emission *, struct strbuf *);
+extern const struct target_output { const char *folder, *file; emitter *emit; } target_outputs[TARGETS];  /* "nginx", "nginx.conf" */
+void emission_free(struct emission *e);
+
+/* Read times per rule: long polls and RPC over HTTP get an hour (B-76), others the listener's connection timeout. Seconds. */
+long rule_read_timeout(const struct plan *p, const struct plan_rule *r);
+
+/* ---- report.c ------------------------------------------------------------------ */
+struct report {
+    const struct plan *plan;
+    const struct findings *findings;
+    unsigned targets;
+    const char *export_name, *site_name;          /* base names, for the files */
+};
+void report_text(struct strbuf *out, const struct report *r);
+void report_json(struct strbuf *out, const struct report *r);   /* schema: docs/report.schema.json */
+#endif

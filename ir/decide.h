@@ -1,0 +1,69 @@
+/* decide: which rule answers a request, why each earlier one did not, and what happens. The one truth: emitters,
+ * explain, verify and publishd are measured against it. Follows D-01 to D-17 of the behaviour reference. */
+#ifndef TMGC_DECIDE_H
+#define TMGC_DECIDE_H
+#include "plan.h"
+
+struct request {
+    size_t listener;                 /* index into plan->listeners */
+    bool tls;                        /* came in over HTTPS */
+    uint16_t port;                   /* the port it came in on */
+    const char *method;
+    const char *host;                /* Host field as sent; NULL: none */
+    const char *target;              /* request target as sent: "/a?b", "http://h/a", "*" */
+    uint32_t client;                 /* IPv4, host byte order */
+    int hour;                        /* hour of the week, 0 = Sunday 00:00; -1: unknown (schedules then hold) */
+    const char *user;                /* authenticated user, "DOMAIN\\name"; NULL: nobody */
+    const strings *user_sets;        /* the sets that hold that user; NULL: none */
+};
+
+enum condition { MATCHED, FAILED_DISABLED, FAILED_LISTENER, FAILED_NAME, FAILED_PATH, FAILED_SOURCE, FAILED_SCHEDULE };
+extern const char *const condition_names[];
+
+enum answer {
+    ANSWER_NO_RULE,          /* 403: no rule matches (B-11) */
+    ANSWER_HTTPS,            /* 302 to the same place over HTTPS (D-08); location */
+    ANSWER_DENY,             /* 403: a deny rule */
+    ANSWER_DENY_REDIRECT,    /* 302 to the rule's fixed URL (B-28); location */
+    ANSWER_DOTS,             /* 403: the path would leave the published paths (D-05) */
+    ANSWER_NEEDS_SSL,        /* 403: B-52 */
+    ANSWER_NEEDS_USER,       /* the listener asks for credentials; a target that cannot is closed: 403 (D-07) */
+    ANSWER_WRONG_USER,       /* 403: B-25 */
+    ANSWER_PASS_OVER_HTTP,   /* 403: B-103, D-09 */
+    ANSWER_UNKNOWN,          /* 403: the rule has a condition nobody can judge (sources, schedule unknown) */
+    ANSWER_NO_BACKEND,       /* 403: nothing to forward to */
+    ANSWER_FORWARD
+};
+extern const char *const answer_names[];
+
+struct trail { uint32_t rule; enum condition failed; };
+struct decision {
+    enum answer answer;
+    int status;                      /* 403, 302; 0 for FORWARD and NEEDS_USER */
+    int rule;                        /* index into plan->rules; -1: none */
+    int path;                        /* index into its paths; -1 */
+    const char *location;            /* for the two redirects */
+    /* FORWARD (and what would be forwarded once a user is there, for NEEDS_USER): */
+    const struct plan_upstream *to;
+    const char *host;                /* Host header that the backend gets; NULL: none */
+    const char *target;              /* path and query that the backend gets */
+    VEC(struct trail) trail;         /* every rule of the listener before the answering one, in order, and why not */
+};
+
+/* All strings of *out live in a (or in the plan). trail is filled only if want_trail. */
+void decide(const struct plan *p, const struct request *r, bool want_trail, struct arena *a, struct decision *out);
+
+/* What a target answers, given what the source would: closed rules and acceptances applied. For a target that cannot
+ * authenticate NEEDS_USER becomes FORWARD (accepted) or 403 (closed). Changes d in place. */
+void decide_for_target(const struct plan *p, enum target t, const struct request *r, struct decision *d);
+
+/* ---- the pieces, for the emitters' own proofs and for verify ------------- */
+const char *host_canonical(struct arena *a, const char *host);       /* D-01; "" for none */
+bool name_matches(const struct public_name *n, const char *canonical_host);    /* D-02 */
+bool path_matches(const struct path *p, const char *path, size_t n); /* D-03; raw path without query */
+bool path_has_dots(const char *path, size_t n);      /* a ".." segment, decoded up to twice, slashes of either kind */
+bool path_has_deep(const char *path, size_t n);      /* a backslash, or a dot, slash, backslash that is encoded twice, or an encoded backslash */
+bool rule_publishes_all(const struct rule *r);       /* "/" "*" to itself: nothing can leave it */
+bool rule_rewrites(const struct rule *r);            /* any path with an internal one of its own */
+bool path_escapes(const struct rule *r, const struct path *m, const char *path, size_t n);   /* D-05 */
+#endif

@@ -1,0 +1,64 @@
+/* plan: a policy with the site map applied. Everything that acts (decide, emitters, verify, publishd) reads this.
+ * Finds and reports what the site map must still say (class site). */
+#ifndef TMGC_PLAN_H
+#define TMGC_PLAN_H
+#include "site.h"
+
+struct plan_socket {
+    const char *address;             /* dotted quad, or "*" for every address of the host */
+    uint16_t port;
+    bool tls;
+    const char *chain, *key;         /* for tls: absolute names; a file that is not there if the site map has none */
+    const char *thumbprint;
+};
+struct plan_listener {
+    const struct listener *listener;
+    VEC(struct plan_socket) sockets; /* HTTP ones first, then HTTPS, addresses in the order of the export or site map */
+    uint16_t http, https;            /* ports after the site map; 0: off */
+    VEC(uint32_t) rules;             /* indexes of the enabled rules on this listener, in rule order */
+};
+struct plan_server {
+    const char *member;              /* the name in the export */
+    const char *host;                /* where to connect: name or address */
+    uint16_t port;
+    bool drained;
+};
+/* To where a rule forwards a request that came in over HTTP [0] or HTTPS [1]. */
+struct plan_upstream {
+    bool tls;                        /* D-14: verified against rule->site, SNI the same */
+    uint16_t port;                   /* the rule's own, before the site map: for Location and names */
+    VEC(struct plan_server) servers; /* one, or the farm's members in order */
+};
+struct plan_rule {
+    const struct rule *rule;
+    uint32_t index;                  /* in policy->rules */
+    const struct listener *listener; /* NULL: none in the export; such a rule answers nothing */
+    const struct farm *farm;         /* NULL */
+    bool answers;                    /* enabled, has a listener, a name and a path */
+    bool any_source;
+    ipset sources;                   /* if not any_source; compiled, exceptions out */
+    bool sources_unknown;            /* cannot be compiled: closed */
+    bool needs_user;                 /* not all users, or the listener always authenticates (D-07) */
+    bool forwards;                   /* has a usable backend */
+    struct plan_upstream to[2];
+    bool websocket, x_forwarded_for; const char *via;
+    unsigned closed;                 /* ON() bits: these targets answer 403 where the rule answers (fail closed) */
+    unsigned closed_http;            /* the same for requests over plain HTTP only (D-09) */
+};
+struct plan {
+    struct arena *arena;             /* the plan's own */
+    const struct policy *policy;
+    struct site *site;
+    const char *trust;               /* absolute; a file that is not there if the site map has none; NULL: not needed */
+    VEC(struct plan_listener) listeners;
+    VEC(struct plan_rule) rules;     /* one a rule of the policy, same index */
+    VEC(const char *) certificates_missing;
+};
+
+/* A file name that is certainly not there, for what the site map lacks. */
+#define MISSING_DIR "/nonexistent/tmgc"
+
+/* Never fails: what is wrong becomes a finding. */
+struct plan *plan_make(const struct policy *p, struct site *s, struct findings *f);
+void plan_free(struct plan *p);
+#endif
