@@ -1,0 +1,289 @@
+/* writer: the buffer that every emitter writes into, the quoting rules of each place in each target, and the names
+ * and headings that the generated files share. */
+#include "emit.h"
+
+#include <string.h>
+
+enum { HEADING_MAX = 160,    /* bytes of a name in a comment: nginx takes no line of 4096 */
+       SLUG_MAX = 40 };      /* bytes of a name inside an identifier */
+
+/* ---- lines ---------------------------------------------------------------- */
+void write_indent(struct writer *w)
+{
+    for (int i = 0; i < w->depth * w->indent; i++)
+        buf_putc(&w->out, ' ');
+}
+
+void write_line(struct writer *w, const char *fmt, ...)
+{
+    write_indent(w);
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&w->out, fmt, ap);
+    va_end(ap);
+    buf_putc(&w->out, '\n');
+}
+
+void write_raw(struct writer *w, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&w->out, fmt, ap);
+    va_end(ap);
+}
+
+void write_blank(struct writer *w)
+{
+    const struct strbuf *b = &w->out;
+    if (b->n && !(b->n > 1 && b->p[b->n - 1] == '\n' && b->p[b->n - 2] == '\n'))
+        buf_putc(&w->out, '\n');
+}
+
+/* ---- quoting ---------------------------------------------------------------- */
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* Letters, digits and the punctuation that stands for itself in both targets, wherever it is. */
+static bool is_plain(const char *s, const char *others)
+{
+    if (!*s)
+        return false;
+    for (; *s; s++)
+        if (!is_word(*s) && !strchr(others, *s))
+            return false;
+    return true;
+}
+
+/* Inside "…" nginx drops a backslash before a quote or another backslash and reads \t \r \n as control characters;
+ * every other backslash stays. So it is doubled only where it would be taken. */
+static void nginx_quoted(struct strbuf *b, const char *s, bool variables)
+{
+    buf_putc(b, '"');
+    for (; *s; s++) {
+        switch (*s) {
+        case '"':  buf_puts(b, "\\\""); break;
+        case '\n': buf_puts(b, "\\n"); break;
+        case '\r': buf_puts(b, "\\r"); break;
+        case '\t': buf_puts(b, "\\t"); break;
+        case '\\':
+            /* "" at the end: strchr finds the terminator, and a final backslash is doubled too */
+            buf_puts(b, strchr("\"'\\trn", s[1]) ? "\\\\" : "\\");
+            break;
+        case '$':
+            buf_puts(b, variables ? "${dollar}" : "$");
+            break;
+        default:
+            buf_putc(b, *s);
+        }
+    }
+    buf_putc(b, '"');
+}
+
+/* '…' is literal to HAProxy but for the quote itself; control characters have a name outside the quotes only. */
+static void haproxy_quoted(struct strbuf *b, const char *s, bool format)
+{
+    bool open = false, any = false;
+    for (; *s; s++, any = true) {
+        bool outside = *s == '\'' || is_control(*s);
+        if (open == outside) {
+            buf_putc(b, '\'');
+            open = !open;
+        }
+        if (*s == '\'')
+            buf_puts(b, "\\'");
+        else if (outside)
+            buf_printf(b, "\\x%02x", (unsigned)(unsigned char)*s);
+        else if (*s == '%' && format)
+            buf_puts(b, "%%");
+        else
+            buf_putc(b, *s);
+    }
+    if (open || !any)
+        buf_puts(b, any ? "'" : "''");
+}
+
+static void regex_literal(struct strbuf *b, const char *s)
+{
+    for (; *s; s++) {
+        if (is_control(*s) || *s == ' ' || (unsigned char)*s >= 0x80)
+            buf_printf(b, "\\x%02x", (unsigned)(unsigned char)*s);
+        else {
+            if (strchr("\\^$.|?*+()[]{}", *s))
+                buf_putc(b, '\\');
+            buf_putc(b, *s);
+        }
+    }
+}
+
+/* Plain only for what no YAML reader takes for a number, a date, a truth value or nothing: a word that begins with a
+ * letter and holds a "." or "-" or "/" inside, or an absolute path. */
+static bool yaml_plain(const char *s)
+{
+    static const char *const words[] = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"};
+    if (!is_plain(s, "./-") || !(*s == '/' || (ascii_lower(*s) >= 'a' && ascii_lower(*s) <= 'z')))
+        return false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!ascii_casecmp(s, words[i]))
+            return false;
+    return true;
+}
+
+void quote(struct strbuf *b, enum quoting mode, const char *text)
+{
+    switch (mode) {
+    case Q_COMMENT:
+        buf_visible(b, text);
+        break;
+    case Q_NGINX:
+        if (is_plain(text, "./:@%+,-_*"))
+            buf_puts(b, text);
+        else
+            nginx_quoted(b, text, true);
+        break;
+    case Q_NGINX_REGEX:
+        if (is_plain(text, "./:@%+,-_*"))
+            buf_puts(b, text);
+        else
+            nginx_quoted(b, text, false);
+        break;
+    case Q_HAPROXY:
+    case Q_HAPROXY_FORMAT:
+        if (is_plain(text, "./:@+,-_*^"))
+            buf_puts(b, text);
+        else
+            haproxy_quoted(b, text, mode == Q_HAPROXY_FORMAT);
+        break;
+    case Q_YAML:
+        if (yaml_plain(text))
+            buf_puts(b, text);
+        else
+            buf_json(b, text);          /* a JSON string is a YAML "…" scalar */
+        break;
+    case Q_REGEX:
+        regex_literal(b, text);
+        break;
+    }
+}
+
+const char *quoted(struct writer *w, struct arena *a, enum quoting mode, const char *text)
+{
+    struct strbuf b = {0};
+    quote(&b, mode, text);
+    if (mode == Q_NGINX && strchr(text, '$'))
+        w->uses_dollar = true;
+    const char *s = arena_strndup(a, b.n ? b.p : "", b.n);
+    buf_free(&b);
+    return s;
+}
+
+/* ---- names and headings -------------------------------------------------------- */
+/* text up to the first line end and at most HEADING_MAX bytes, whole characters only. */
+static void heading_text(struct strbuf *b, const char *text)
+{
+    size_t n = strcspn(text, "\r\n");
+    bool cut = n > HEADING_MAX;
+    if (cut)
+        for (n = HEADING_MAX; n && ((unsigned char)text[n] & 0xc0) == 0x80; n--)
+            ;
+    struct strbuf first = {0};
+    buf_add(&first, text, n);
+    if (n)
+        buf_visible(b, first.p);
+    if (cut)
+        buf_puts(b, "...");
+    buf_free(&first);
+}
+
+void write_rule_heading(struct writer *w, const struct plan *p, const struct plan_rule *r)
+{
+    const struct rule *rule = r->rule;
+    (void)p;
+    write_indent(w);
+    buf_printf(&w->out, "# rule %zu \"", (size_t)r->index + 1);
+    heading_text(&w->out, rule->name ? rule->name : "");
+    buf_putc(&w->out, '"');
+    if (rule->at.guid) {
+        buf_putc(&w->out, ' ');
+        heading_text(&w->out, rule->at.guid);
+    }
+    if (rule->at.line)
+        buf_printf(&w->out, ", export line %lu", (unsigned long)rule->at.line);
+    buf_putc(&w->out, '\n');
+    if (rule->description && rule->description[strspn(rule->description, " \t\r\n")]) {
+        write_indent(w);
+        buf_puts(&w->out, "#   ");
+        heading_text(&w->out, rule->description + strspn(rule->description, " \t\r\n"));
+        buf_putc(&w->out, '\n');
+    }
+}
+
+const char *identifier(struct arena *a, const char *prefix, size_t number, const char *name)
+{
+    struct strbuf b = {0};
+    buf_printf(&b, "%s_%zu", prefix, number);
+    size_t start = b.n;
+    bool gap = true;
+    for (; name && *name && b.n - start < SLUG_MAX; name++) {
+        if (is_word(*name) && *name != '_') {
+            if (gap)
+                buf_putc(&b, '_');
+            buf_putc(&b, ascii_lower(*name));
+        }
+        gap = !is_word(*name) || *name == '_';
+    }
+    const char *s = arena_strndup(a, b.p, b.n);
+    buf_free(&b);
+    return s;
+}
+
+const char *rule_id(struct arena *a, const struct plan_rule *r)
+{
+    return identifier(a, "rule", (size_t)r->index + 1, r->rule->name);
+}
+
+void emission_free(struct emission *e)
+{
+    buf_free(&e->text);
+}
+
+/* ---- times ----------------------------------------------------------------------- */
+/* Paths on which clients of Exchange, Lync and OCS wait for news for minutes, or keep a tunnel open (B-76). */
+static bool path_waits(const char *external)
+{
+    static const char *const waiting[] = {
+        "/microsoft-server-activesync", "/ews", "/mapi", "/rpc", "/rpcwithcert",
+        "/ucwa", "/webticket", "/lwa", "/reach", "/collabcontent", "/persistentchat",
+    };
+    for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++) {
+        size_t n = strlen(waiting[i]);
+        if (!ascii_ncasecmp(external, waiting[i], n) && (!external[n] || external[n] == '/'))
+            return true;
+    }
+    return false;
+}
+
+long rule_read_timeout(const struct plan *p, const struct plan_rule *r)
+{
+    enum { HOUR = 3600, SOURCE_DEFAULT = 120, LYNC_WEB_SSL = 4443 };
+    const struct rule *rule = r->rule;
+    long seconds = r->listener && r->listener->connection_timeout > 0 ? r->listener->connection_timeout
+                                                                      : SOURCE_DEFAULT;
+    (void)p;
+    if (seconds >= HOUR)
+        return seconds;
+    for (size_t i = 0; i < rule->paths.n; i++) {
+        const struct path *path = &rule->paths.v[i];
+        bool whole_site = path->kind == PATH_PREFIX && !*path->external;
+        /* a whole Exchange or Lync site (B-46) holds these paths too */
+        if (path_waits(path->external) || (whole_site && (rule->application == 1 || rule->ssl_port == LYNC_WEB_SSL)))
+            return HOUR;
+    }
+    return seconds;
+}
