@@ -30,7 +30,7 @@ enum answer {
     ANSWER_NEEDS_USER,       /* the listener asks for credentials; a target that cannot is closed: 403 (D-07) */
     ANSWER_WRONG_USER,       /* 403: B-25 */
     ANSWER_PASS_OVER_HTTP,   /* 403: B-103, D-09 */
-    ANSWER_UNKNOWN,          /* 403: the rule has a condition nobody can judge (sources, schedule unknown) */
+    ANSWER_UNKNOWN,          /* 403: the rule has a condition that nobody can judge; see otherwise */
     ANSWER_NO_BACKEND,       /* 403: nothing to forward to */
     ANSWER_FORWARD
 };
@@ -39,6 +39,7 @@ extern const char *const answer_names[];
 struct trail { uint32_t rule; enum condition failed; };
 struct decision {
     enum answer answer;
+    enum answer otherwise;           /* for UNKNOWN: the answer if that condition held */
     int status;                      /* 403, 302; 0 for FORWARD and NEEDS_USER */
     int rule;                        /* index into plan->rules; -1: none */
     int path;                        /* index into its paths; -1 */
