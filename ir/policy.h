@@ -200,6 +200,7 @@ struct policy {
     VEC(struct parameter) parameters;/* array-wide switches ({143F5698-…}) by name (B-112) */
     strings certificate_names;       /* reserved for names on certificates, unused when empty */
     struct findings notes;           /* what reading the export found (class input); travels in policy.yaml */
+    struct policy_index *index;      /* of the look-ups below; made by policy_finish */
 };
 
 struct policy *policy_new(void);
