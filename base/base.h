@@ -44,6 +44,7 @@ typedef VEC(const char *) strings;
 struct strbuf { char *p; size_t n, cap; };
 void buf_free(struct strbuf *b);
 void buf_clear(struct strbuf *b);                    /* keeps the memory */
+char *buf_reserve(struct strbuf *b, size_t n);       /* room for n more bytes and the NUL; where they go */
 void buf_add(struct strbuf *b, const char *s, size_t n);
 void buf_puts(struct strbuf *b, const char *s);
 void buf_putc(struct strbuf *b, char c);

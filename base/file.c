@@ -23,16 +23,10 @@ int file_read(const char *path, size_t limit, struct strbuf *out, struct strbuf 
         goto out;
     }
     /* Room for the whole at once; a pipe just grows. */
-    size_t step = S_ISREG(st.st_mode) && st.st_size > 0 ? (size_t)st.st_size + 1 : 65536;
+    buf_reserve(out, S_ISREG(st.st_mode) && st.st_size > 0 ? (size_t)st.st_size + 1 : 65536);
     for (;;) {
-        if (out->cap - out->n < step + 1) {
-            size_t cap = out->n + step + 1;
-            char *p = realloc(out->p, cap);
-            if (!p)
-                mem_fatal();
-            out->p = p;
-            out->cap = cap;
-        }
+        if (out->cap - out->n < 2)
+            buf_reserve(out, out->n / 2);
         ssize_t got = read(fd, out->p + out->n, out->cap - out->n - 1);
         if (got < 0 && errno == EINTR)
             continue;
@@ -47,14 +41,8 @@ int file_read(const char *path, size_t limit, struct strbuf *out, struct strbuf 
             buf_printf(err, "%s: larger than %zu MB, which is more than any export\n", path, limit >> 20);
             goto out;
         }
-        step = out->n < 65536 ? 65536 : out->n / 2;
-        if (out->cap - out->n > 1)
-            step = 0;
     }
-    if (out->p)
-        out->p[out->n] = '\0';
-    else
-        buf_add(out, "", 0);
+    out->p[out->n] = '\0';
     rc = 0;
 out:
     if (fd >= 0 && !in)

@@ -17,8 +17,7 @@ void buf_clear(struct strbuf *b)
         b->p[0] = '\0';
 }
 
-/* Room for n more bytes and the NUL. */
-static char *room(struct strbuf *b, size_t n)
+char *buf_reserve(struct strbuf *b, size_t n)
 {
     if (n > SIZE_MAX / 4 || b->n > SIZE_MAX / 4)
         mem_fatal();
@@ -38,7 +37,7 @@ static char *room(struct strbuf *b, size_t n)
 
 void buf_add(struct strbuf *b, const char *s, size_t n)
 {
-    char *p = room(b, n);
+    char *p = buf_reserve(b, n);
     if (n)
         memcpy(p, s, n);
     p[n] = '\0';
@@ -59,12 +58,12 @@ void buf_vprintf(struct strbuf *b, const char *fmt, va_list ap)
 {
     va_list again;
     va_copy(again, ap);
-    char *p = room(b, 240);
+    char *p = buf_reserve(b, 240);
     int n = vsnprintf(p, 241, fmt, ap);
     if (n < 0)
         mem_fatal();
     if (n > 240)
-        vsnprintf(room(b, (size_t)n), (size_t)n + 1, fmt, again);
+        vsnprintf(buf_reserve(b, (size_t)n), (size_t)n + 1, fmt, again);
     va_end(again);
     b->n += (size_t)n;
 }

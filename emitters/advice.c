@@ -1,0 +1,237 @@
+/* advice: what looks wrong in the source itself. The two field notes that began the project are here: Lync simple
+ * URLs that need the original Host header and their names among the public names, and Exchange behind an Integrated
+ * listener with constrained delegation.
+ */
+#include "emit.h"
+
+#include <string.h>
+
+static struct finding *on_rule(struct findings *f, enum finding_id id, const struct rule *r, const char *key,
+                               const char *setting, const char *message)
+{
+    struct finding *x = finding_add(f, id, "%s", message);
+    x->subject = SUBJECT_RULE;
+    x->name = r->name;
+    x->guid = r->at.guid;
+    x->line = origin_line(&r->at, key);
+    x->setting = setting;
+    return x;
+}
+
+static bool contains(const char *text, const char *word)
+{
+    for (size_t n = strlen(word); text && *text; text++)
+        if (ascii_ncasecmp(text, word, n) == 0)
+            return true;
+    return false;
+}
+
+/* ---- Lync and OCS web services --------------------------------------------- */
+
+/* A host label that begins with one of the words: "meet", "dialin-eu". */
+static bool first_label(const char *host, const char *const *words)
+{
+    for (; *words; words++)
+        if (ascii_ncasecmp(host, *words, strlen(*words)) == 0)
+            return true;
+    return false;
+}
+
+static const char *const meet_names[] = {"meet", "join", NULL}, *const dialin_names[] = {"dialin", "dial-in", NULL},
+                         *const lync_names[] = {"meet", "dialin", "dial-in", "lyncdiscover", "lyncweb", "lync", "ocs", "skype", "sfb", "webcon", "csweb", NULL};
+
+static bool has_name(const struct rule *r, const char *const *words)
+{
+    for (size_t i = 0; i < r->names.n; i++)
+        if (r->names.v[i].kind == NAME_WILDCARD || first_label(r->names.v[i].name, words))
+            return true;
+    return r->all_names;
+}
+
+static bool has_own_name(const struct rule *r, const char *const *words)
+{
+    for (size_t i = 0; i < r->names.n; i++)
+        if (r->names.v[i].kind == NAME_EXACT && first_label(r->names.v[i].name, words))
+            return true;
+    return false;
+}
+
+static bool has_path(const struct rule *r, const char *const *paths)
+{
+    for (size_t i = 0; i < r->paths.n; i++)
+        for (const char *const *p = paths; *p; p++)
+            if (ascii_casecmp(r->paths.v[i].external, *p) == 0)
+                return true;
+    return false;
+}
+
+/* B-46: 443 to 4443 and 80 to 8080 is the web services' bridging; else the names or paths give it away. */
+static bool is_lync(const struct rule *r)
+{
+    static const char *const paths[] = {"/meet", "/dialin", "/abs", "/groupexpansion", "/webticket", "/reach", "/ucwa", NULL};
+    bool ports = r->ssl_port == 4443 && r->bridging != BRIDGE_HTTP;
+    bool names = has_own_name(r, lync_names);
+    bool words = contains(r->name, "lync") || contains(r->name, "ocs ") || contains(r->name, "skype for business") || contains(r->name, "communications server");
+    return ports || has_path(r, paths) || (names && (words || r->http_port == 8080)) ||
+           (has_own_name(r, meet_names) && has_own_name(r, dialin_names));
+}
+
+/* The simple URLs may be published by a rule of their own, so ask the whole listener. */
+static bool listener_has_name(const struct plan *p, const struct plan_rule *r, const char *const *words)
+{
+    const struct plan_listener *l = &p->listeners.v[r->listener - p->policy->listeners.v];
+    for (size_t i = 0; i < l->rules.n; i++)
+        if (p->policy->rules.v[l->rules.v[i]].action == ACTION_ALLOW && has_name(&p->policy->rules.v[l->rules.v[i]], words))
+            return true;
+    return false;
+}
+
+static void advise_lync(const struct plan *p, const struct plan_rule *r, struct findings *f)
+{
+    const struct rule *rule = r->rule;
+    if (!rule->forward_host)
+        on_rule(f, F_LYNC_HOST, rule, "forward_host", "SendOriginalHostHeader",
+                arena_printf(f->arena, "the original host header is not forwarded: the meet and dial-in URLs reach the server as %s and fail", rule->site ? rule->site : "its internal name"));
+    /* The discovery rule on port 80 is not about simple URLs. */
+    if (has_own_name(rule, (const char *const[]){"lyncdiscover", NULL}) && rule->names.n == 1)
+        return;
+    bool meet = listener_has_name(p, r, meet_names), dialin = listener_has_name(p, r, dialin_names);
+    if (!meet || !dialin)
+        on_rule(f, F_LYNC_NAMES, rule, "names", "PublicNames",
+                arena_printf(f->arena, "no rule of the listener has %s among its public names: requests for %s are not answered",
+                             meet ? "a dial-in name" : dialin ? "a meet name" : "the meet and dial-in names",
+                             meet ? "that simple URL" : dialin ? "that simple URL" : "these simple URLs"));
+}
+
+/* ---- Exchange with constrained delegation behind an Integrated listener ------ */
+
+static bool is_exchange(const struct rule *r)
+{
+    static const char *const paths[] = {"/owa", "/ecp", "/ews", "/autodiscover", "/rpc", "/rpcwithcert", "/oab", "/mapi", "/exchange", "/microsoft-server-activesync",
+                                        "/autodiscover/autodiscover.xml", "/unifiedmessaging", "/public", "/exchweb", NULL};
+    return r->application == 1 || has_path(r, paths);
+}
+
+static void advise_kcd(const struct plan *p, const struct plan_rule *r, struct findings *f)
+{
+    const struct rule *rule = r->rule;
+    on_rule(f, F_KCD_EMPTY_POST, rule, "delegation", "CredentialsDelegationType",
+            "Exchange behind an Integrated listener with constrained delegation: clients send empty POSTs as the first leg of a handshake, and the source forwarded them");
+    const struct parameter *offer = policy_parameter(p->policy, "OfferNTLMOnly");
+    if (!offer || strcmp(offer->value, "0") == 0)
+        on_rule(f, F_KCD_NEGOTIATE, rule, "delegation", "IntegratedWindowsAuthentication",
+                "the Integrated listener offers Negotiate: Communicator and other clients without a ticket try it and fail where NTLM alone works");
+}
+
+/* ---- rules that cannot answer -------------------------------------------------- */
+
+static bool name_covered(const struct public_name *n, const struct rule *by)
+{
+    for (size_t i = 0; i < by->names.n; i++) {
+        const struct public_name *m = &by->names.v[i];
+        if (strcmp(n->name, m->name) == 0 && n->kind == m->kind)
+            return true;
+        if (m->kind == NAME_WILDCARD && name_matches(m, n->kind == NAME_WILDCARD ? n->name + 1 : n->name) && n->kind != NAME_ADDRESS)
+            return true;
+    }
+    return by->all_names;
+}
+
+static bool path_covered(const struct path *p, const struct rule *by)
+{
+    size_t n = strlen(p->external);
+    for (size_t i = 0; i < by->paths.n; i++) {
+        const struct path *q = &by->paths.v[i];
+        bool literal = path_matches(q, p->external, n) || (!*q->external && q->kind == PATH_PREFIX);
+        /* A stem goes on after its literal with any letter, so only a shorter stem, or a prefix that ends before it, covers it. */
+        if (literal && (q->kind != PATH_EXACT || p->kind == PATH_EXACT) &&
+            (p->kind != PATH_STEM || q->kind == PATH_STEM || strlen(q->external) < n))
+            return true;
+    }
+    return false;
+}
+
+/* Every request that r matches is taken by `by`, one single earlier rule of the same listener. */
+static bool covered(const struct plan_rule *r, const struct plan_rule *by)
+{
+    const struct rule *x = r->rule, *y = by->rule;
+    if (!by->any_source || by->sources_unknown || y->schedule || (x->all_names && !y->all_names))
+        return false;
+    for (size_t i = 0; i < x->names.n && !x->all_names; i++)
+        if (!name_covered(&x->names.v[i], y))
+            return false;
+    for (size_t i = 0; i < x->paths.n; i++)
+        if (!path_covered(&x->paths.v[i], y))
+            return false;
+    return true;
+}
+
+/* Compares each rule with the earlier ones of its listener that could cover it: those with all names, with a wildcard,
+ * or with the rule's own first name. Candidates are capped, so that 20,000 rules stay cheap. */
+enum { CANDIDATES = 64 };
+
+static void advise_shadowed(const struct plan *p, const struct plan_listener *l, struct findings *f)
+{
+    struct arena *a = arena_new();
+    VEC(uint32_t) broad = {0};
+    size_t buckets = 1;
+    while (buckets < l->rules.n * 2)
+        buckets *= 2;
+    uint32_t *last = arena_alloc(a, buckets * sizeof *last), *chain = arena_alloc(a, (p->rules.n + 1) * sizeof *chain);
+    for (size_t i = 0; i < l->rules.n; i++) {
+        const struct plan_rule *r = &p->rules.v[l->rules.v[i]], *by = NULL;
+        for (size_t k = 0; k < broad.n && k < CANDIDATES && !by; k++)
+            if (covered(r, &p->rules.v[broad.v[k]]))
+                by = &p->rules.v[broad.v[k]];
+        size_t h = 5381;
+        for (const char *c = r->rule->all_names ? "" : r->rule->names.v[0].name; *c; c++)
+            h = h * 33 + (unsigned char)*c;
+        uint32_t *bucket = &last[h & (buckets - 1)];
+        int tried = 0;
+        for (uint32_t k = *bucket; k && tried < CANDIDATES && !by; k = chain[k - 1], tried++)
+            if (covered(r, &p->rules.v[k - 1]))
+                by = &p->rules.v[k - 1];
+        if (by)
+            on_rule(f, F_SHADOWED, r->rule, "", "Order",
+                    arena_printf(f->arena, "can never answer: rule %u \"%s\" (line %u) takes every request that it would match", by->index + 1, by->rule->name, by->rule->at.line));
+        chain[r->index] = *bucket;
+        *bucket = r->index + 1;
+        bool wild = r->rule->all_names;
+        for (size_t k = 0; k < r->rule->names.n && !wild; k++)
+            wild = r->rule->names.v[k].kind == NAME_WILDCARD;
+        if (wild)
+            vec_add(a, &broad, r->index);
+    }
+    arena_free(a);
+}
+
+void advise(const struct plan *p, struct findings *f)
+{
+    for (size_t i = 0; i < p->rules.n; i++) {
+        const struct plan_rule *r = &p->rules.v[i];
+        const struct rule *rule = r->rule;
+        if (!r->answers || rule->action == ACTION_DENY)
+            continue;
+        if (is_lync(rule))
+            advise_lync(p, r, f);
+        if (rule->delegation == DELEGATE_KERBEROS && r->listener->integrated && is_exchange(rule))
+            advise_kcd(p, r, f);
+        if (!r->any_source && !r->sources.n)
+            on_rule(f, F_NEVER_MATCHES, rule, "sources", "SourceSelectionIPs", "can match no request: its exceptions leave no client address");
+        for (size_t k = 0; k < rule->names.n; k++)
+            if (rule->site && !rule->server && !rule->farm && strcmp(rule->site, rule->names.v[k].name) == 0 && strcmp(r->to[1].servers.v[0].host, rule->site) == 0)
+                on_rule(f, F_LOOP, rule, "site", "WebSite", arena_printf(f->arena, "its published server %s is one of its public names; where that resolves to the proxy, requests loop", rule->site));
+    }
+    for (size_t i = 0; i < p->listeners.n; i++) {
+        const struct plan_listener *l = &p->listeners.v[i];
+        if (l->http && listener_authenticates(l->listener) && l->listener->redirect == HTTPS_REDIRECT_NEVER) {
+            struct finding *x = finding_add(f, F_HTTP_AUTH, "takes credentials over plain HTTP on port %u", l->http);
+            x->subject = SUBJECT_LISTENER;
+            x->name = l->listener->name;
+            x->guid = l->listener->at.guid;
+            x->line = origin_line(&l->listener->at, "http");
+            x->setting = "TCPPort";
+        }
+        advise_shadowed(p, l, f);
+    }
+}

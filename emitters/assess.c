@@ -1,0 +1,321 @@
+/* assess: what each target cannot do as the source did it - lost, different or closed - and what the site map accepts
+ * of that. Closing is decided here and nowhere else: a restricting setting that a target cannot express sets the
+ * rule's bit in plan_rule.closed, and only an acceptance takes it off again.
+ */
+#include "emit.h"
+
+#include <string.h>
+
+/* A finding that closes its rule on its targets, unless they are accepted. */
+struct closing { size_t finding; struct plan_rule *rule; bool http_only; };
+struct assessing {
+    struct plan *plan;
+    unsigned targets;
+    const char *today;
+    struct findings *f;
+    VEC(struct closing) closings;
+};
+
+/* One finding about rule r for those of `on` that are asked for. */
+static struct finding *about(struct assessing *s, enum finding_id id, unsigned on, const struct rule *r, const char *key,
+                             const char *setting, const char *message)
+{
+    on &= s->targets;
+    if (!on)
+        return NULL;
+    struct finding *x = finding_add(s->f, id, "%s", message);
+    x->targets = on;
+    if (r) {
+        x->subject = SUBJECT_RULE;
+        x->name = r->name;
+        x->guid = r->at.guid;
+        x->line = origin_line(&r->at, key);
+    }
+    x->setting = setting;
+    return x;
+}
+
+/* ---- acceptance ---------------------------------------------------------- */
+
+static bool names_subject(const struct finding *x, const char *rule, const char *listener)
+{
+    const char *key = rule ? rule : listener;
+    if (!key)
+        return true;
+    if (x->subject != (rule ? SUBJECT_RULE : SUBJECT_LISTENER))
+        return false;
+    return (x->name && ascii_casecmp(key, x->name) == 0) || (x->guid && ascii_casecmp(key, x->guid) == 0);
+}
+
+/* A config must not change overnight, so an acceptance past its date still counts; it is reported. */
+static bool past(const struct site_accept *a, const char *today)
+{
+    return a->until && today && strcmp(a->until, today) < 0; /* ISO dates sort as text */
+}
+
+/* The acceptance for finding x on target t (or for a finding of no target: t is TARGETS). Marks it used. */
+static struct site_accept *accepted(struct assessing *s, const struct finding *x, unsigned t)
+{
+    struct site *site = s->plan->site;
+    for (size_t i = 0; i < site->accept.n; i++) {
+        struct site_accept *a = &site->accept.v[i];
+        if (a->code != finding_kinds[x->id].code || !names_subject(x, a->rule, a->listener) ||
+            (a->target && (t == TARGETS || ascii_casecmp(a->target, target_names[t]) != 0)))
+            continue;
+        a->used = true;
+        return a;
+    }
+    return NULL;
+}
+
+/* Splits a finding by acceptance: the accepted targets become a finding of severity info, the rest stays as it is.
+ * Gives the targets that were accepted. */
+static unsigned apply_acceptance(struct assessing *s, size_t index)
+{
+    struct finding *x = &s->f->list.v[index];
+    struct site_accept *a = NULL;
+    unsigned got = 0;
+    if (x->targets == 0)
+        a = accepted(s, x, TARGETS);
+    for (unsigned t = 0; t < TARGETS; t++) {
+        struct site_accept *one = x->targets & ON(t) ? accepted(s, x, t) : NULL;
+        if (one) {
+            got |= ON(t);
+            a = one;
+        }
+    }
+    if (!a)
+        return 0;
+    if (got != x->targets) {
+        struct finding rest = *x;
+        rest.targets &= ~got;
+        vec_add(s->f->arena, &s->f->list, rest);
+        x = &s->f->list.v[index]; /* the list may have moved */
+        x->targets = got;
+    }
+    x->severity = SEV_INFO;
+    x->accepted = a->reason ? a->reason : "";
+    return got;
+}
+
+/* Acceptances for all findings so far, then the closings that are left. */
+static void settle(struct assessing *s)
+{
+    size_t n = s->f->list.n;
+    struct arena *scratch = arena_new();
+    unsigned *open = arena_alloc(scratch, (n + 1) * sizeof *open);
+    for (size_t i = 0; i < s->closings.n; i++) /* what the finding said before it is split */
+        open[s->closings.v[i].finding] = s->f->list.v[s->closings.v[i].finding].targets;
+    for (size_t i = 0; i < n; i++)
+        open[i] &= ~apply_acceptance(s, i);
+    for (size_t i = 0; i < s->closings.n; i++) {
+        struct closing *c = &s->closings.v[i];
+        *(c->http_only ? &c->rule->closed_http : &c->rule->closed) |= open[c->finding];
+    }
+    arena_free(scratch);
+}
+
+static void report_acceptances(struct assessing *s)
+{
+    struct site *site = s->plan->site;
+    for (size_t i = 0; i < site->accept.n; i++) {
+        const struct site_accept *a = &site->accept.v[i];
+        bool late = past(a, s->today);
+        if (a->used && !late)
+            continue;
+        struct finding *x = late ? finding_add(s->f, F_ACCEPT_PAST, "the acceptance of TMG%04u was good until %s; it still counts, but needs another look", a->code, a->until)
+                                 : finding_add(s->f, F_ACCEPT_STALE, "the acceptance of TMG%04u matches no finding", a->code);
+        x->subject = SUBJECT_SITE;
+        x->in_site = true;
+        x->line = a->line;
+    }
+}
+
+/* ---- closing -------------------------------------------------------------- */
+
+/* A restricting setting that `on` cannot express: closes the rule there, unless the site map accepts it. */
+static void close_rule(struct assessing *s, enum finding_id id, unsigned on, struct plan_rule *r, const char *key,
+                       const char *setting, bool http_only, const char *message)
+{
+    if (about(s, id, on, r->rule, key, setting, message))
+        vec_add(s->f->arena, &s->closings, ((struct closing){s->f->list.n - 1, r, http_only}));
+}
+
+static void assess_conditions(struct assessing *s, struct plan_rule *r)
+{
+    const struct rule *rule = r->rule;
+    if (r->sources_unknown)
+        close_rule(s, F_SOURCES_CLOSED, ON_ALL, r, "sources", "SourceSelectionIPs", false,
+                   "answers 403: it is for clients of a network whose addresses are not known");
+    if (rule->schedule_unknown)
+        close_rule(s, F_CONDITION_UNKNOWN, ON_ALL, r, "schedule", "ScheduleUsed", false,
+                   "answers 403: its schedule is not in the export");
+    else if (rule->schedule)
+        close_rule(s, F_SCHEDULE_CLOSED, ON_PROXIES, r, "schedule", "ScheduleUsed", false,
+                   "answers 403: it applies at certain hours only, which the target does not express");
+    if (rule->source_port_low || rule->source_port_high)
+        close_rule(s, F_SOURCE_PORTS_CLOSED, ON_ALL, r, "source_port_low", "LimitSourcePortLow", false,
+                   "answers 403: it is limited to certain client ports");
+    if (rule->action == ACTION_DENY && !rule->all_users)
+        close_rule(s, F_USERS_CLOSED, ON_PROXIES, r, "users", "UserSets", false,
+                   "denies certain users only; the target knows no users, so the rule denies everybody");
+}
+
+static void assess_sign_in(struct assessing *s, struct plan_rule *r)
+{
+    const struct rule *rule = r->rule;
+    if (r->needs_user)
+        close_rule(s, F_USERS_CLOSED, ON_PROXIES, r, "users", rule->all_users ? "AlwaysAuthenticate" : "UserSets", false,
+                   rule->all_users ? "answers 403: its listener authenticates everybody, which the target cannot"
+                                   : "answers 403: it is for certain users, and the target cannot authenticate");
+    if (rule->client_certificate == CERTIFICATE_REQUIRED || r->listener->form.client_certificate)
+        close_rule(s, F_CLIENT_CERT_CLOSED, ON_PROXIES, r, "client_certificate", "SSLClientCertificateClaim", false,
+                   "answers 403: it demands a client certificate, which the target does not check here");
+    const struct plan_listener *l = &s->plan->listeners.v[r->listener - s->plan->policy->listeners.v];
+    bool http = l->http && !(l->https && r->listener->redirect == HTTPS_REDIRECT_ALWAYS) && !rule->require_ssl;
+    if (http && rule->delegation == DELEGATE_NONE_PASS && !listener_authenticates(r->listener))
+        close_rule(s, F_HTTP_PASS_CLOSED, ON_ALL, r, "delegation", "CredentialsDelegationType", true,
+                   "answers 403 over plain HTTP, as the source did: clients were to sign in to the published server themselves and the listener asks for nothing");
+}
+
+static void assess_delegation(struct assessing *s, struct plan_rule *r)
+{
+    const struct rule *rule = r->rule;
+    static const char *const lost[] = {
+        [DELEGATE_SECURID] = "SecurID credentials are not passed on to the published server",
+        [DELEGATE_NTLM] = "the target cannot sign in to the published server by NTLM on the user's behalf",
+        [DELEGATE_NEGOTIATE] = "the target cannot sign in to the published server by Negotiate on the user's behalf",
+        [DELEGATE_KERBEROS] = "the target cannot sign in to the published server by Kerberos constrained delegation"};
+    if (!rule->delegation_possible) {
+        close_rule(s, F_IMPOSSIBLE_PAIR, ON(TARGET_PUBLISHD), r, "delegation", "CredentialsDelegationType", false,
+                   "answers 403: the listener's authentication never yields what the rule's delegation needs");
+    }
+    switch (rule->delegation) {
+    case DELEGATE_NONE_BLOCK: return;
+    case DELEGATE_NONE_PASS:
+        about(s, F_NTLM_ON_NGINX, ON(TARGET_NGINX), rule, "delegation", "CredentialsDelegationType",
+              "clients sign in to the published server themselves; where it asks for NTLM or Negotiate this fails through nginx");
+        return;
+    case DELEGATE_BASIC:
+        about(s, F_AUTH_BASIC_ONLY, ON_PROXIES, rule, "delegation", "CredentialsDelegationType",
+              "the client's password goes on to the published server as it came, without having been validated here");
+        return;
+    default:
+        about(s, F_DELEGATION_LOST, rule->delegation == DELEGATE_SECURID ? ON_ALL : ON_PROXIES, rule, "delegation",
+              "CredentialsDelegationType", lost[rule->delegation]);
+    }
+}
+
+/* ---- what is lost or different, but closes nothing ------------------------- */
+
+static void assess_forwarding(struct assessing *s, struct plan_rule *r)
+{
+    const struct rule *rule = r->rule;
+    if (rule->bridging == BRIDGE_FTP)
+        close_rule(s, F_FTP_BRIDGING, ON_ALL, r, "bridging", "PublishedServerType", false,
+                   "answers 403: requests were translated to FTP, which no target does");
+    if (rule->translate_links)
+        about(s, F_LINK_TRANSLATION_LOST, ON_PROXIES, rule, "translate_links", "TranslateLinks",
+              "links to internal names in pages are no longer rewritten; redirects still are");
+    if (rule->http_filter)
+        about(s, F_HTTP_FILTER_LOST, ON_PROXIES, rule, "http_filter", "VendorParametersSets",
+              "its HTTP filter (methods, lengths, signatures) is not translated");
+    if (rule->backend_certificate)
+        about(s, F_CLIENT_CERTIFICATE_LOST, ON_ALL, rule, "backend_certificate", "SSLClientCertificate",
+              "the client certificate that was shown to the published server is not in the export");
+    if (rule->forward_client_address)
+        about(s, F_SOURCE_IP_LOST, ON_ALL, rule, "forward_client_address", "", "requests no longer appear to come from the client's own address");
+    for (size_t i = 0; i < rule->parameters.n; i++) {
+        struct finding *x = about(s, F_VENDOR_LOST, ON_ALL, rule, "parameters", "VendorParametersSets",
+                                  arena_printf(s->f->arena, "the vendor parameter %s of the set %s has no translation", rule->parameters.v[i].name, rule->parameters.v[i].set));
+        if (x && rule->parameters.v[i].line)
+            x->line = rule->parameters.v[i].line;
+    }
+    if (r->websocket)
+        about(s, F_WEBSOCKET_PASSED, ON_ALL, rule, "name", "", "passes WebSocket, as the site map asks; the source did not");
+    if (rule->bridging == BRIDGE_HTTP && s->plan->listeners.v[r->listener - s->plan->policy->listeners.v].https)
+        about(s, F_CLEARTEXT_BACKEND, ON_ALL, rule, "bridging", "PublishedServerType", "what came in over HTTPS goes on in clear text, as in the source");
+}
+
+static void assess_farm(struct assessing *s, struct plan_rule *r)
+{
+    if (!r->farm)
+        return;
+    if (!r->rule->affinity_by_address)
+        about(s, F_AFFINITY_LOST, ON(TARGET_NGINX), r->rule, "affinity_by_address", "AffinityType",
+              "nginx has no affinity by cookie: clients are kept on a member by their address instead");
+    about(s, F_PROBE_LOST, ON(TARGET_NGINX), r->rule, "farm", "ConnectivityVerifier",
+          "nginx does not probe the farm's members; it notices a failed one when a request fails");
+    if (r->farm->probe == PROBE_PING)
+        about(s, F_PROBE_LOST, ON(TARGET_HAPROXY), r->rule, "farm", "ConnectivityVerifier",
+              "the farm's members are probed by connecting to their port instead of by ping");
+}
+
+static void on_policy(struct assessing *s, enum finding_id id, unsigned on, const char *message)
+{
+    about(s, id, on, NULL, NULL, NULL, message);
+}
+
+/* Differences that hold for the whole config are said once, not once a rule. */
+static void assess_policy(struct assessing *s, bool all_names, bool dots)
+{
+    if (all_names)
+        on_policy(s, F_NGINX_NO_HOST, ON(TARGET_NGINX), "an HTTP/1.1 request without a Host header, or with an empty one, gets 400 instead of reaching a rule for all requests");
+    on_policy(s, F_NGINX_ABOVE_ROOT, ON(TARGET_NGINX), "a path that climbs above the root, or is not properly percent-encoded, gets 400");
+    on_policy(s, F_REQUEST_FORM, ON(TARGET_NGINX), "OPTIONS * gets 400");
+    on_policy(s, F_HAPROXY_RAW_BYTES, ON(TARGET_HAPROXY), "a request target with raw bytes outside ASCII, or with a '#', gets 400");
+    if (dots)
+        on_policy(s, F_DOTS_REFUSED, ON_ALL, "a '..' segment on a rewritten path, or one spelled with a backslash or encoded twice, gets 403 even where it would stay inside");
+    on_policy(s, F_ERROR_PAGES, ON_PROXIES, "when no published server answers, the target's own 502, 503 or 504 is sent");
+    on_policy(s, F_FLOOD_LIMITS, ON_ALL, "the source's flood mitigation is not emitted");
+    on_policy(s, F_VIA_GONE, ON_ALL, "no Via header is added to requests and responses unless the site map asks for it");
+}
+
+static void assess_listener(struct assessing *s, const struct listener *l)
+{
+    struct finding *x = NULL;
+    if (l->sso && (ON_PROXIES & s->targets)) {
+        x = finding_add(s->f, F_SSO_LOST, "single sign-on across its names needs pre-authentication, which the target does not have");
+        x->line = origin_line(&l->at, "sso");
+        x->setting = "SSOEnabled";
+        x->targets = ON_PROXIES & s->targets;
+        x->subject = SUBJECT_LISTENER;
+        x->name = l->name;
+        x->guid = l->at.guid;
+    }
+    if (l->max_connections) {
+        x = finding_add(s->f, F_LIMITS_LOST, "its limit of %ld connections is not translated", l->max_connections);
+        x->line = origin_line(&l->at, "max_connections");
+        x->setting = "NumberOfConnections";
+        x->targets = s->targets;
+        x->subject = SUBJECT_LISTENER;
+        x->name = l->name;
+        x->guid = l->at.guid;
+    }
+}
+
+void assess(struct plan *p, unsigned targets, const char *today, struct findings *f)
+{
+    struct assessing s = {.plan = p, .targets = targets, .today = today, .f = f};
+    bool all_names = false, dots = false;
+    for (size_t i = 0; i < p->listeners.n; i++)
+        assess_listener(&s, p->listeners.v[i].listener);
+    for (size_t i = 0; i < p->rules.n; i++) {
+        struct plan_rule *r = &p->rules.v[i];
+        if (!r->answers)
+            continue;
+        all_names |= r->rule->all_names;
+        dots |= !rule_publishes_all(r->rule);
+        assess_conditions(&s, r);
+        if (r->rule->action == ACTION_ALLOW) {
+            assess_sign_in(&s, r);
+            assess_delegation(&s, r);
+            assess_forwarding(&s, r);
+            assess_farm(&s, r);
+        }
+    }
+    if (p->policy->rules.n)
+        assess_policy(&s, all_names, dots);
+    settle(&s);
+    report_acceptances(&s);
+}
