@@ -67,9 +67,8 @@ void buf_json(struct strbuf *b, const char *s);
 /* Whole file into *out ("-" is standard input). 0, or -1 with a message in err. */
 int file_read(const char *path, size_t limit, struct strbuf *out, struct strbuf *err);
 int file_make_dirs(const char *dir, struct strbuf *err);       /* mkdir -p */
-/* Writes beside its place (.NAME.tmgc-tmp), then renames into it. Unchanged content leaves the file
- * and its time stamp alone. 0, or -1 with a message; then the old file is as it was. */
-int file_replace(const char *path, const char *data, size_t n, struct strbuf *err);
+int file_write_new(const char *path, const char *data, size_t n, struct strbuf *err);  /* must not exist; 0 or -1, then it is gone */
+bool file_holds(const char *path, const char *data, size_t n);  /* a regular file with just these bytes */
 const char *path_basename(const char *path);
 char *path_join(struct arena *a, const char *dir, const char *name);   /* absolute names stay */
 char *path_absolute(struct arena *a, const char *path);       /* lexical; . and .. resolved */

@@ -1,4 +1,4 @@
-/* file: reading whole files, and replacing them so that nobody ever sees half of one. */
+/* file: reading whole files, writing new ones, and names of files. */
 #include "base.h"
 
 #include <errno.h>
@@ -74,7 +74,7 @@ int file_make_dirs(const char *dir, struct strbuf *err)
     return rc;
 }
 
-static bool same_content(const char *path, const char *data, size_t n)
+bool file_holds(const char *path, const char *data, size_t n)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -93,44 +93,31 @@ static bool same_content(const char *path, const char *data, size_t n)
     return same;
 }
 
-int file_replace(const char *path, const char *data, size_t n, struct strbuf *err)
+int file_write_new(const char *path, const char *data, size_t n, struct strbuf *err)
 {
-    if (same_content(path, data, n))
-        return 0;
-    const char *base = path_basename(path);
-    struct strbuf tmp = {0};
-    buf_printf(&tmp, "%.*s.%s.tmgc-tmp", (int)(base - path), path, base);
-    int rc = -1;
-    unlink(tmp.p);
-    int fd = open(tmp.p, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
-        buf_printf(err, "%s: %s\n", tmp.p, strerror(errno));
-        goto out;
-    }
-    for (size_t at = 0; at < n;) {
-        ssize_t put = write(fd, data + at, n - at);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0) {
-            buf_printf(err, "%s: %s\n", tmp.p, strerror(errno));
-            goto out;
-        }
-        at += (size_t)put;
-    }
-    int closed = close(fd);
-    fd = -1;
-    if (closed < 0 || rename(tmp.p, path) < 0) {
         buf_printf(err, "%s: %s\n", path, strerror(errno));
-        goto out;
+        return -1;
     }
-    rc = 0;
-out:
-    if (fd >= 0)
-        close(fd);
-    if (rc < 0)
-        unlink(tmp.p);
-    buf_free(&tmp);
-    return rc;
+    bool ok = true;
+    for (size_t at = 0; ok && at < n;) {
+        ssize_t put = write(fd, data + at, n - at);
+        if (put > 0)
+            at += (size_t)put;
+        else if (put == 0 || errno != EINTR)
+            ok = false;
+    }
+    int why = errno;
+    if (close(fd) < 0 && ok) {
+        why = errno;
+        ok = false;
+    }
+    if (ok)
+        return 0;
+    buf_printf(err, "%s: %s\n", path, strerror(why));
+    unlink(path);
+    return -1;
 }
 
 const char *path_basename(const char *path)

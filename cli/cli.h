@@ -1,0 +1,87 @@
+/* cli: the command line. main.c has the tables of commands and options, input.c loads what a command works on,
+ * output.c writes folders; then one file a command. */
+#ifndef TMGC_CLI_H
+#define TMGC_CLI_H
+#include "../emitters/emit.h"
+
+/* Exit statuses (contract: "Exit status"). */
+enum { EXIT_DONE = 0, EXIT_FINDINGS = 1, EXIT_FAILED = 2 };
+
+/* Every option of every command: O(id, short letter or 0, "long", "ARGUMENT" or NULL, "what it does"). */
+#define CLI_OPTIONS(O) \
+    O(SITE, 'm', "site", "FILE", "the site map") \
+    O(TARGETS, 't', "target", "LIST", "nginx, haproxy, publishd, with commas; all by default") \
+    O(OUT, 'o', "output", "DIR", "the folder to write") \
+    O(NAMES, 0, "names", "FILE", "other element names than the documented ones (YAML)") \
+    O(FAIL_ON, 0, "fail-on", "LEVEL", "error (default), warning, info or never: findings from this level on give exit status 1") \
+    O(FORMAT, 0, "format", "FORMAT", "text (default), json, or what the command's help names") \
+    O(COLOR, 0, "color", "WHEN", "auto (default), always or never") \
+    O(VERBOSE, 'v', "verbose", NULL, "show findings of level info too") \
+    O(QUIET, 'q', "quiet", NULL, "show no findings, only failures") \
+    O(SEED, 0, "seed", "N", "seed for random probes") \
+    O(RANDOM, 0, "random", "N", "how many random probes to add") \
+    O(REQUESTS, 0, "requests", "FILE", "requests to add: one a line, a HAR file or an access log") \
+    O(CONFIGS, 0, "configs", "DIR", "verify the files in DIR, as convert wrote them and someone may have edited, instead of fresh ones") \
+    O(BINARY, 0, "target-binary", "T=PATH", "another build of a target's program; may be repeated") \
+    O(KEEP, 0, "keep", "DIR", "keep the files that the targets ran on") \
+    O(JOBS, 'j', "jobs", "N", "how many at once; the number of processors by default") \
+    O(HELP, 'h', "help", NULL, "this text")
+enum cli_option {
+#define O(id, letter, name, arg, text) OPT_##id,
+    CLI_OPTIONS(O)
+#undef O
+    CLI_OPTION_COUNT
+};
+
+struct cli {
+    struct arena *arena;
+    const struct command *command;
+    const char *value[CLI_OPTION_COUNT];     /* the last one given, "" for one without argument; NULL: not given */
+    strings binaries;                        /* every --target-binary */
+    strings operands;
+    unsigned targets;                        /* ON() bits, from -t */
+    int fail_on;                             /* enum severity, or 3 for never */
+};
+struct command {
+    const char *name, *operands, *summary;
+    const char *help;                        /* paragraphs and examples */
+    const char *options;                     /* the options it takes: enum cli_option values + 1 as characters */
+    int min_operands, max_operands;          /* max -1: any number */
+    int (*run)(struct cli *c);               /* gives the exit status */
+};
+
+/* What most commands work on. Findings are complete (notes, site, advice, assessment) and sorted. */
+struct cli_input {
+    struct policy *policy;
+    struct site *site;
+    struct plan *plan;
+    struct findings findings;
+    const char *export_name;                 /* for messages: as typed, or what the policy names as its source */
+    const char *site_name;                   /* for messages; NULL: no site map */
+};
+/* Reads operand `path` (export or policy, "-" for standard input) with the options of c. 0, or EXIT_FAILED after
+ * having printed why. input_free in either case. */
+int input_load(struct cli *c, const char *path, struct cli_input *in);
+int policy_load(struct cli *c, const char *path, struct policy **out, const char **export_name);  /* the first half alone */
+void input_free(struct cli_input *in);
+/* Findings at or above `least` on standard error, and a summary line. */
+void findings_print(const struct cli *c, const struct cli_input *in, enum severity least);
+int findings_status(const struct cli *c, const struct findings *f);      /* EXIT_DONE or EXIT_FINDINGS by --fail-on */
+bool use_color(const struct cli *c, FILE *to);
+int cli_error(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);   /* "tmgc convert: …", gives EXIT_FAILED */
+int print_out(const struct strbuf *b);                                   /* to standard output; EXIT_FAILED if it cannot */
+
+/* output.c: a set of files below one folder, replaced together: all are written beside their places first, then
+ * renamed. Unchanged files keep their time stamps. Interrupted, it leaves no temporary file. */
+struct out_file { const char *name; const char *data; size_t n; const char *link_to; };   /* link_to: a symbolic link */
+struct out_set { struct arena *arena; const char *dir; VEC(struct out_file) files; };
+int out_write(struct out_set *o, struct strbuf *err);     /* also removes files of earlier runs that are not in the set */
+
+int cmd_convert(struct cli *c);
+int cmd_ir(struct cli *c);
+int cmd_site(struct cli *c);
+int cmd_check(struct cli *c);
+int cmd_capabilities(struct cli *c);
+int cmd_verify(struct cli *c);
+int cmd_not_yet(struct cli *c);
+#endif

@@ -1,0 +1,121 @@
+/* convert: one input to all targets' configs, the policy and the reports. */
+#include "cli.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One target's emission; they do not touch each other, so each has a thread. */
+struct job {
+    const struct plan *plan;
+    enum target target;
+    struct arena *arena;
+    struct emission out;
+    struct strbuf err;
+    int rc;
+    pthread_t thread;
+    bool threaded;
+};
+
+static void *emit(void *arg)
+{
+    struct job *j = arg;
+    j->rc = target_outputs[j->target].emit(j->plan, j->arena, &j->out, &j->err);
+    return NULL;
+}
+
+static void start(struct job *j, const struct plan *plan, enum target t)
+{
+    *j = (struct job){.plan = plan, .target = t, .arena = arena_new()};
+    j->threaded = pthread_create(&j->thread, NULL, emit, j) == 0;
+    if (!j->threaded)
+        emit(j);
+}
+
+static void add(struct out_set *o, const char *name, const struct strbuf *b)
+{
+    struct out_file *f = vec_push(o->arena, &o->files);
+    *f = (struct out_file){.name = name, .data = b->p ? b->p : "", .n = b->n};
+}
+
+static void add_emission(struct out_set *o, const struct job *j)
+{
+    const struct target_output *t = &target_outputs[j->target];
+    add(o, arena_printf(o->arena, "%s/%s", t->folder, t->file), &j->out.text);
+    for (size_t i = 0; i < j->out.links.n; i++) {
+        struct out_file *f = vec_push(o->arena, &o->files);
+        *f = (struct out_file){.name = arena_printf(o->arena, "%s/%s", t->folder, j->out.links.v[i].name), .link_to = j->out.links.v[i].to};
+    }
+}
+
+static void summary(const struct cli *c, const struct cli_input *in, const struct out_set *o)
+{
+    size_t rules = 0, open[TARGETS] = {0};
+    for (size_t i = 0; i < in->plan->rules.n; i++) {
+        rules += in->plan->rules.v[i].answers;
+        for (unsigned t = 0; t < TARGETS; t++)
+            open[t] += in->plan->rules.v[i].answers && !(in->plan->rules.v[i].closed & ON(t));
+    }
+    printf("%s: %zu rule%s on %zu listener%s -> %s\n", in->export_name, rules, rules == 1 ? "" : "s", in->plan->listeners.n, in->plan->listeners.n == 1 ? "" : "s", o->dir);
+    for (unsigned t = 0; t < TARGETS; t++)
+        if (c->targets & ON(t))
+            printf("  %-9s %s/%s, %zu of %zu rules answer as the source did or with a stated difference, %zu closed\n", target_names[t], target_outputs[t].folder, target_outputs[t].file, open[t], rules, rules - open[t]);
+}
+
+int cmd_convert(struct cli *c)
+{
+    struct cli_input in;
+    struct job jobs[TARGETS] = {0};
+    struct strbuf policy = {0}, text = {0}, json = {0}, err = {0};
+    if (!c->value[OPT_OUT])
+        return cli_error(c, "say with -o DIR where the files go (see tmgc help convert)");
+    int status = input_load(c, c->operands.v[0], &in);
+    if (status != EXIT_DONE)
+        goto out;
+    for (unsigned t = 0; t < TARGETS; t++)
+        if (c->targets & ON(t))
+            start(&jobs[t], in.plan, (enum target)t);
+    struct report r = {in.plan, &in.findings, c->targets, in.policy->source, in.site_name ? path_basename(in.site_name) : NULL};
+    policy_write(&policy, in.policy);
+    report_text(&text, &r);
+    report_json(&json, &r);
+
+    struct out_set o = {.arena = c->arena, .dir = c->value[OPT_OUT]};
+    for (unsigned t = 0; t < TARGETS; t++) {
+        if (jobs[t].threaded)
+            pthread_join(jobs[t].thread, NULL);
+        if (!jobs[t].plan)
+            continue;
+        if (jobs[t].rc < 0) {
+            fputs(jobs[t].err.p ? jobs[t].err.p : "tmgc: emission failed\n", stderr);
+            status = EXIT_FAILED;
+        }
+        add_emission(&o, &jobs[t]);
+    }
+    add(&o, "policy.yaml", &policy);
+    add(&o, "report.txt", &text);
+    add(&o, "report.json", &json);
+    if (status == EXIT_DONE && out_write(&o, &err) < 0) {
+        fputs(err.p, stderr);
+        status = EXIT_FAILED;
+    }
+    if (status != EXIT_DONE)
+        goto out;
+    if (!c->value[OPT_QUIET]) {
+        findings_print(c, &in, c->value[OPT_VERBOSE] ? SEV_INFO : SEV_WARNING);
+        summary(c, &in, &o);
+    }
+    status = findings_status(c, &in.findings);
+out:
+    for (unsigned t = 0; t < TARGETS; t++) {
+        emission_free(&jobs[t].out);
+        arena_free(jobs[t].arena);
+        buf_free(&jobs[t].err);
+    }
+    buf_free(&policy);
+    buf_free(&text);
+    buf_free(&json);
+    buf_free(&err);
+    input_free(&in);
+    return status;
+}

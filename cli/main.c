@@ -1,0 +1,250 @@
+/* main: the commands, their options and their help. */
+#include "cli.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct { int letter; const char *name, *arg, *text; } options[CLI_OPTION_COUNT] = {
+#define O(id, letter, name, arg, text) {letter, name, arg, text},
+    CLI_OPTIONS(O)
+#undef O
+};
+/* Lists of options as characters: each command's own, and what all of them take. */
+static const char input_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES + 1, OPT_FAIL_ON + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
+static const char convert_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_OUT + 1, OPT_NAMES + 1, OPT_FAIL_ON + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
+static const char policy_options[] = {OPT_NAMES + 1, OPT_COLOR + 1, 0};
+static const char capabilities_options[] = {OPT_TARGETS + 1, OPT_FORMAT + 1, 0};
+static const char verify_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES + 1, OPT_SEED + 1, OPT_RANDOM + 1, OPT_REQUESTS + 1, OPT_CONFIGS + 1, OPT_BINARY + 1,
+                                      OPT_KEEP + 1, OPT_JOBS + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
+
+static const struct command commands[] = {
+    {"convert", "INPUT", "write the configs, the policy and the reports",
+     "Reads an export of ISA Server 2006 or Forefront TMG 2010 (or a policy that `tmgc ir` wrote; - is standard\n"
+     "input) and writes below DIR a complete config for each target, the policy, and the reports.\n"
+     "Findings of level error and warning go to standard error; the reports hold them all.\n\n"
+     "  tmgc site array.xml > site.yaml         what the export cannot say; fill it in\n"
+     "  tmgc convert array.xml -m site.yaml -o out\n"
+     "  nginx -t -c $PWD/out/nginx/nginx.conf\n",
+     convert_options, 1, 1, cmd_convert},
+    {"batch", "INPUT...", "convert many exports", "", input_options, 0, -1, cmd_not_yet},
+    {"ir", "INPUT", "print the policy (YAML) that an export means",
+     "The policy is the normalised form of the export: rules in order, with names, paths, sources, published\n"
+     "server, delegation. Every command takes it in place of the export, so it can be edited and converted.\n\n"
+     "  tmgc ir array.xml > policy.yaml\n"
+     "  tmgc convert policy.yaml -m site.yaml -o out\n",
+     policy_options, 1, 1, cmd_ir},
+    {"site", "INPUT", "print the site map that an export needs, to be filled in",
+     "Lists what an export cannot say: certificate files, addresses of listeners, networks and servers, trust,\n"
+     "user sets. What is known is filled in; the rest is a comment that says what to put there.\n\n"
+     "  tmgc site array.xml > site.yaml\n",
+     policy_options, 1, 1, cmd_site},
+    {"check", "INPUT", "print the findings alone",
+     "Each finding says what will be different and what to do, with the line in the export.\n"
+     "With --format json the report goes to standard output.\n\n"
+     "  tmgc check array.xml -m site.yaml --fail-on warning\n",
+     input_options, 1, 1, cmd_check},
+    {"diff", "OLD NEW", "what changed in meaning, with witness requests", "", input_options, 0, -1, cmd_not_yet},
+    {"explain", "INPUT REQUEST", "which rule answers a request, and why", "", input_options, 0, -1, cmd_not_yet},
+    {"verify", "INPUT", "prove the configs with the real programs",
+     "Starts nginx and HAProxy on loopback with the generated configs and stand-in servers, sends requests chosen\n"
+     "at every decision of the rules, and compares the answers with what the rules say. Nothing leaves the machine.\n"
+     "Exit status 1: something disagreed.\n\n"
+     "  tmgc verify array.xml -m site.yaml\n"
+     "  tmgc verify array.xml -m site.yaml -t nginx --configs out --random 500 --seed 7\n",
+     verify_options, 1, 1, cmd_verify},
+    {"redact", "INPUT", "the same export with pseudonyms", "", input_options, 0, -1, cmd_not_yet},
+    {"capabilities", "", "print what each target does with every setting",
+     "--format text, markdown or json; -t for one target.\n\n  tmgc capabilities -t nginx\n",
+     capabilities_options, 0, 0, cmd_capabilities},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static void overview(FILE *to)
+{
+    fputs("tmgc migrates web publishing from ISA Server 2006 and Forefront TMG 2010 to nginx, HAProxy and publishd.\n\n"
+          "usage: tmgc COMMAND [OPTIONS] INPUT\n\n", to);
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (commands[i].run != cmd_not_yet)
+            fprintf(to, "  %-13s %s\n", commands[i].name, commands[i].summary);
+    fputs("\nINPUT is an XML export, a policy that `tmgc ir` wrote, or - for standard input.\n"
+          "A first conversion:\n\n"
+          "  tmgc site array.xml > site.yaml           # then fill it in\n"
+          "  tmgc convert array.xml -m site.yaml -o out\n"
+          "  tmgc verify array.xml -m site.yaml        # starts the real programs on loopback\n\n"
+          "`tmgc help COMMAND` says more. Exit status: 0 done, 1 findings or disagreements, 2 could not be done.\n", to);
+}
+
+static void command_help(FILE *to, const struct command *c)
+{
+    fprintf(to, "usage: tmgc %s [OPTIONS]%s%s\n\n%s.\n", c->name, *c->operands ? " " : "", c->operands, c->summary);
+    if (c->run == cmd_not_yet) {
+        fputs("\nThis command is not in this release.\n", to);
+        return;
+    }
+    fprintf(to, "%s\nOptions:\n", c->help);
+    for (const char *o = c->options; *o; o++) {
+        char left[64], letter[8] = "    ";
+        if (options[*o - 1].letter)
+            snprintf(letter, sizeof letter, "-%c, ", options[*o - 1].letter);
+        snprintf(left, sizeof left, "%s--%s%s%s", letter, options[*o - 1].name, options[*o - 1].arg ? " " : "", options[*o - 1].arg ? options[*o - 1].arg : "");
+        fprintf(to, "  %-26s %s\n", left, options[*o - 1].text);
+    }
+    fprintf(to, "  %-26s %s\n", "-h, --help", "this text");
+}
+
+int cli_error(const struct cli *c, const char *fmt, ...)
+{
+    struct strbuf text = {0}, clean = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    buf_visible(&clean, text.p);
+    fprintf(stderr, "tmgc %s: %s\n", c->command->name, clean.p);
+    buf_free(&text);
+    buf_free(&clean);
+    return EXIT_FAILED;
+}
+
+static bool parse_targets(struct cli *c, const char *list)
+{
+    c->targets = 0;
+    for (const char *p = list; *p;) {
+        size_t n = strcspn(p, ","), t = 0;
+        while (t < TARGETS && !(strlen(target_names[t]) == n && strncmp(target_names[t], p, n) == 0))
+            t++;
+        if (t == TARGETS)
+            return false;
+        c->targets |= ON(t);
+        p += n + (p[n] == ',');
+    }
+    return c->targets != 0;
+}
+
+/* The options' values are the same for all commands; what a command does not take is an error here. */
+static int check_values(struct cli *c)
+{
+    static const char *const levels[] = {"info", "warning", "error", "never"};
+    c->targets = ON_ALL;
+    c->fail_on = SEV_ERROR;
+    if (c->value[OPT_TARGETS] && !parse_targets(c, c->value[OPT_TARGETS]))
+        return cli_error(c, "-t %s: targets are nginx, haproxy and publishd", c->value[OPT_TARGETS]);
+    if (c->value[OPT_FAIL_ON]) {
+        for (c->fail_on = 0; c->fail_on < 4 && strcmp(levels[c->fail_on], c->value[OPT_FAIL_ON]) != 0;)
+            c->fail_on++;
+        if (c->fail_on == 4)
+            return cli_error(c, "--fail-on %s: error, warning, info or never", c->value[OPT_FAIL_ON]);
+    }
+    const char *color = c->value[OPT_COLOR];
+    if (color && strcmp(color, "auto") != 0 && strcmp(color, "always") != 0 && strcmp(color, "never") != 0)
+        return cli_error(c, "--color %s: auto, always or never", color);
+    return EXIT_DONE;
+}
+
+static int parse(struct cli *c, int argc, char **argv)
+{
+    struct option longs[CLI_OPTION_COUNT + 1] = {0};
+    char shorts[2 * CLI_OPTION_COUNT + 3] = ":";
+    size_t n = 0, s = 1;
+    for (int i = 0; i < CLI_OPTION_COUNT; i++) {
+        if (i != OPT_HELP && !strchr(c->command->options, i + 1))
+            continue;
+        longs[n++] = (struct option){options[i].name, options[i].arg ? required_argument : no_argument, NULL, 256 + i};
+        if (options[i].letter) {
+            shorts[s++] = (char)options[i].letter;
+            if (options[i].arg)
+                shorts[s++] = ':';
+        }
+    }
+    opterr = 0;
+    optind = 1;
+    for (int o; (o = getopt_long(argc, argv, shorts, longs, NULL)) != -1;) {
+        if (o == '?' || o == ':')
+            return cli_error(c, o == ':' ? "%s needs a value (see tmgc help %s)" : "unknown option %s (see tmgc help %s)", argv[optind - 1], c->command->name);
+        int id = o - 256;
+        for (int i = 0; o < 256 && i < CLI_OPTION_COUNT; i++)
+            if (options[i].letter == o)
+                id = i;
+        c->value[id] = optarg ? optarg : "";
+        if (id == OPT_BINARY)
+            vec_add(c->arena, &c->binaries, optarg);
+    }
+    for (int i = optind; i < argc; i++)
+        vec_add(c->arena, &c->operands, argv[i]);
+    return EXIT_DONE;
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct cli c = {.arena = arena_new(), .command = command};
+    int status;
+    if (command->run == cmd_not_yet && !(argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))) {
+        status = cmd_not_yet(&c);
+        goto out;
+    }
+    status = parse(&c, argc, argv);
+    if (status == EXIT_DONE && c.value[OPT_HELP]) {
+        command_help(stdout, command);
+        goto out;
+    }
+    if (status == EXIT_DONE)
+        status = check_values(&c);
+    if (status == EXIT_DONE && (c.operands.n < (size_t)command->min_operands || (command->max_operands >= 0 && c.operands.n > (size_t)command->max_operands)))
+        status = cli_error(&c, c.operands.n < (size_t)command->min_operands ? "give %s (see tmgc help %s)" : "only %s is taken (see tmgc help %s)",
+                           *command->operands ? command->operands : "no operand", command->name);
+    if (status == EXIT_DONE)
+        status = command->run(&c);
+out:
+    arena_free(c.arena);
+    return status;
+}
+
+int cmd_not_yet(struct cli *c)
+{
+    return cli_error(c, "this command is not in this release");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        overview(stderr);
+        return EXIT_FAILED;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        puts("tmgc " TMGC_VERSION);
+        return EXIT_DONE;
+    }
+    bool help = strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
+    if (help && argc == 2) {
+        overview(stdout);
+        return EXIT_DONE;
+    }
+    const char *name = help ? argv[2] : argv[1];
+    /* Options may stand before the command too. */
+    int at = help ? 2 : 1;
+    if (!help && name[0] == '-')
+        for (at = 1; at < argc && !find_command(argv[at]); at++)
+            ;
+    const struct command *command = at < argc ? find_command(argv[at]) : NULL;
+    if (!command) {
+        fprintf(stderr, "tmgc: unknown command %s; `tmgc help` lists them\n", name);
+        return EXIT_FAILED;
+    }
+    if (help) {
+        command_help(stdout, command);
+        return EXIT_DONE;
+    }
+    for (int i = at; i > 1; i--)
+        argv[i] = argv[i - 1];
+    return run(command, argc - 1, argv + 1);
+}
