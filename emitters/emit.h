@@ -41,6 +41,8 @@ void write_rule_heading(struct writer *w, const struct plan *p, const struct pla
 /* A name for generated identifiers: "rule_12_owa": lower-case letters, digits, _; unique by the number; NN is rule index + 1. */
 const char *rule_id(struct arena *a, const struct plan_rule *r);
 const char *identifier(struct arena *a, const char *prefix, size_t number, const char *name);
+/* "_owa_web": name as a part of an identifier, "" if it has no ASCII letter or digit. At most 29 bytes. */
+void buf_slug(struct strbuf *b, const char *name);
 
 /* ---- regex.c: every pattern that an emitter writes is made here and proven before it is written ---------- */
 /* Pattern for the rule's paths from `from` on (count n) over the raw path without query: "^/(?:owa|ecp)(?:/|$)".

@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum { HEADING_MAX = 160,    /* bytes of a name in a comment: nginx takes no line of 4096 */
-       SLUG_MAX = 40 };      /* bytes of a name inside an identifier */
+       SLUG_MAX = 28 };      /* bytes of a name inside an identifier */
 
 /* ---- lines ---------------------------------------------------------------- */
 void write_indent(struct writer *w)
@@ -224,20 +224,25 @@ void write_rule_heading(struct writer *w, const struct plan *p, const struct pla
     }
 }
 
+void buf_slug(struct strbuf *b, const char *name)
+{
+    size_t start = b->n;
+    bool gap = true;
+    for (; name && *name && b->n - start < SLUG_MAX; name++) {
+        bool letter = is_word(*name) && *name != '_';
+        if (letter && gap)
+            buf_putc(b, '_');
+        if (letter)
+            buf_putc(b, ascii_lower(*name));
+        gap = !letter;
+    }
+}
+
 const char *identifier(struct arena *a, const char *prefix, size_t number, const char *name)
 {
     struct strbuf b = {0};
     buf_printf(&b, "%s_%zu", prefix, number);
-    size_t start = b.n;
-    bool gap = true;
-    for (; name && *name && b.n - start < SLUG_MAX; name++) {
-        if (is_word(*name) && *name != '_') {
-            if (gap)
-                buf_putc(&b, '_');
-            buf_putc(&b, ascii_lower(*name));
-        }
-        gap = !is_word(*name) || *name == '_';
-    }
+    buf_slug(&b, name);
     const char *s = arena_strndup(a, b.p, b.n);
     buf_free(&b);
     return s;

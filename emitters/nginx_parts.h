@@ -1,0 +1,72 @@
+/* nginx_parts: what the files of the nginx emitter share with each other, and with nobody else.
+ *
+ * nginx.c          the file as a whole: http settings, listeners, servers
+ * nginx_cluster.c  which rules of a listener must stand in one server
+ * nginx_rule.c     one rule's block: its condition and what it does
+ * nginx_shared.c   upstreams, source sets and maps, each written once and used by name
+ */
+#ifndef TMGC_NGINX_PARTS_H
+#define TMGC_NGINX_PARTS_H
+#include "emit.h"
+
+/* ---- a table of strings -------------------------------------------------- */
+struct table { struct table_slot *v; size_t n, cap; };
+struct table_slot { const char *key; size_t value; };
+/* The value at key, 0 if it was not there before. key must outlive t. Valid until the next call. */
+size_t *table_at(struct table *t, struct arena *a, const char *key);
+size_t table_get(const struct table *t, const char *key);          /* 0: not there */
+
+/* ---- clusters ------------------------------------------------------------ */
+struct member {
+    uint32_t rule;                   /* index into plan->rules */
+    bool live;                       /* false: a comment only (disabled, or it can answer nothing) */
+    size_t names;                    /* how many different public names it has */
+};
+struct cluster {
+    VEC(struct member) members;      /* in rule order */
+    size_t live;
+    strings names;                   /* the live rules' names, each once */
+    bool all_names;                  /* one of them answers every name */
+};
+typedef VEC(struct cluster) clusters;
+typedef VEC(uint32_t) rule_indexes;
+/* Splits a listener's rules (in rule order) so that rules which some host could reach together stand together. */
+void cluster_rules(struct arena *a, const struct plan *p, const rule_indexes *rules, clusters *out);
+
+/* ---- one emission in the making -------------------------------------------- */
+struct maker {
+    const struct plan *plan;
+    struct arena *arena;
+    struct emission *out;
+    struct strbuf *err;
+    int failed;                      /* a pattern did not pass its proof; err says which */
+    struct writer body;              /* the servers */
+    struct writer upstreams, sources, maps;     /* what stands before them, in the order of first use */
+    struct table known;              /* content of a shared object -> place of its name in names */
+    struct table taken;              /* names that are used -> how often */
+    strings names;
+    size_t line, counted;            /* lines of body so far, and up to which byte they were counted */
+    size_t host_names, longest_host; /* of all server_name lines */
+    size_t variables, longest_variable;
+    bool uses_dots, uses_upgrade, uses_via;
+};
+size_t maker_line(struct maker *m);  /* the line of body that is written next, from 1 */
+
+/* Names of shared objects, written on first use. */
+const char *shared_upstream(struct maker *m, const struct plan_rule *r, const struct plan_upstream *to);
+const char *shared_sources(struct maker *m, const struct plan_rule *r);          /* "from_internal" */
+const char *shared_scheme(struct maker *m, const char *name, const char *http, const char *https);
+/* pairs: pattern, value, pattern, value ... for what the header becomes; both already quoted. */
+const char *shared_content_location(struct maker *m, const char *name, const strings *pairs);
+
+/* ---- one rule ----------------------------------------------------------------- */
+struct place {                       /* where the rule's block stands */
+    const struct plan_listener *listener;
+    bool http, tls;                  /* which requests come here */
+    bool simple;                     /* the only rule, for every path: its location is "/" */
+};
+void nginx_rule(struct maker *m, const struct place *at, const struct cluster *c, const struct member *member);
+bool rule_needs_host(const struct plan_rule *r, const struct cluster *c, const struct member *member);
+bool rule_needs_resolved(const struct plan_rule *r);               /* its block reads $place */
+bool rule_blocks_sign_in(const struct plan_rule *r);               /* its block uses @blocked (D-11) */
+#endif
