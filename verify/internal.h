@@ -1,0 +1,174 @@
+/* What the files of verify/ share among themselves. */
+#ifndef TMGC_VERIFY_INTERNAL_H
+#define TMGC_VERIFY_INTERNAL_H
+#include <openssl/ssl.h>
+#include <sys/types.h>
+
+#include "verify.h"
+
+/* ---- authority.c: certificates made on the spot ------------------------------ */
+struct authority;
+struct authority *authority_new(void);
+void authority_free(struct authority *a);
+int authority_write_ca(const struct authority *a, const char *file, struct strbuf *err);       /* PEM */
+/* A listener's certificate and its key in one file; its common name tells which it is (listener_certificate_number). */
+int authority_write_listener(const struct authority *a, size_t number, const char *file, struct strbuf *err);
+long listener_certificate_number(const X509 *x);                      /* -1: not one of ours */
+/* A server context that shows a certificate for name, signed by the authority. The caller frees it. */
+SSL_CTX *authority_server(const struct authority *a, const char *name);
+
+/* ---- sandbox.c: a folder and child processes that never outlive the run ------ */
+struct sandbox { char *dir; int wire; pid_t supervisor; };
+int sandbox_open(struct sandbox *s, struct strbuf *err);              /* call it before any thread exists */
+int sandbox_start(struct sandbox *s, const char *const *argv, const char *log, struct strbuf *err);
+bool sandbox_running(struct sandbox *s);                              /* is the child that was started last still there? */
+void sandbox_stop(struct sandbox *s);                                 /* kills it and waits */
+void sandbox_close(struct sandbox *s);
+
+/* ---- loopback.c: the run's own piece of 127.0.0.0/8 -------------------------- */
+struct endpoint { uint32_t ip; uint16_t port; };
+struct loopback { int lock; uint32_t net; uint16_t port; unsigned host; };
+int loopback_open(struct loopback *l, struct strbuf *err);            /* takes a /24 that no other run holds */
+void loopback_close(struct loopback *l);
+struct endpoint loopback_take(struct loopback *l);                    /* an address and port where nobody listens */
+int loopback_listen(struct endpoint e);                               /* a listening socket, non-blocking; -1 */
+int loopback_connect(struct endpoint e, uint32_t from, int timeout_ms);   /* from 0: any; a blocking socket; -1 */
+
+/* Client addresses of the policy, mapped order-preserving to 127.64.0.0 and up: see docs/verify.md. */
+struct client_map { ipset cuts; uint32_t slot; };
+void clients_cut(struct arena *a, struct client_map *s, struct ip_range r);
+void clients_ready(struct client_map *s);                                /* after the last cut */
+uint32_t clients_image(const struct client_map *s, uint32_t ip);
+struct ip_range clients_image_range(const struct client_map *s, struct ip_range r);
+
+/* ---- probes.c: what to ask ---------------------------------------------------- */
+enum body { BODY_NONE, BODY_EMPTY, BODY_LENGTH, BODY_CHUNKED, BODY_BIG };
+enum reply_body { REPLY_SHORT, REPLY_LONG, REPLY_CHUNKED, REPLY_UNTIL_CLOSE, REPLY_NONE };
+enum extra { EXTRA_NONE, EXTRA_UPGRADE, EXTRA_FORGED };               /* headers beside the usual ones */
+struct probe {
+    const char *aim;                 /* what it is meant to show, for the report */
+    int aimed;                       /* rule it was made for; -1 */
+    enum condition condition;        /* which of its conditions, MATCHED if none in particular */
+    bool want;                       /* ... to hold or to fail */
+    uint32_t listener, socket;       /* indexes into plan */
+    const char *method, *host, *target;   /* host NULL: no Host field */
+    bool http10;
+    uint32_t client;                 /* the policy's address; clients_image gives the one used */
+    enum body body;
+    enum extra extra;
+    int status;                      /* how the stand-in is to answer */
+    const char *location, *content_location;   /* ... with these; NULL */
+    enum reply_body reply;
+    int group;                       /* > 0: farm probes that are judged together */
+    bool bad_certificate;            /* the stand-in shows a certificate for another name */
+};
+typedef VEC(struct probe) probes;
+void probes_make(const struct plan *p, const struct verify_options *o, struct arena *a, probes *out);
+int probes_read(const struct plan *p, const char *file, struct arena *a, probes *out, struct strbuf *err);
+/* Variants of names and paths around the boundary where a condition flips. */
+struct variant { const char *text, *aim; };
+typedef VEC(struct variant) variants;
+void variants_of_name(struct arena *a, const struct public_name *n, variants *out);
+void variants_of_path(struct arena *a, const struct path *p, variants *out);
+const char *name_sample(struct arena *a, const struct public_name *n);    /* a host that it matches */
+const char *path_sample(struct arena *a, const struct path *p);           /* a target that it matches */
+void probe_request(const struct plan *p, const struct probe *b, struct request *r);   /* as decide() takes it */
+
+/* ---- places.c: where on loopback each thing of the plan is for this run ------ */
+struct server_place { const char *host; uint16_t port; struct endpoint at; const char *site; };
+struct socket_place { const char *address; uint16_t port; struct endpoint at; bool present; };
+struct certificate_place { const char *name, *file; };
+struct places {
+    struct arena *arena;
+    const struct plan *plan;
+    struct loopback *loopback;
+    struct authority *authority;
+    const char *dir;                 /* certificates are written here */
+    struct client_map clients;
+    VEC(struct server_place) servers;      /* those of the plan, by host and port: one stand-in each */
+    VEC(struct socket_place) sockets;      /* those of the plan, in its order, then others that a text names */
+    VEC(struct certificate_place) certificates;
+    struct endpoint dead;            /* nobody listens here: for servers that the plan does not know */
+    const char *ca, *other_ca;       /* PEM files */
+};
+/* arena, plan, loopback, authority and dir are set by the caller. */
+int places_open(struct places *s, struct strbuf *err);
+size_t places_server(const struct places *s, const char *host, uint16_t port);   /* SIZE_MAX: none */
+size_t places_socket(struct places *s, const char *address, uint16_t port);       /* SIZE_MAX: none */
+/* The number of the certificate that stands for the file, made if need be; SIZE_MAX with a message. */
+size_t places_certificate(struct places *s, const char *chain, struct strbuf *err);
+
+/* ---- substitute.c: the generated text, moved to loopback --------------------- */
+/* One span of the text and what stands there instead. */
+struct change { size_t at, n; const char *text; };
+struct substitution {
+    struct places *places;
+    const char *text;
+    VEC(struct change) changes;      /* in the order of the text */
+    const char *(*link)(void *arg, const char *name);  /* what a certificate name relative to the config stands for; NULL: none */
+    void *link_arg;
+    struct strbuf *err;
+    bool failed;
+};
+void substitute_listen(struct substitution *s, const char *at, size_t n);          /* address:port, port, *:port */
+void substitute_server(struct substitution *s, const char *at, size_t n);          /* host:port */
+void substitute_certificate(struct substitution *s, const char *at, size_t n);     /* a file */
+void substitute_trust(struct substitution *s, const char *at, size_t n);
+bool substitute_clients(struct substitution *s, const char *at, size_t n, bool as_range);   /* false: not addresses */
+void substitute_text(struct substitution *s, const char *at, size_t n, const char *text);
+void substitute_nginx(struct substitution *s);
+void substitute_haproxy(struct substitution *s);
+void substitution_apply(const struct substitution *s, struct strbuf *out);
+/* Client addresses that the texts name beside those of the plan: called for each text before clients_ready. */
+void substitution_scan(struct substitution *s);
+
+/* ---- stand_in.c: the published servers ---------------------------------------- */
+struct sighting {                    /* what the published servers saw of one probe */
+    unsigned times;
+    size_t server;                   /* index into places->servers */
+    bool tls;
+    char *sni;                       /* NULL: none */
+    char *head;                      /* request line and fields, as received */
+    size_t body_n; uint64_t body_hash;
+};
+struct stand_in;
+struct stand_in *stand_in_start(const struct places *s, const struct authority *a, const probes *list, struct strbuf *err);
+void stand_in_stop(struct stand_in *s);
+void stand_in_wrong_name(struct stand_in *s, bool wrong);              /* also closes what is open */
+void stand_in_take(struct stand_in *s, size_t probe, struct sighting *out);   /* the caller frees sni and head */
+uint64_t hash_bytes(const char *s, size_t n);
+void reply_text(struct strbuf *b, size_t probe, enum reply_body kind); /* the body that the stand-in sends */
+void body_text(struct strbuf *b, size_t probe, enum body kind);        /* the body that the client sends */
+
+/* ---- client.c: asks ------------------------------------------------------------ */
+struct exchange {
+    int status;                      /* 0: no answer; error says why */
+    const char *error;
+    struct strbuf head, body;        /* the answer */
+    bool cut;                        /* the body ended early */
+    long certificate;                /* number of the listener's certificate; -1 none or unknown */
+};
+struct connection { int fd; SSL *ssl; struct endpoint to; uint32_t from; long certificate; struct strbuf in; size_t used; };
+void connection_close(struct connection *c);
+/* Sends probe number n and reads the answer, over c if it is still open and fits, else over a new connection. */
+void client_ask(struct connection *c, SSL_CTX *tls, const struct probe *b, size_t n, struct endpoint to, bool secure,
+                uint32_t from, const char *cookie, struct exchange *out);
+void exchange_free(struct exchange *e);
+/* Field `name` in a head (first line skipped), the nth, without white space around; NULL. Points into head; *len its length. */
+const char *head_field(const char *head, const char *name, size_t nth, size_t *len);
+
+/* ---- compare.c: judges --------------------------------------------------------- */
+struct judgement { enum verdict verdict; int rule; int finding; struct strbuf expected, got; };
+struct judge {
+    const struct plan *plan;
+    const struct findings *findings;
+    enum target target;
+    struct places *places;
+};
+void judge_exchange(const struct judge *j, const struct probe *b, size_t number, const struct exchange *e,
+                    const struct sighting *s, struct judgement *out);
+const char *curl_command(const struct plan *p, const struct probe *b, struct arena *a);
+
+/* ---- coverage.c ------------------------------------------------------------------ */
+void coverage_measure(const struct plan *p, const probes *list, struct verify_report *r);
+#endif

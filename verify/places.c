@@ -1,0 +1,112 @@
+/* Where on loopback each thing of the plan stands for this run: the sockets of the listeners, the stand-ins of the
+ * published servers, the certificates, the clients' addresses. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+static int by_host_port(const char *h1, uint16_t p1, const char *h2, uint16_t p2)
+{
+    int c = ascii_casecmp(h1, h2);
+    return c ? c : (int)p1 - (int)p2;
+}
+
+static int compare_servers(const void *x, const void *y)
+{
+    const struct server_place *a = x, *b = y;
+    return by_host_port(a->host, a->port, b->host, b->port);
+}
+
+static void collect_servers(struct places *s)
+{
+    for (size_t i = 0; i < s->plan->rules.n; i++) {
+        const struct plan_rule *r = &s->plan->rules.v[i];
+        for (int t = 0; r->answers && r->forwards && t < 2; t++)
+            for (size_t k = 0; k < r->to[t].servers.n; k++) {
+                const struct plan_server *p = &r->to[t].servers.v[k];
+                struct server_place *place = vec_push(s->arena, &s->servers);
+                place->host = p->host;
+                place->port = p->port;
+                place->site = r->rule->site;
+            }
+    }
+    if (s->servers.n)
+        qsort(s->servers.v, s->servers.n, sizeof *s->servers.v, compare_servers);
+    size_t n = 0;
+    for (size_t i = 0; i < s->servers.n; i++)
+        if (n == 0 || compare_servers(&s->servers.v[n - 1], &s->servers.v[i]) != 0)
+            s->servers.v[n++] = s->servers.v[i];
+    s->servers.n = n;
+    for (size_t i = 0; i < n; i++)
+        s->servers.v[i].at = loopback_take(s->loopback);
+}
+
+size_t places_server(const struct places *s, const char *host, uint16_t port)
+{
+    size_t low = 0, high = s->servers.n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        int c = by_host_port(s->servers.v[mid].host, s->servers.v[mid].port, host, port);
+        if (c == 0)
+            return mid;
+        if (c < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return SIZE_MAX;
+}
+
+size_t places_socket(struct places *s, const char *address, uint16_t port)
+{
+    for (size_t i = 0; i < s->sockets.n; i++)
+        if (s->sockets.v[i].port == port && strcmp(s->sockets.v[i].address, address) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+static void collect_sockets(struct places *s)
+{
+    for (size_t l = 0; l < s->plan->listeners.n; l++)
+        for (size_t k = 0; k < s->plan->listeners.v[l].sockets.n; k++) {
+            const struct plan_socket *p = &s->plan->listeners.v[l].sockets.v[k];
+            struct socket_place *place = vec_push(s->arena, &s->sockets);
+            *place = (struct socket_place){ .address = p->address, .port = p->port, .at = loopback_take(s->loopback) };
+        }
+}
+
+static void collect_clients(struct places *s)
+{
+    for (size_t i = 0; i < s->plan->rules.n; i++) {
+        const struct plan_rule *r = &s->plan->rules.v[i];
+        for (size_t k = 0; !r->any_source && k < r->sources.n; k++)
+            clients_cut(s->arena, &s->clients, r->sources.v[k]);
+    }
+}
+
+size_t places_certificate(struct places *s, const char *chain, struct strbuf *err)
+{
+    for (size_t i = 0; i < s->certificates.n; i++)
+        if (strcmp(s->certificates.v[i].name, chain) == 0)
+            return i;
+    struct certificate_place c = { arena_strdup(s->arena, chain),
+                                   arena_printf(s->arena, "%s/certificate-%zu.pem", s->dir, s->certificates.n) };
+    if (authority_write_listener(s->authority, s->certificates.n, c.file, err) != 0)
+        return SIZE_MAX;
+    vec_add(s->arena, &s->certificates, c);
+    return s->certificates.n - 1;
+}
+
+int places_open(struct places *s, struct strbuf *err)
+{
+    collect_servers(s);
+    collect_sockets(s);
+    collect_clients(s);
+    s->dead = loopback_take(s->loopback);
+    s->ca = arena_printf(s->arena, "%s/ca.pem", s->dir);
+    s->other_ca = arena_printf(s->arena, "%s/other-ca.pem", s->dir);
+    struct authority *other = authority_new();
+    int failed = authority_write_ca(s->authority, s->ca, err) || authority_write_ca(other, s->other_ca, err);
+    authority_free(other);
+    return failed;
+}

@@ -1,0 +1,143 @@
+/* The generated configs, moved to loopback by replacing words in their text: addresses and ports, certificate files, the trust file,
+ * the published servers, ranges of client addresses. Everything else stays byte for byte, and no line moves. docs/verify.md
+ * has the table of what is replaced.
+ *
+ * A value that the plan does not know is a change that somebody made to the file. It must not be hidden: such a server becomes
+ * an address where nobody listens, such a socket one that nobody asks, such a certificate one of its own, another trust file
+ * a CA that signed nothing. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+void substitute_text(struct substitution *s, const char *at, size_t n, const char *text)
+{
+    vec_add(s->places->arena, &s->changes, ((struct change){ (size_t)(at - s->text), n, text }));
+}
+
+static const char *endpoint_text(struct arena *a, struct endpoint e)
+{
+    return arena_printf(a, "%u.%u.%u.%u:%u", e.ip >> 24, e.ip >> 16 & 255, e.ip >> 8 & 255, e.ip & 255, e.port);
+}
+
+/* "host:port" -> host, port; a lone number is a port if lone_port. Port 0: none, or none that makes sense. */
+static const char *split_place(struct arena *a, const char *at, size_t n, bool lone_port, uint16_t *port)
+{
+    char *host = arena_strndup(a, at, n), *colon = strrchr(host, ':');
+    const char *digits = colon ? colon + 1 : host;
+    unsigned long v = 0;
+    *port = 0;
+    if (colon || (lone_port && host[strspn(host, "0123456789")] == '\0')) {
+        char *end;
+        v = strtoul(digits, &end, 10);
+        if (*end || v > 65535)
+            v = 0;
+        *port = (uint16_t)v;
+        if (colon)
+            *colon = '\0';
+        else
+            host = arena_strdup(a, "*");
+    }
+    return *host ? host : "*";
+}
+
+void substitute_listen(struct substitution *s, const char *at, size_t n)
+{
+    struct places *p = s->places;
+    uint16_t port;
+    const char *host = split_place(p->arena, at, n, true, &port);
+    if (strcmp(host, "0.0.0.0") == 0)
+        host = "*";
+    size_t i = places_socket(p, host, port);
+    if (i == SIZE_MAX) {
+        struct socket_place place = { host, port, loopback_take(p->loopback), false };
+        vec_add(p->arena, &p->sockets, place);
+        i = p->sockets.n - 1;
+    }
+    p->sockets.v[i].present = true;
+    substitute_text(s, at, n, endpoint_text(p->arena, p->sockets.v[i].at));
+}
+
+void substitute_server(struct substitution *s, const char *at, size_t n)
+{
+    struct places *p = s->places;
+    uint16_t port;
+    const char *host = split_place(p->arena, at, n, false, &port);
+    size_t i = places_server(p, host, port);
+    substitute_text(s, at, n, endpoint_text(p->arena, i == SIZE_MAX ? p->dead : p->servers.v[i].at));
+}
+
+void substitute_certificate(struct substitution *s, const char *at, size_t n)
+{
+    struct places *p = s->places;
+    const char *name = arena_strndup(p->arena, at, n);
+    if (*name != '/' && s->link)
+        name = s->link(s->link_arg, name);
+    size_t i = places_certificate(p, name, s->err);
+    if (i == SIZE_MAX)
+        s->failed = true;
+    else
+        substitute_text(s, at, n, p->certificates.v[i].file);
+}
+
+void substitute_trust(struct substitution *s, const char *at, size_t n)
+{
+    const char *trust = s->places->plan->trust;
+    bool ours = trust && strlen(trust) == n && memcmp(trust, at, n) == 0;
+    substitute_text(s, at, n, ours ? s->places->ca : s->places->other_ca);
+}
+
+/* A range is written as a-b, or as the CIDR blocks of its image, with spaces between. */
+bool substitute_clients(struct substitution *s, const char *at, size_t n, bool as_range)
+{
+    struct arena *a = s->places->arena;
+    struct ip_range r;
+    struct cidr blocks[64];
+    struct strbuf b = { 0 };
+    if (!ip_range_parse(arena_strndup(a, at, n), &r))
+        return false;
+    struct ip_range to = clients_image_range(&s->places->clients, r);
+    if (as_range) {
+        buf_ip(&b, to.from);
+        buf_putc(&b, '-');
+        buf_ip(&b, to.to);
+    } else {
+        size_t k = ip_range_cidrs(to, blocks);
+        for (size_t i = 0; i < k; i++) {
+            buf_puts(&b, i ? " " : "");
+            buf_ip(&b, blocks[i].ip);
+            buf_printf(&b, "/%u", blocks[i].bits);
+        }
+    }
+    substitute_text(s, at, n, arena_strdup(a, b.p));
+    buf_free(&b);
+    return true;
+}
+
+void substitution_apply(const struct substitution *s, struct strbuf *out)
+{
+    size_t done = 0;
+    for (size_t i = 0; i < s->changes.n; i++) {
+        const struct change *c = &s->changes.v[i];
+        if (c->at > done)
+            buf_add(out, s->text + done, c->at - done);
+        buf_puts(out, c->text);
+        done = c->at + c->n;
+    }
+    buf_puts(out, s->text + done);
+}
+
+/* Every word that could be client addresses, wherever it stands: a cut too many changes nothing. Words without a dot are
+ * left out, and so is what belongs to sockets and servers ("address:port" is no range). */
+void substitution_scan(struct substitution *s)
+{
+    struct arena *a = arena_new();
+    for (const char *p = s->text; *p;) {
+        size_t n = strcspn(p, " \t\r\n;{}");
+        struct ip_range r;
+        if (n >= 7 && n < 40 && *p >= '0' && *p <= '9' && ip_range_parse(arena_strndup(a, p, n), &r))
+            clients_cut(s->places->arena, &s->places->clients, r);
+        p += n ? n : 1;
+    }
+    arena_free(a);
+}

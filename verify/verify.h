@@ -1,0 +1,73 @@
+/* verify: translation validation. Runs the real targets on the generated configs, asks them at every decision boundary
+ * of the policy, and compares each answer with decide(). docs/verify.md tells the whole for users.
+ *
+ * The rooms inside, in the order in which a run passes them: probes.c and probes_text.c (what to ask), substitute.c
+ * (the generated files, moved to loopback), sandbox.c (folder, addresses, child processes), stand_in.c (the published
+ * servers), client.c (asks), compare.c (judges), coverage.c (what was seen of each rule), verify_report.c (tells). */
+#ifndef TMGC_VERIFY_H
+#define TMGC_VERIFY_H
+#include "../emitters/emit.h"
+
+struct verify_options {
+    unsigned targets;                  /* ON() bits; targets that verify cannot run are reported as untested */
+    const char *binary[TARGETS];       /* the program to run; NULL: the usual name, found in PATH */
+    const char *configs;               /* take DIR/nginx/nginx.conf and DIR/haproxy/haproxy.cfg; NULL: emit them afresh */
+    const char *keep;                  /* leave the substituted files here; NULL: leave nothing */
+    const char *requests;              /* a file of the user's own requests; NULL */
+    unsigned jobs;                     /* requests under way at once; 0: as many as suit the machine */
+    uint64_t seed;                     /* of the random probes */
+    size_t random;                     /* how many of those */
+    bool progress;                     /* a line on standard error while it runs */
+};
+
+enum verdict { VERDICT_AGREED, VERDICT_DECLARED, VERDICT_DISAGREED, VERDICT_UNTESTED, VERDICTS };
+extern const char *const verdict_names[VERDICTS];
+
+/* One request whose outcome is worth telling: everything but VERDICT_AGREED. */
+struct verify_case {
+    enum target target;
+    enum verdict verdict;
+    size_t probe;                      /* its number, the same on each target */
+    const char *aim;                   /* what the probe was meant to show */
+    const char *curl;                  /* the request as a command line */
+    int rule;                          /* index into plan->rules: whom it is about; -1: no rule */
+    const char *expected, *got;
+    int finding;                       /* enum finding_id of the declared difference; -1 */
+};
+struct verify_target {
+    bool wanted, ran;
+    const char *why_not;               /* if it did not run */
+    size_t count[VERDICTS];
+    const char *config;                /* name of its config file, for messages */
+    VEC(struct rule_lines) lines;      /* where each rule's block is in that file */
+};
+/* What the probes showed of one condition of one rule: a probe for which it held, and one for which it did not. Where
+ * a rule before takes all requests that would show it, hidden_by names that rule. */
+struct verify_condition {
+    uint32_t rule;
+    enum condition condition;          /* FAILED_NAME: the name condition, and so on; MATCHED: the rule as a whole */
+    bool seen_true, seen_false;
+    int true_hidden_by, false_hidden_by;   /* index of a rule; -1 */
+};
+struct verify_report {
+    struct arena *arena;
+    const struct plan *plan;
+    size_t probes;
+    struct verify_target targets[TARGETS];
+    VEC(struct verify_case) cases;
+    VEC(struct verify_condition) conditions;
+    uint64_t seed;
+};
+
+/* Runs everything. 0: it ran (see the report for what came of it); -1: it could not, with a message in err. The report's
+ * strings live in its arena, freed by verify_report_free, also after -1. findings are those of assess(): the declared differences. */
+int verify_run(const struct plan *p, const struct findings *f, const struct verify_options *o, struct verify_report *out,
+               struct strbuf *err);
+void verify_report_free(struct verify_report *r);
+
+/* For people, and the "verify" object of JSON. all: also tells each declared difference. */
+void verify_report_text(struct strbuf *out, const struct verify_report *r, bool all);
+void verify_report_json(struct strbuf *out, const struct verify_report *r);
+/* Exit status after the contract: 0 all agreed, 1 disagreements, 2 a wanted target did not run. */
+int verify_status(const struct verify_report *r);
+#endif
