@@ -1,6 +1,6 @@
 # tmgc and publishd. `make help` lists the targets.
 CC      ?= cc
-PKGS     = libxml-2.0 yaml-0.1 libpcre2-8 libidn2 openssl
+PKGS     = libxml-2.0 yaml-0.1 libpcre2-8 libidn2 openssl jansson
 CFLAGS  ?= -O2 -g
 WARN     = -std=gnu11 -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion
 BUILD   ?= build
