@@ -24,6 +24,14 @@ enum { EXIT_DONE = 0, EXIT_FINDINGS = 1, EXIT_FAILED = 2 };
     O(CONFIGS, 0, "configs", "DIR", "verify the files in DIR, as convert wrote them and someone may have edited, instead of fresh ones") \
     O(BINARY, 0, "target-binary", "T=PATH", "another build of a target's program; may be repeated") \
     O(KEEP, 0, "keep", "DIR", "keep the files that the targets ran on") \
+    O(METHOD, 0, "method", "NAME", "the request's method (GET)") \
+    O(FROM, 0, "from", "ADDRESS", "the client's address (one outside)") \
+    O(TO, 0, "to", "ADDRESS[:PORT]", "the listener's address") \
+    O(HOST, 0, "host", "NAME", "the Host header, where it is not the URL's; empty for none") \
+    O(HEADER, 0, "header", "LINE", "a header of the request; may be repeated") \
+    O(USER, 0, "user", "DOMAIN\\NAME", "the user who is signed in, or none") \
+    O(GROUP, 0, "group", "NAME", "a group of that user; may be repeated") \
+    O(AT, 0, "at", "\"DAY HH:MM\"", "when, as in \"Tue 03:00\"") \
     O(JOBS, 'j', "jobs", "N", "how many at once; the number of processors by default") \
     O(HELP, 'h', "help", NULL, "this text")
 enum cli_option {
@@ -37,7 +45,7 @@ struct cli {
     struct arena *arena;
     const struct command *command;
     const char *value[CLI_OPTION_COUNT];     /* the last one given, "" for one without argument; NULL: not given */
-    strings binaries;                        /* every --target-binary */
+    strings binaries, headers, groups;       /* every --target-binary, --header, --group */
     strings operands;
     unsigned targets;                        /* ON() bits, from -t */
     int fail_on;                             /* enum severity, or 3 for never */
@@ -82,6 +90,7 @@ int cmd_ir(struct cli *c);
 int cmd_site(struct cli *c);
 int cmd_check(struct cli *c);
 int cmd_capabilities(struct cli *c);
+int cmd_explain(struct cli *c);
 int cmd_verify(struct cli *c);
 int cmd_not_yet(struct cli *c);
 #endif

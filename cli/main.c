@@ -16,6 +16,8 @@ static const char input_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES + 
 static const char convert_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_OUT + 1, OPT_NAMES + 1, OPT_FAIL_ON + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
 static const char policy_options[] = {OPT_NAMES + 1, OPT_COLOR + 1, 0};
 static const char capabilities_options[] = {OPT_TARGETS + 1, OPT_FORMAT + 1, 0};
+static const char explain_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES + 1, OPT_METHOD + 1, OPT_FROM + 1, OPT_TO + 1, OPT_HOST + 1, OPT_HEADER + 1, OPT_USER + 1,
+                                       OPT_GROUP + 1, OPT_AT + 1, OPT_REQUESTS + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_COLOR + 1, 0};
 static const char verify_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES + 1, OPT_SEED + 1, OPT_RANDOM + 1, OPT_REQUESTS + 1, OPT_CONFIGS + 1, OPT_BINARY + 1,
                                       OPT_KEEP + 1, OPT_JOBS + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
 
@@ -46,7 +48,14 @@ static const struct command commands[] = {
      "  tmgc check array.xml -m site.yaml --fail-on warning\n",
      input_options, 1, 1, cmd_check},
     {"diff", "OLD NEW", "what changed in meaning, with witness requests", "", input_options, 0, -1, cmd_not_yet},
-    {"explain", "INPUT REQUEST", "which rule answers a request, and why", "", input_options, 0, -1, cmd_not_yet},
+    {"explain", "INPUT REQUEST", "which rule answers a request, and why",
+     "REQUEST is a URL. Shows the listener, each rule in order with the first condition that failed, the rule that\n"
+     "answers and what it does, and the lines of each target's config that handle the request. With --requests FILE\n"
+     "instead of REQUEST: a table for many (one a line, a HAR file, or an access log, whose host --host gives).\n\n"
+     "  tmgc explain array.xml https://mail.contoso.example/owa/ -m site.yaml\n"
+     "  tmgc explain array.xml http://meet.contoso.example/ --from 192.0.2.7 --user 'CONTOSO\\\\ann'\n"
+     "  tmgc explain array.xml --requests access.log --host mail.contoso.example\n",
+     explain_options, 1, 2, cmd_explain},
     {"verify", "INPUT", "prove the configs with the real programs",
      "Starts nginx and HAProxy on loopback with the generated configs and stand-in servers, sends requests chosen\n"
      "at every decision of the rules, and compares the answers with what the rules say. Nothing leaves the machine.\n"
@@ -178,6 +187,10 @@ static int parse(struct cli *c, int argc, char **argv)
         c->value[id] = optarg ? optarg : "";
         if (id == OPT_BINARY)
             vec_add(c->arena, &c->binaries, optarg);
+        if (id == OPT_HEADER)
+            vec_add(c->arena, &c->headers, optarg);
+        if (id == OPT_GROUP)
+            vec_add(c->arena, &c->groups, optarg);
     }
     for (int i = optind; i < argc; i++)
         vec_add(c->arena, &c->operands, argv[i]);
