@@ -1,0 +1,1 @@
+"""The tests that tests/run runs: each module registers functions with @test."""
