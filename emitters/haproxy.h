@@ -1,0 +1,47 @@
+/* haproxy: what the parts of the HAProxy emitter share. haproxy.c writes the file's frame and the frontends,
+ * haproxy_rule.c the backend that is a rule's own block, haproxy_server.c the servers and the farm's probes.
+ *
+ * Untrusted text reaches the file in two ways only: as ACL patterns and header values through quote(), and as
+ * literals inside patterns through Q_REGEX. It never becomes a converter's argument, where HAProxy has a second
+ * layer of quoting. */
+#ifndef TMGC_HAPROXY_H
+#define TMGC_HAPROXY_H
+#include "emit.h"
+
+struct haproxy {
+    const struct plan *plan;
+    struct arena *a;                 /* for the run; strings of the text need live no longer than their line */
+    struct writer w;
+    struct emission *out;
+    struct strbuf *err;
+    bool failed;                     /* a pattern failed its proof; what and why is in err */
+    size_t counted, lines;           /* w.out up to `counted` holds `lines` line ends */
+    VEC(struct pem) pems;
+};
+struct pem { const char *chain, *key, *file; };      /* what a bind line names for a pair of files */
+
+/* Whether requests can come in on the rule's listener over HTTPS, and over HTTP without being sent to HTTPS at once. */
+struct reach { bool http, https; };
+struct reach haproxy_reach(const struct plan *p, const struct plan_rule *r);
+
+/* A rule has two backends where the client's scheme chooses the servers (B-49), else one. */
+bool haproxy_splits(const struct plan *p, const struct plan_rule *r);
+const char *haproxy_backend(struct haproxy *h, const struct plan_rule *r, bool http_half);
+bool haproxy_closed(const struct plan_rule *r);
+/* The rule's dots are judged by the variables that its frontend sets (D-05). */
+bool haproxy_judges_dots(const struct plan_rule *r);
+
+/* text, quoted for a line of the file; lives in h->a. */
+const char *haproxy_word(struct haproxy *h, const char *text);
+/* The finished pattern for these paths, proven and quoted. */
+const char *haproxy_paths(struct haproxy *h, const struct path *paths, size_t n);
+const char *haproxy_seconds(struct haproxy *h, long seconds);
+const struct plan_listener *haproxy_listener(const struct plan *p, const struct plan_rule *r);
+
+void haproxy_rule(struct haproxy *h, const struct plan_rule *r);           /* the rule's block, heading included */
+void haproxy_servers(struct haproxy *h, const struct plan_rule *r, const struct plan_upstream *to);
+bool haproxy_servers_safe(const struct plan_rule *r, const struct plan_upstream *to);
+
+/* At most so many patterns stand on a line: HAProxy takes no more than 64 words. */
+enum { HAPROXY_PATTERNS = 40 };
+#endif

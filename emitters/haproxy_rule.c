@@ -1,0 +1,275 @@
+/* haproxy_rule: the block of one rule, its backend. The order inside follows the decisions: what refuses comes
+ * first (D-05 to D-09), then what the published server gets (D-10 to D-12, D-17), where (D-04), and what becomes of
+ * its answer (D-11, D-15). */
+#include "haproxy.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define DENY "http-request deny deny_status 403"
+
+/* ---- refusing ------------------------------------------------------------- */
+
+static size_t count_rewriting(const struct rule *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->paths.n; i++)
+        n += r->paths.v[i].internal != NULL;
+    return n;
+}
+
+/* Which path a request came by, for rules with several of which some are rewritten: txn.path is its number, or 0
+ * for one that goes on untouched. The first that matches counts (D-03). */
+static void write_path_choice(struct haproxy *h, const struct rule *r)
+{
+    size_t left = count_rewriting(r), number = 0;
+    for (size_t i = 0; i < r->paths.n && left; i++) {
+        const struct path *p = &r->paths.v[i];
+        const char *first = number || i ? " !{ var(txn.path) -m found }" : "";
+        if (p->internal)
+            left--;
+        write_line(&h->w, "http-request set-var(txn.path) int(%zu) if%s { path -i -m reg %s }", p->internal ? ++number : 0,
+                   first, haproxy_paths(h, p, 1));
+    }
+}
+
+/* D-05: where a path is rewritten, dots are refused; else the resolved path must still be one of the rule's. */
+static void write_dots(struct haproxy *h, const struct plan_rule *r)
+{
+    const struct rule *rule = r->rule;
+    size_t rewriting = count_rewriting(rule);
+    VEC(struct path) untouched = { 0 };
+    if (!haproxy_judges_dots(r))
+        return;
+    for (size_t i = 0; i < rule->paths.n; i++)
+        if (!rule->paths.v[i].internal)
+            vec_add(h->a, &untouched, rule->paths.v[i]);
+    if (!untouched.n) {
+        write_line(&h->w, DENY " if { var(txn.dots) -m found }");
+        return;
+    }
+    if (rewriting)
+        write_line(&h->w, DENY " if { var(txn.dots) -m found } { var(txn.path) -m int ge 1 }");
+    write_line(&h->w, DENY " if { var(txn.dots) -m found } !{ var(txn.resolved) -i -m reg %s }",
+               haproxy_paths(h, untouched.v, untouched.n));
+}
+
+/* True if nothing can follow: the rule never forwards. */
+static bool write_refusals(struct haproxy *h, const struct plan_rule *r)
+{
+    const struct rule *rule = r->rule;
+    struct writer *w = &h->w;
+    const struct plan_listener *l = haproxy_listener(h->plan, r);
+    bool http = haproxy_reach(h->plan, r).http;
+    if (haproxy_closed(r)) {
+        write_line(w, "# closed here: see the report");
+        write_line(w, DENY);
+        return true;
+    }
+    if (rule->action == ACTION_DENY) {
+        if (rule->redirect_url)
+            write_line(w, "http-request redirect location %s code 302", quoted(w, h->a, Q_HAPROXY_FORMAT, rule->redirect_url));
+        else
+            write_line(w, DENY);
+        return true;
+    }
+    if (!r->forwards || !haproxy_servers_safe(r, &r->to[0]) || !haproxy_servers_safe(r, &r->to[1])) {
+        write_line(w, "# no published server that could be used");
+        write_line(w, DENY);
+        return true;
+    }
+    if (rule->paths.n > 1 && count_rewriting(rule))
+        write_path_choice(h, rule);
+    write_dots(h, r);
+    if (http && rule->require_ssl)
+        write_line(w, DENY " unless { ssl_fc }");
+    else if (http && r->needs_user && l->https && r->listener->redirect == HTTPS_REDIRECT_AUTHENTICATED)
+        write_line(w, "http-request redirect location 'https://%%[var(txn.host)]%s%%[pathq]' code 302 unless { ssl_fc }",
+                   l->https == 443 ? "" : arena_printf(h->a, ":%u", (unsigned)l->https));
+    else if (http && r->closed_http & ON(TARGET_HAPROXY))
+        write_line(w, DENY " unless { ssl_fc }");
+    return false;
+}
+
+/* ---- the request ------------------------------------------------------------- */
+
+static bool keeps_credentials(const struct rule *r)
+{
+    return r->delegation == DELEGATE_NONE_PASS || r->delegation == DELEGATE_BASIC;
+}
+
+static void write_headers(struct haproxy *h, const struct plan_rule *r)
+{
+    const struct rule *rule = r->rule;
+    struct writer *w = &h->w;
+    if (!rule->forward_host)
+        write_line(w, "http-request set-header Host %s", quoted(w, h->a, Q_HAPROXY_FORMAT, rule->site));
+    if (!r->websocket) {
+        write_line(w, "http-request del-header Connection if { req.hdr(Upgrade) -m found }");
+        write_line(w, "http-request del-header Upgrade");
+    }
+    if (!rule->accept_encoding)
+        write_line(w, "http-request del-header Accept-Encoding");
+    if (!keeps_credentials(rule))
+        write_line(w, "http-request del-header Authorization");
+    if (rule->front_end_https)
+        write_line(w, "http-request set-header Front-End-Https On");
+    if (r->x_forwarded_for)
+        write_line(w, "http-request set-header X-Forwarded-For %%[src]");
+    if (r->via)
+        write_line(w, "http-request add-header Via %s", quoted(w, h->a, Q_HAPROXY_FORMAT, r->via));
+}
+
+/* D-04: the external part is cut off by its length, whatever its case, and the rest goes on byte for byte. */
+static void write_rewriting(struct haproxy *h, const struct rule *r)
+{
+    size_t number = 0;
+    for (size_t i = 0; i < r->paths.n; i++) {
+        const struct path *p = &r->paths.v[i];
+        if (!p->internal)
+            continue;
+        const char *when = r->paths.n == 1 ? "" : arena_printf(h->a, " if { var(txn.path) -m int %zu }", ++number);
+        const char *internal = quoted(&h->w, h->a, Q_HAPROXY_FORMAT, *p->internal ? p->internal : "/");
+        /* an empty result is "/", and so the rest is taken without its slash where nothing stands before it */
+        size_t cut = strlen(p->external) + (!*p->internal && p->kind == PATH_PREFIX);
+        if (p->kind == PATH_EXACT)
+            write_line(&h->w, "http-request set-path %s%s", internal, when);
+        else
+            write_line(&h->w, "http-request set-path %s'%%[path,bytes(%zu)]'%s", internal, cut, when);
+    }
+}
+
+/* ---- the answer ----------------------------------------------------------------- */
+
+/* text as it stands in replace-header's second argument, where % and \ mean something. */
+static void add_replacement(struct strbuf *b, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '%' || *text == '\\')
+            buf_putc(b, *text);
+        buf_putc(b, *text);
+    }
+}
+
+static const char *proven(struct haproxy *h, const char *pattern, const char *yes, const char *also, const char *no)
+{
+    strings good = { 0 }, bad = { 0 };
+    vec_add(h->a, &good, yes);
+    vec_add(h->a, &good, also);
+    vec_add(h->a, &bad, no);
+    if (regex_prove(pattern, &good, &bad, h->err))
+        h->failed = true;
+    return haproxy_word(h, pattern);
+}
+
+/* An absolute URL on the internal site, by either of its names and with or without the redirect ports. What follows
+ * the authority is \1. */
+static const char *internal_url(struct haproxy *h, const struct rule *r)
+{
+    struct strbuf b = { 0 };
+    const char *server = r->server && ascii_casecmp(r->server, r->site) ? r->server : NULL;
+    buf_puts(&b, "(?i)^https?://(?:");
+    quote(&b, Q_REGEX, r->site);
+    if (server) {
+        buf_putc(&b, '|');
+        quote(&b, Q_REGEX, server);
+    }
+    buf_printf(&b, ")(?::(?:%ld|%ld))?(?=[/?#]|$)(.*)$", r->http_port, r->ssl_port);
+    const char *pattern = arena_strdup(h->a, b.p);
+    buf_free(&b);
+    return proven(h, pattern, arena_printf(h->a, "http://%s", r->site),
+                  arena_printf(h->a, "https://%s:%ld/a?b", server ? server : r->site, r->ssl_port),
+                  arena_printf(h->a, "http://%s.example/", r->site));
+}
+
+static int by_internal(const void *x, const void *y)
+{
+    const struct path *const *a = x, *const *b = y;
+    size_t n = strlen((*a)->internal), m = strlen((*b)->internal);
+    if (n != m)
+        return n > m ? -1 : 1;
+    return *a < *b ? -1 : *a > *b;   /* both stand in the rule's own array, in trying order */
+}
+
+/* One rewritten path back to the outside: "site:/int/x" -> origin + "/ext/x". */
+static void write_path_back(struct haproxy *h, const char *header, const struct path *p)
+{
+    static const char *const tail[] = { [PATH_PREFIX] = "(?=[/?#]|$)(.*)$", [PATH_EXACT] = "(?=[?#]|$)(.*)$", [PATH_STEM] = "(.*)$" };
+    struct strbuf b = { 0 };
+    buf_puts(&b, "(?i)^published:");
+    quote(&b, Q_REGEX, p->internal);
+    buf_puts(&b, tail[p->kind]);
+    const char *url = arena_printf(h->a, "published:%s", p->internal);
+    const char *pattern = proven(h, arena_strdup(h->a, b.p), url, arena_printf(h->a, "%s?q", url), "http:/");
+    buf_clear(&b);
+    buf_puts(&b, "%[var(txn.origin)]");
+    add_replacement(&b, p->external);
+    buf_puts(&b, "\\1");
+    write_line(&h->w, "http-response replace-header %s %s %s", header, pattern, haproxy_word(h, b.p));
+    buf_free(&b);
+}
+
+/* D-15. Where paths are rewritten the internal site's name is first marked, so that just one line takes it. */
+static void write_locations(struct haproxy *h, const struct rule *r)
+{
+    static const char *const headers[] = { "Location", "Content-Location" };
+    VEC(const struct path *) back = { 0 };
+    for (size_t i = 0; i < r->paths.n; i++)
+        if (r->paths.v[i].internal)
+            vec_add(h->a, &back, &r->paths.v[i]);
+    if (back.n)
+        qsort(back.v, back.n, sizeof *back.v, by_internal);
+    const char *url = internal_url(h, r);
+    for (size_t k = 0; k < 2; k++) {
+        write_line(&h->w, "http-response replace-header %s %s '%s\\1' if { var(txn.origin) -m found }", headers[k], url,
+                   back.n ? "published:" : "%[var(txn.origin)]");
+        for (size_t i = 0; i < back.n; i++)
+            write_path_back(h, headers[k], back.v[i]);
+        if (back.n)
+            write_line(&h->w, "http-response replace-header %s ^published:(.*)$ '%%[var(txn.origin)]\\1'", headers[k]);
+    }
+}
+
+static void write_answer(struct haproxy *h, const struct rule *r)
+{
+    if (r->delegation == DELEGATE_NONE_BLOCK)
+        write_line(&h->w, "http-response deny deny_status 403 if { status 401 }");
+    write_locations(h, r);
+}
+
+/* ---- the block --------------------------------------------------------------------- */
+
+static void write_backend(struct haproxy *h, const struct plan_rule *r, bool http_half)
+{
+    struct writer *w = &h->w;
+    struct reach reach = haproxy_reach(h->plan, r);
+    write_line(w, "backend %s", haproxy_backend(h, r, http_half));
+    w->depth++;
+    if (!write_refusals(h, r)) {
+        write_headers(h, r);
+        write_rewriting(h, r->rule);
+        write_answer(h, r->rule);
+        haproxy_servers(h, r, &r->to[!http_half && (reach.https || r->rule->require_ssl)]);
+    }
+    w->depth--;
+}
+
+static bool has_no_client(const struct plan_rule *r)
+{
+    return !r->any_source && !r->sources.n;
+}
+
+void haproxy_rule(struct haproxy *h, const struct plan_rule *r)
+{
+    write_rule_heading(&h->w, h->plan, r);
+    if (!r->rule->enabled) {
+        write_line(&h->w, "#   disabled at the source (D-16)");
+        return;
+    }
+    if (!r->answers || has_no_client(r)) {
+        write_line(&h->w, "#   answers nothing: it has no listener, name, path or client address that could be used");
+        return;
+    }
+    if (haproxy_splits(h->plan, r))
+        write_backend(h, r, true);
+    write_backend(h, r, false);
+}

@@ -1,0 +1,170 @@
+/* haproxy_server: where a rule's backend forwards to - one server, or a farm's members with affinity and probes.
+ *
+ * The published site's three roles stay apart (B-35): connect to the member's address, verify its certificate
+ * against the site's name, and send that name as SNI (D-14).
+ */
+#include "haproxy.h"
+#include <string.h>
+
+/* ---- what may stand in a server line ------------------------------------------ */
+
+/* HAProxy reads more than host names there (unix sockets, file descriptors, variables), so nothing else passes. */
+static bool plain_host(const char *s)
+{
+    if (!s || !*s || *s == '-' || *s == '.')
+        return false;
+    for (; *s; s++)
+        if (!((*s >= '0' && *s <= '9') || (ascii_lower(*s) >= 'a' && ascii_lower(*s) <= 'z') || strchr("-._", *s)))
+            return false;
+    return true;
+}
+
+bool haproxy_servers_safe(const struct plan_rule *r, const struct plan_upstream *to)
+{
+    for (size_t i = 0; i < to->servers.n; i++)
+        if (!plain_host(to->servers.v[i].host))
+            return false;
+    return to->servers.n && plain_host(r->rule->site);
+}
+
+static bool is_address(const char *host)
+{
+    uint32_t ip;
+    return ip_parse(host, &ip);
+}
+
+/* ---- affinity ------------------------------------------------------------------- */
+
+/* FNV-1a over the lower-case name: stable while farms grow and shrink, and shows no internal name to a client. */
+static unsigned long name_hash(const char *name)
+{
+    uint32_t x = 2166136261u;
+    for (; name && *name; name++)
+        x = (x ^ (unsigned char)ascii_lower(*name)) * 16777619u;
+    return x;
+}
+
+/* Every request came over HTTPS, so that the cookie need not travel otherwise. */
+static bool https_only(const struct haproxy *h, const struct plan_rule *r)
+{
+    return !haproxy_reach(h->plan, r).http || r->rule->require_ssl;
+}
+
+/* B-116. The cookie belongs to the farm: rules that share it keep a client on one member. */
+static void write_affinity(struct haproxy *h, const struct plan_rule *r)
+{
+    if (r->rule->affinity_by_address) {
+        write_line(&h->w, "balance source");
+        write_line(&h->w, "hash-type consistent");
+        return;
+    }
+    write_line(&h->w, "balance roundrobin");
+    write_line(&h->w, "cookie WPLB%08lx insert indirect nocache httponly%s", name_hash(r->farm->name),
+               https_only(h, r) ? " secure" : "");
+}
+
+/* ---- probes ---------------------------------------------------------------------- */
+
+/* "http://STAR:8080/path": scheme, port (0: the scheme's own is meant) and path. */
+struct probe { bool tls; long port; const char *path; };
+
+static struct probe parse_probe(const char *url)
+{
+    struct probe p = { .path = "/" };
+    if (!url)
+        url = "";
+    p.tls = !ascii_ncasecmp(url, "https://", 8);
+    const char *authority = strstr(url, "://");
+    authority = authority ? authority + 3 : url;
+    size_t n = strcspn(authority, "/?#");
+    if (authority[n] == '/')
+        p.path = authority + n;
+    const char *colon = memchr(authority, ':', n);
+    for (const char *d = colon ? colon + 1 : ""; *d >= '0' && *d <= '9' && p.port <= UINT16_MAX; d++)
+        p.port = p.port * 10 + (*d - '0');
+    if (p.port <= 0 || p.port > UINT16_MAX)
+        p.port = p.tls ? 443 : 80;
+    return p;
+}
+
+/* B-118, B-119: a GET, where 1xx to 3xx and 401 are good answers. */
+static void write_http_probe(struct haproxy *h, const struct plan_rule *r, struct probe p)
+{
+    struct writer *w = &h->w;
+    const char *host = r->farm->probe_host ? r->farm->probe_host : r->rule->site;
+    write_line(w, "option httpchk");
+    write_line(w, "http-check send meth GET uri %s ver HTTP/1.1 hdr Host %s", haproxy_word(h, p.path),
+               quoted(w, h->a, Q_HAPROXY_FORMAT, host));
+    write_line(w, "http-check expect rstatus '^(?:[123]..|401)$'");
+}
+
+/* What a server line says about its probe; a port that is the rule's own follows the site map's. */
+static const char *check_words(struct haproxy *h, const struct farm *f, const struct plan_upstream *to, const struct plan_server *s)
+{
+    const char *every = "check inter 30s rise 1 fall 1";
+    if (f->probe == PROBE_HTTP) {
+        struct probe p = parse_probe(f->probe_url);
+        long port = p.port == to->port ? s->port : p.port;
+        return arena_printf(h->a, " %s port %ld%s", every, port, p.tls ? " check-ssl" : " no-check-ssl");
+    }
+    long port = f->probe == PROBE_TCP && f->probe_port > 0 && f->probe_port <= UINT16_MAX ? f->probe_port : to->port;
+    return arena_printf(h->a, " %s port %ld no-check-ssl", every, port == to->port ? (long)s->port : port);
+}
+
+static void write_probe(struct haproxy *h, const struct plan_rule *r)
+{
+    const struct farm *f = r->farm;
+    long threshold = f->probe_threshold > 0 && f->probe_threshold < 3600000 ? f->probe_threshold : 5000;
+    if (f->probe == PROBE_HTTP)
+        write_http_probe(h, r, parse_probe(f->probe_url));
+    else
+        write_line(&h->w, "option tcp-check");
+    write_line(&h->w, "timeout check %ldms", threshold);
+    write_line(&h->w, "option redispatch");
+}
+
+/* ---- servers --------------------------------------------------------------------- */
+
+static void write_tls(struct haproxy *h, const struct plan_rule *r)
+{
+    const char *site = r->rule->site;
+    write_raw(&h->w, " ssl verify required ca-file %s verifyhost %s", haproxy_word(h, h->plan->trust ? h->plan->trust : MISSING_DIR "/trust.pem"), site);
+    if (!is_address(site))
+        write_raw(&h->w, " sni str(%s)", site);
+}
+
+static void write_server(struct haproxy *h, const struct plan_rule *r, const struct plan_upstream *to, size_t i)
+{
+    struct writer *w = &h->w;
+    const struct plan_server *s = &to->servers.v[i];
+    write_indent(w);
+    write_raw(w, "server %s %s:%u", identifier(h->a, "server", i + 1, s->member), s->host, (unsigned)s->port);
+    if (to->tls)
+        write_tls(h, r);
+    if (r->farm && !r->rule->affinity_by_address)
+        write_raw(w, " cookie m%08lx", name_hash(s->member));
+    if (r->farm)
+        write_raw(w, "%s", check_words(h, r->farm, to, s));
+    if (s->drained)
+        write_raw(w, " weight 0");
+    /* a name that nobody knows at the start must not keep the other rules from being served */
+    if (!is_address(s->host))
+        write_raw(w, " init-addr last,libc,none");
+    write_raw(w, "\n");
+}
+
+void haproxy_servers(struct haproxy *h, const struct plan_rule *r, const struct plan_upstream *to)
+{
+    enum { DEFAULT = 120 };          /* the `defaults` section's own */
+    long patience = rule_read_timeout(h->plan, r);
+    if (patience != DEFAULT)
+        write_line(&h->w, "timeout server %s", haproxy_seconds(h, patience));
+    if (r->websocket)
+        write_line(&h->w, "timeout tunnel %s", haproxy_seconds(h, 3600));
+    if (r->farm) {
+        write_affinity(h, r);
+        write_probe(h, r);
+    }
+    for (size_t i = 0; i < to->servers.n; i++)
+        write_server(h, r, to, i);
+}
