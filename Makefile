@@ -15,8 +15,10 @@ LIB     = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(ROOMS:%=%/*.c))))
 CLI     = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard cli/*.c)))
 DAEMON  = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard daemon/*.c)))
 UNIT    = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*.c)))
+PROGRAMS = $(BUILD)/tmgc $(if $(DAEMON),$(BUILD)/publishd)
+SOURCES = $(sort $(wildcard $(ROOMS:%=%/*.[ch]) cli/*.[ch] daemon/*.[ch] tests/*.c tests/unit/*.[ch]))
 
-all: $(BUILD)/tmgc $(BUILD)/publishd
+all: $(PROGRAMS)                      ## build/tmgc (and build/publishd)
 
 $(BUILD)/libtmgc.a: $(LIB)
 	@rm -f $@ && $(AR) rcs $@ $^
@@ -27,14 +29,55 @@ $(BUILD)/publishd: $(DAEMON) $(BUILD)/libtmgc.a
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libtmgc.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -I. -o $@ $^ $(PKG_LIBS) $(LDFLAGS)
+$(BUILD)/gen_docs: tests/gen_docs.c $(BUILD)/libtmgc.a
+	$(CC) $(ALL_CFLAGS) -I. -o $@ $^ $(PKG_LIBS) $(LDFLAGS)
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 -include $(LIB:.o=.d) $(CLI:.o=.d) $(DAEMON:.o=.d)
 
-unit: $(UNIT)
-	@set -e; for t in $(UNIT); do $$t; done
+# ---- for newcomers: each does its own set-up ----------------------------------
+demo: ; @tests/setup build run && $(MAKE) -s -j2 all && tests/demo $(BUILD)  ## converts a sample, runs the result, asks it
+check: ; @tests/setup build run && $(MAKE) -s -j2 check-now                  ## every test; ends with "N passed, N failed"
+bench: ; @tests/setup build bench && $(MAKE) -s -j2 all && tests/bench $(BUILD)  ## time and memory beside xmllint
+lint: ; @tests/setup build lint && $(MAKE) -s lint-now                   ## compilers, clang-tidy, cppcheck, formatting
 
-clean:
-	rm -rf $(BUILD)
-.PHONY: all unit clean
+check-now: all $(UNIT) $(BUILD)/gen_docs asan
+	@tests/run --build $(BUILD) --asan $(BUILD)-asan
+unit: $(UNIT)                         ## the unit tests alone
+	@set -e; for t in $(UNIT); do $$t; done
+lint-now:
+	@$(MAKE) -s BUILD=$(BUILD)-gcc-werror CC=gcc CFLAGS="-O2 -Werror" all
+	@$(MAKE) -s BUILD=$(BUILD)-clang-werror CC=clang CFLAGS="-O1 -Werror" all
+	tests/lint $(SOURCES)
+
+# ---- other builds ---------------------------------------------------------------
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
+asan:                                 ## with AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan
+	@$(MAKE) BUILD=$(BUILD)-asan CFLAGS="-O1 -g -fno-omit-frame-pointer $(SANITIZE)" LDFLAGS="$(SANITIZE)" all
+clang:                                ## with clang, in build-clang
+	@$(MAKE) BUILD=$(BUILD)-clang CC=clang all
+
+# ---- what is generated and checked in ----------------------------------------------
+goldens: all                          ## samples/*/out afresh: read the difference before you commit it
+	@for s in samples/*/; do \
+	  $(BUILD)/tmgc convert "$${s}export.xml" -m "$${s}site.yaml" -o "$${s}out" --fail-on never -q || exit 1; done
+	@git status --short samples
+docs: $(BUILD)/gen_docs               ## docs/findings.md and docs/settings.md afresh
+	@$(BUILD)/gen_docs findings > docs/findings.md && $(BUILD)/gen_docs settings > docs/settings.md
+format:                               ## the sources in the house's style
+	clang-format -i $(SOURCES)
+
+install: all                          ## PREFIX=/usr/local, DESTDIR=
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/doc/tmgc \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/tmgc
+	install -m 644 completions/tmgc.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tmgc
+	install -m 644 completions/_tmgc $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+clean:                                ## removes what was built
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-gcc-werror $(BUILD)-clang-werror
+help:                                 ## this list
+	@sed -n 's/^\([a-z]*\):.*## *\(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+.PHONY: all unit check check-now demo bench lint lint-now asan clang goldens docs format install clean help
