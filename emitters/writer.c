@@ -1,6 +1,7 @@
 /* writer: the buffer that every emitter writes into, the quoting rules of each place in each target, and the names
  * and headings that the generated files share. */
 #include "emit.h"
+#include "../ir/yaml.h"
 
 #include <string.h>
 
@@ -122,19 +123,6 @@ static void regex_literal(struct strbuf *b, const char *s)
     }
 }
 
-/* Plain only for what no YAML reader takes for a number, a date, a truth value or nothing: a word that begins with a
- * letter and holds a "." or "-" or "/" inside, or an absolute path. */
-static bool yaml_plain(const char *s)
-{
-    static const char *const words[] = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"};
-    if (!is_plain(s, "./-") || !(*s == '/' || (ascii_lower(*s) >= 'a' && ascii_lower(*s) <= 'z')))
-        return false;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (!ascii_casecmp(s, words[i]))
-            return false;
-    return true;
-}
-
 void quote(struct strbuf *b, enum quoting mode, const char *text)
 {
     switch (mode) {
@@ -161,10 +149,7 @@ void quote(struct strbuf *b, enum quoting mode, const char *text)
             haproxy_quoted(b, text, mode == Q_HAPROXY_FORMAT);
         break;
     case Q_YAML:
-        if (yaml_plain(text))
-            buf_puts(b, text);
-        else
-            buf_json(b, text);          /* a JSON string is a YAML "…" scalar */
+        buf_yaml(b, text);
         break;
     case Q_REGEX:
         regex_literal(b, text);

@@ -1,0 +1,398 @@
+/* nginx: the plan as one nginx.conf.
+ *
+ * Each listener becomes a server that answers what no rule is for, with the listener's certificates, and one server
+ * for each group of rules that share names (nginx_cluster.c). The servers of the groups name no certificate: nginx
+ * then keeps that of the address's default server, which is what the source did - one certificate an address, no
+ * choice by SNI (B-40). */
+#include "nginx_parts.h"
+
+#include <string.h>
+
+/* ---- a listener's sockets ------------------------------------------------------ */
+typedef VEC(const struct plan_socket *) socket_list;
+
+/* Those that no earlier listener has: nginx could not tell whose rules to try. */
+static void own_sockets(struct maker *m, struct table *taken, const struct plan_listener *l, socket_list *http,
+                        socket_list *https)
+{
+    for (size_t i = 0; i < l->sockets.n; i++) {
+        const struct plan_socket *s = &l->sockets.v[i];
+        const char *key = arena_printf(m->arena, "%s:%u", s->address, (unsigned)s->port);
+        if ((*table_at(taken, m->arena, key))++ == 0)
+            vec_add(m->arena, s->tls ? https : http, s);
+    }
+}
+
+static void write_listen(struct maker *m, const struct plan_socket *s, const char *options)
+{
+    bool all = !strcmp(s->address, "*");
+    write_line(&m->body, "listen %s%s%u%s%s;", all ? "" : quoted(&m->body, m->arena, Q_NGINX, s->address), all ? "" : ":",
+               (unsigned)s->port, s->tls ? " ssl" : "", options);
+}
+
+static void write_listens(struct maker *m, const socket_list *list, const char *options)
+{
+    for (size_t i = 0; i < list->n; i++)
+        write_listen(m, list->v[i], options);
+}
+
+/* ---- servers ---------------------------------------------------------------------- */
+static void server_open(struct maker *m, const char *comment)
+{
+    write_blank(&m->body);
+    if (comment)
+        write_line(&m->body, "# %s", comment);
+    write_line(&m->body, "server {");
+    m->body.depth++;
+}
+
+static void server_close(struct maker *m)
+{
+    m->body.depth--;
+    write_line(&m->body, "}");
+}
+
+static const char *certificate_key(struct maker *m, const struct plan_socket *s)
+{
+    return arena_printf(m->arena, "%s\n%s", s->chain ? s->chain : "", s->key ? s->key : "");
+}
+
+/* One server for all sockets with the same certificate, and for those of http if they are not elsewhere. */
+static void write_default(struct maker *m, const socket_list *http, const socket_list *same)
+{
+    server_open(m, "what no rule is for (B-11)");
+    write_listens(m, http, " default_server");
+    write_listens(m, same, " default_server");
+    write_line(&m->body, "server_name _;");
+    if (same->n) {
+        const struct plan_socket *s = same->v[0];
+        write_line(&m->body, "ssl_certificate %s;",
+                   quoted(&m->body, m->arena, Q_NGINX, s->chain ? s->chain : MISSING_DIR "/chain.pem"));
+        write_line(&m->body, "ssl_certificate_key %s;",
+                   quoted(&m->body, m->arena, Q_NGINX, s->key ? s->key : MISSING_DIR "/key.pem"));
+    }
+    write_line(&m->body, "return 403;");
+    server_close(m);
+}
+
+static void write_defaults(struct maker *m, const socket_list *http, const socket_list *https)
+{
+    struct table groups = {0};
+    VEC(socket_list) by_certificate = {0};
+    socket_list none = {0};
+    for (size_t i = 0; i < https->n; i++) {
+        size_t *group = table_at(&groups, m->arena, certificate_key(m, https->v[i]));
+        if (!*group) {
+            vec_push(m->arena, &by_certificate);
+            *group = by_certificate.n;
+        }
+        vec_add(m->arena, &by_certificate.v[*group - 1], https->v[i]);
+    }
+    if (!by_certificate.n && http->n)
+        write_default(m, http, &none);
+    for (size_t i = 0; i < by_certificate.n; i++)
+        write_default(m, i ? &none : http, &by_certificate.v[i]);
+}
+
+/* D-08: every request over HTTP is sent to the same place over HTTPS, before any rule. */
+static void write_redirect(struct maker *m, const struct plan_listener *l, const socket_list *http)
+{
+    server_open(m, "over HTTP: to the same place over HTTPS (D-08)");
+    write_listens(m, http, " default_server");
+    write_line(&m->body, "server_name _;");
+    if (l->https == 443)
+        write_line(&m->body, "return 302 https://$host$request_uri;");
+    else
+        write_line(&m->body, "return 302 https://$host:%u$request_uri;", (unsigned)l->https);
+    server_close(m);
+}
+
+static void count_name(struct maker *m, const char *name)
+{
+    size_t n = strlen(name);
+    m->host_names++;
+    if (n > m->longest_host)
+        m->longest_host = n;
+}
+
+static void write_server_names(struct maker *m, const struct cluster *c)
+{
+    enum { WIDTH = 96 };
+    struct strbuf *out = &m->body.out;
+    write_indent(&m->body);
+    buf_puts(out, "server_name");
+    size_t column = (size_t)(m->body.depth * m->body.indent) + strlen("server_name");
+    if (c->all_names)          /* "_" is what $host says of a request without a host; "" is that request; then all others */
+        buf_puts(out, " _ \"\" ~.");
+    for (size_t i = 0; i < c->names.n; i++) {
+        const char *name = quoted(&m->body, m->arena, Q_NGINX, c->names.v[i]);
+        if (column + strlen(name) > WIDTH) {
+            buf_putc(out, '\n');
+            write_indent(&m->body);
+            buf_puts(out, "           ");
+            column = (size_t)(m->body.depth * m->body.indent) + strlen("server_name");
+        }
+        buf_putc(out, ' ');
+        buf_puts(out, name);
+        column += strlen(name) + 1;
+        count_name(m, name);
+    }
+    buf_puts(out, ";\n");
+}
+
+/* Nothing but one rule that takes every path of these names: plain nginx, since no order is left to keep. */
+static bool is_simple(const struct maker *m, const struct cluster *c)
+{
+    for (size_t i = 0; i < c->members.n; i++) {
+        const struct plan_rule *r = &m->plan->rules.v[c->members.v[i].rule];
+        if (c->members.v[i].live)
+            return c->live == 1 && (r->any_source || r->sources_unknown) && rule_publishes_all(r->rule);
+    }
+    return false;
+}
+
+/* What the rules' conditions read, set before the first of them rewrites the URI. */
+static void write_subjects(struct maker *m, const struct cluster *c)
+{
+    bool where = false, place = false;
+    for (size_t i = 0; i < c->members.n; i++) {
+        const struct plan_rule *r = &m->plan->rules.v[c->members.v[i].rule];
+        if (!c->members.v[i].live)
+            continue;
+        where |= r->any_source && rule_needs_host(r, c, &c->members.v[i]);
+        place |= rule_needs_resolved(r);
+    }
+    if (where)
+        write_line(&m->body, "set $where $host$path;");
+    if (place) {
+        write_line(&m->body, "set $place $resolved;");
+        m->uses_dots = true;
+    }
+}
+
+/* What stands in a server beside the rules. */
+static void write_rest(struct maker *m, const struct cluster *c, bool simple)
+{
+    bool blocks = false;
+    for (size_t i = 0; i < c->members.n; i++)
+        blocks |= c->members.v[i].live && rule_blocks_sign_in(&m->plan->rules.v[c->members.v[i].rule]);
+    write_blank(&m->body);
+    if (!simple)
+        write_line(&m->body, "location / { return 403; }    # no rule matches (B-11)");
+    if (blocks)      /* "satisfy any" makes nginx drop the server's WWW-Authenticate, which it would show otherwise */
+        write_line(&m->body, "location @blocked { satisfy any; allow all; try_files \"\" =403; }    # D-11");
+}
+
+static void write_cluster(struct maker *m, const struct plan_listener *l, const struct cluster *c,
+                          const socket_list *http, const socket_list *https)
+{
+    struct place at = {.listener = l, .http = http->n > 0, .tls = https->n > 0, .simple = is_simple(m, c)};
+    if (c->live) {
+        server_open(m, NULL);
+        write_listens(m, http, "");
+        write_listens(m, https, "");
+        write_server_names(m, c);
+        if (l->listener->connection_timeout > 0 && l->listener->connection_timeout != 120)
+            write_line(&m->body, "keepalive_timeout %lds;", l->listener->connection_timeout);
+        if (!at.simple)
+            write_subjects(m, c);
+    }
+    for (size_t i = 0; i < c->members.n; i++)
+        nginx_rule(m, &at, c, &c->members.v[i]);
+    if (c->live) {
+        write_rest(m, c, at.simple);
+        server_close(m);
+    }
+}
+
+static void write_listener(struct maker *m, const struct plan_listener *l, const rule_indexes *rules, struct table *taken)
+{
+    socket_list http = {0}, https = {0}, none = {0};
+    clusters groups = {0};
+    own_sockets(m, taken, l, &http, &https);
+    write_blank(&m->body);
+    write_line(&m->body, "# ---- listener \"%s\"", quoted(&m->body, m->arena, Q_COMMENT,
+               arena_strndup(m->arena, l->listener->name, strnlen(l->listener->name, 160))));
+    if (!http.n && !https.n)
+        write_line(&m->body, "# it has no address and port of its own: its rules answer nothing");
+    bool redirects = l->listener->redirect == HTTPS_REDIRECT_ALWAYS && l->https && http.n;
+    if (redirects)
+        write_redirect(m, l, &http);
+    write_defaults(m, redirects ? &none : &http, &https);
+    cluster_rules(m->arena, m->plan, rules, &groups);
+    if (redirects)
+        http = none;
+    if (!http.n && !https.n)
+        return;
+    for (size_t i = 0; i < groups.n; i++)
+        write_cluster(m, l, &groups.v[i], &http, &https);
+}
+
+/* ---- the file ------------------------------------------------------------------------ */
+/* The rules of each listener, those that are switched off included; without listener: the last list. */
+static rule_indexes *rules_by_listener(struct maker *m)
+{
+    const struct plan *p = m->plan;
+    rule_indexes *lists = arena_alloc(m->arena, (p->listeners.n + 1) * sizeof *lists);
+    size_t *place = arena_alloc(m->arena, (p->policy->listeners.n + 1) * sizeof *place);
+    for (size_t i = 0; i < p->listeners.n; i++)
+        place[p->listeners.v[i].listener - p->policy->listeners.v] = i + 1;
+    for (size_t i = 0; i < p->rules.n; i++) {
+        const struct listener *l = p->rules.v[i].listener;
+        size_t at = l ? place[l - p->policy->listeners.v] : 0;
+        vec_add(m->arena, &lists[at ? at - 1 : p->listeners.n], (uint32_t)i);
+    }
+    return lists;
+}
+
+static void write_servers(struct maker *m)
+{
+    const struct plan *p = m->plan;
+    const rule_indexes *lists = rules_by_listener(m);
+    struct table taken = {0};
+    for (size_t i = 0; i < p->listeners.n; i++)
+        write_listener(m, &p->listeners.v[i], &lists[i], &taken);
+    const rule_indexes *rest = &lists[p->listeners.n];
+    const struct place nowhere = {0};
+    const struct cluster none = {0};
+    for (size_t i = 0; i < rest->n; i++) {
+        struct member comment = {.rule = rest->v[i]};
+        nginx_rule(m, &nowhere, &none, &comment);
+    }
+}
+
+static size_t power_of_two(size_t at_least)
+{
+    size_t n = 64;
+    while (n < at_least)
+        n *= 2;
+    return n;
+}
+
+/* nginx's tables have fixed sizes, and it refuses or complains about names that do not fit: said only where the
+ * defaults (512 slots of 64 bytes; 1024 for variables) would not do. A name of n bytes takes n + 2, rounded, and a
+ * pointer; another pointer ends a slot. */
+static void write_table_sizes(struct writer *w, const struct maker *m)
+{
+    enum { MANY = 100, IN_SLOT = 12, POINTER = 8, SLOT = 64 };
+    size_t host = (m->longest_host + 2 + POINTER - 1) / POINTER * POINTER + POINTER;
+    size_t variable = (m->longest_variable + 2 + POINTER - 1) / POINTER * POINTER + POINTER;
+    if (m->host_names > MANY) {
+        write_line(w, "server_names_hash_max_size %zu;", power_of_two(2 * m->host_names > 512 ? 2 * m->host_names : 512));
+        write_line(w, "server_names_hash_bucket_size %zu;", power_of_two(IN_SLOT * host));
+    } else if (host + POINTER > SLOT) {
+        write_line(w, "server_names_hash_bucket_size %zu;", power_of_two(host + POINTER));
+    }
+    if (m->variables > MANY || variable + POINTER > SLOT) {
+        write_line(w, "variables_hash_max_size %zu;", power_of_two(2 * m->variables + 2048));
+        write_line(w, "variables_hash_bucket_size %zu;", power_of_two(IN_SLOT * variable));
+    }
+}
+
+static void write_http_settings(struct writer *w, struct maker *m)
+{
+    const struct plan *p = m->plan;
+    write_line(w, "server_tokens off;");
+    write_line(w, "absolute_redirect off;");
+    write_line(w, "merge_slashes off;");
+    write_line(w, "underscores_in_headers on;              # B-79");
+    write_line(w, "ignore_invalid_headers off;");
+    write_line(w, "large_client_header_buffers 4 64k;      # B-71, B-73");
+    write_line(w, "client_max_body_size 0;                 # B-72");
+    write_line(w, "keepalive_timeout 120s;                 # B-76");
+    write_line(w, "client_body_timeout 120s;");
+    write_line(w, "send_timeout 120s;");
+    write_line(w, "ssl_protocols TLSv1.2 TLSv1.3;");
+    write_table_sizes(w, m);
+    write_blank(w);
+    write_line(w, "proxy_http_version 1.1;                 # B-67");
+    write_line(w, "proxy_request_buffering off;            # B-74");
+    write_line(w, "proxy_buffering off;");
+    write_line(w, "proxy_buffer_size 32k;");
+    write_line(w, "proxy_buffers 8 32k;");
+    write_line(w, "proxy_read_timeout 120s;                # B-76");
+    write_line(w, "proxy_send_timeout 120s;");
+    write_line(w, "proxy_pass_header Server;               # B-80");
+    write_line(w, "proxy_pass_header Date;");
+    write_line(w, "proxy_hide_header Content-Location;     # each rule adds it as the client must see it (B-42)");
+    write_line(w, "proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;");
+    if (p->trust) {
+        write_line(w, "proxy_ssl_verify on;                    # B-37, D-14");
+        write_line(w, "proxy_ssl_verify_depth 8;");
+        write_line(w, "proxy_ssl_trusted_certificate %s;", quoted(w, m->arena, Q_NGINX_REGEX, p->trust));
+        write_line(w, "proxy_ssl_server_name on;");
+        write_line(w, "proxy_ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;");
+    }
+    write_blank(w);
+    write_line(w, "map $request_uri $path { default /; \"~^(?<raw>/[^?]*)\" $raw; }    # as the client sent it (D-03)");
+    if (m->uses_dots) {
+        write_line(w, "map $path $dots { default 0; \"~*%s\" 1; }", REGEX_DOTS);
+        write_line(w, "map $path $oddly { default 0; \"~*%s\" 1; }", REGEX_DEEP);
+        write_line(w, "map $dots$oddly $resolved { default $path; 10 $uri; 11 \"\"; }    # where the dots lead (D-05)");
+    }
+    if (m->uses_upgrade)
+        write_line(w, "map $http_upgrade $connection_upgrade { default upgrade; \"\" \"\"; }    # D-17");
+    if (m->uses_via)
+        write_line(w, "map $http_via $via_before { default \"$http_via, \"; \"\" \"\"; }");
+    if (m->body.uses_dollar || m->maps.uses_dollar)
+        write_line(w, "geo $dollar { default \"$\"; }");
+}
+
+static void append(struct writer *w, struct strbuf *part)
+{
+    if (!part->n)
+        return;
+    write_blank(w);
+    buf_add(&w->out, part->p, part->n);
+    buf_free(part);
+}
+
+static void write_file(struct maker *m)
+{
+    struct writer w = {.indent = 4};
+    write_line(&w, "# nginx: web publishing rules%s%s. Generated by tmgc %s; change the source or the site map instead.",
+               m->plan->policy->source ? " of " : "",
+               m->plan->policy->source ? quoted(&w, m->arena, Q_COMMENT, m->plan->policy->source) : "", TMGC_VERSION);
+    write_line(&w, "worker_processes auto;");
+    write_line(&w, "events {}");
+    write_line(&w, "http {");
+    w.depth++;
+    write_http_settings(&w, m);
+    append(&w, &m->sources.out);
+    append(&w, &m->maps.out);
+    append(&w, &m->upstreams.out);
+    write_blank(&w);
+    uint32_t before = 0;
+    for (size_t i = 0; i < w.out.n; i++)
+        before += w.out.p[i] == '\n';
+    /* the servers' own first line, if it is empty, would be a second empty one */
+    if (m->body.out.n)
+        buf_add(&w.out, m->body.out.p, m->body.out.n);
+    buf_free(&m->body.out);
+    w.depth--;
+    write_line(&w, "}");
+    for (size_t i = 0; i < m->out->rules.n; i++)
+        if (m->out->rules.v[i].first) {
+            m->out->rules.v[i].first += before;
+            m->out->rules.v[i].last += before;
+        }
+    m->out->text = w.out;
+}
+
+int emit_nginx(const struct plan *p, struct arena *a, struct emission *out, struct strbuf *err)
+{
+    struct maker m = {.plan = p, .arena = a, .out = out, .err = err};
+    struct writer *const writers[] = {&m.body, &m.upstreams, &m.sources, &m.maps};
+    for (size_t i = 0; i < sizeof writers / sizeof *writers; i++) {
+        writers[i]->depth = 1;
+        writers[i]->indent = 4;
+    }
+    *out = (struct emission){0};
+    for (size_t i = 0; i < p->rules.n; i++)
+        vec_push(a, &out->rules);
+    write_servers(&m);
+    write_file(&m);
+    if (m.failed)
+        emission_free(out);
+    return m.failed ? -1 : 0;
+}

@@ -1,0 +1,482 @@
+/* nginx_rule: one rule's block - heading, condition, location.
+ *
+ * The condition is tried in the server's rewrite phase, in the order of the rules, so that the first match wins as in
+ * the source (B-01). It looks at the raw path (D-03), which no location of nginx does. A match leaves for a location
+ * whose name has no slash in front: no client can ask for it. */
+#include "nginx_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* nginx takes no parameter of 4096 bytes, so long lists of names or paths are cut into several conditions. */
+enum { PIECE_MAX = 600,      /* bytes of pattern made of names, or of paths, in one condition; about */
+       LITERAL_MAX = 1000,   /* bytes of one escaped path; what begins as a longer one is refused */
+       VALUE_MAX = 3800,     /* bytes of one quoted value */
+       TIMEOUT_DEFAULT = 120 };
+
+struct block {
+    struct maker *m;
+    struct writer *w;
+    const struct place *at;
+    const struct plan_rule *r;
+    const char *action;      /* of the conditions: where they lead */
+};
+
+static const char *escaped(struct block *b, const char *text)
+{
+    return quoted(b->w, b->m->arena, Q_REGEX, text);
+}
+
+static const char *pattern_quoted(struct block *b, const char *pattern)
+{
+    return quoted(b->w, b->m->arena, Q_NGINX_REGEX, pattern);
+}
+
+/* A value of text and then trusted nginx variables, in one pair of quotes. */
+static const char *value_with(struct block *b, const char *before, const char *text, const char *after)
+{
+    const char *q = quoted(b->w, b->m->arena, Q_NGINX, text);
+    size_t n = strlen(q);
+    if (q[0] == '"')
+        return arena_printf(b->m->arena, "\"%s%.*s%s\"", before, (int)(n - 2), q + 1, after);
+    return arena_printf(b->m->arena, "\"%s%s%s\"", before, q, after);
+}
+
+static void proven(struct block *b, int rc)
+{
+    if (rc && !b->m->failed) {
+        b->m->failed = 1;
+        buf_printf(b->m->err, " (nginx, rule %zu)", (size_t)b->r->index + 1);
+    }
+}
+
+/* Proves one pattern on one text that it must match and one that it must not. */
+static void prove_pair(struct block *b, const char *pattern, const char *yes, const char *no)
+{
+    strings y = {0}, n = {0};
+    vec_add(b->m->arena, &y, yes);
+    if (no)
+        vec_add(b->m->arena, &n, no);
+    if (!b->m->failed)
+        proven(b, regex_prove(pattern, &y, &n, b->m->err));
+}
+
+/* ---- what the rule is like ------------------------------------------------------------ */
+bool rule_needs_host(const struct plan_rule *r, const struct cluster *c, const struct member *member)
+{
+    return !r->rule->all_names && (c->all_names || member->names != c->names.n);
+}
+
+static bool answers_statically(const struct plan_rule *r)
+{
+    return r->closed & ON(TARGET_NGINX) || r->sources_unknown || r->rule->schedule_unknown ||
+           r->rule->action == ACTION_DENY || !r->forwards;
+}
+
+static bool has_identity(const struct rule *r)
+{
+    for (size_t i = 0; i < r->paths.n; i++)
+        if (!r->paths.v[i].internal)
+            return true;
+    return false;
+}
+
+bool rule_needs_resolved(const struct plan_rule *r)
+{
+    return !answers_statically(r) && !rule_publishes_all(r->rule) && has_identity(r->rule);
+}
+
+bool rule_blocks_sign_in(const struct plan_rule *r)
+{
+    return !answers_statically(r) && r->rule->delegation == DELEGATE_NONE_BLOCK;
+}
+
+static bool too_long(struct block *b, const struct path *p)
+{
+    return strlen(p->external) > LITERAL_MAX / 4 && strlen(escaped(b, p->external)) > LITERAL_MAX;
+}
+
+/* ---- condition --------------------------------------------------------------------------- */
+/* How many elements from `from` on go into one pattern. */
+static size_t piece(struct block *b, size_t from, size_t n, const char *(*text)(const struct rule *, size_t))
+{
+    size_t bytes = 0, i = from;
+    while (i < n && (i == from || bytes < PIECE_MAX))
+        bytes += strlen(escaped(b, text(b->r->rule, i++))) + 1;
+    if (i > from + 1 && bytes > LITERAL_MAX)
+        i--;
+    return i - from;
+}
+
+static const char *name_text(const struct rule *r, size_t i)
+{
+    return r->names.v[i].name;
+}
+
+static const char *path_text(const struct rule *r, size_t i)
+{
+    return r->paths.v[i].external;
+}
+
+/* A request that the condition is for, as its subject spells it. */
+static const char *sample(struct block *b, const char *from, const struct public_name *name, const struct path *path)
+{
+    const char *host = !name ? "" : name->kind == NAME_WILDCARD ? arena_printf(b->m->arena, "a%s", name->name + 1) : name->name;
+    return arena_printf(b->m->arena, "%s%s%s", from, host, path ? *path->external ? path->external : "/" : "");
+}
+
+/* One `if`, for a source set or NULL, a pattern of names or NULL, and a pattern of paths or NULL, without anchors. */
+static void write_condition(struct block *b, const char *from, const char *names, const char *paths, const char *text)
+{
+    struct arena *a = b->m->arena;
+    if (!names && !paths) {
+        write_line(b->w, from ? "if ($%s) { %s }" : "%s%s", from ? from : "", b->action);
+        return;
+    }
+    const char *subject = !names ? "path" : paths ? "where" : "host";
+    const char *pattern = arena_printf(a, "^%s%s%s%s", from ? "1 " : "", names ? names : "", paths ? paths : "",
+                                       paths ? "" : "$");
+    if (from) {
+        write_line(b->w, "set $key \"$%s %s\";", from, !names ? "$path" : paths ? "$host$path" : "$host");
+        subject = "key";
+    }
+    write_line(b->w, "if ($%s ~* %s) { %s }", subject, pattern_quoted(b, pattern), b->action);
+    prove_pair(b, pattern, text, arena_printf(a, " %s", text));
+}
+
+/* All pieces of the names, each with one piece of the paths. */
+static void write_conditions_for(struct block *b, const char *from, bool host, const char *paths, const struct path *path)
+{
+    const struct rule *rule = b->r->rule;
+    const char *one = from ? "1 " : "";
+    if (!paths[1])
+        path = NULL;                         /* all of them */
+    paths = path ? paths + 1 : NULL;         /* the condition has an anchor of its own */
+    if (!host) {
+        write_condition(b, from, NULL, paths, sample(b, one, NULL, path));
+        return;
+    }
+    for (size_t i = 0, n; i < rule->names.n; i += n) {
+        n = piece(b, i, rule->names.n, name_text);
+        const char *names = regex_names(b->m->arena, rule->names.v + i, n);
+        if (!b->m->failed)
+            proven(b, regex_prove_names(names, rule->names.v + i, n, b->m->err));
+        write_condition(b, from, names, paths, sample(b, one, &rule->names.v[i], path));
+    }
+}
+
+static void write_conditions(struct block *b, bool host, const char *id)
+{
+    const struct rule *rule = b->r->rule;
+    const char *from = b->r->any_source || b->r->sources_unknown ? NULL : shared_sources(b->m, b->r);
+    const char *enter = arena_printf(b->m->arena, "rewrite ^ %s last;", id);
+    for (size_t i = 0, n; i < rule->paths.n; i += n) {
+        const struct path *first = &rule->paths.v[i];
+        struct path stem = {.kind = PATH_STEM};
+        n = piece(b, i, rule->paths.n, path_text);
+        b->action = enter;
+        if (too_long(b, first)) {
+            stem.external = arena_strndup(b->m->arena, first->external, LITERAL_MAX / 4);
+            first = &stem;
+            b->action = "return 403;";       /* nginx cannot hold this path: closed */
+        }
+        const char *paths = regex_paths(b->m->arena, first, n);
+        if (!b->m->failed)
+            proven(b, regex_prove_paths(paths, first, n, b->m->err));
+        write_conditions_for(b, from, host, paths, first);
+    }
+}
+
+/* ---- what becomes of dots and of the path ----------------------------------------------------- */
+/* VARIABLE becomes `inside` if $place, the path with its dots resolved, is one that the rule publishes as it is. */
+static void write_places(struct block *b, const char *set)
+{
+    const struct rule *rule = b->r->rule;
+    VEC(struct path) same = {0};
+    for (size_t i = 0; i < rule->paths.n; i++)
+        if (!rule->paths.v[i].internal && !too_long(b, &rule->paths.v[i]))
+            vec_add(b->m->arena, &same, rule->paths.v[i]);
+    struct rule view = {.paths = {same.v, same.n, same.n}};
+    struct plan_rule of_view = {.rule = &view};
+    struct block sub = {.m = b->m, .w = b->w, .r = &of_view};
+    bool single = same.n && piece(&sub, 0, same.n, path_text) == same.n && !set;
+    if (!single)
+        write_line(b->w, "set $leaves 1;");
+    for (size_t i = 0, n; i < same.n; i += n) {
+        n = piece(&sub, i, same.n, path_text);
+        const char *pattern = regex_paths(b->m->arena, same.v + i, n);
+        if (!pattern[1])
+            pattern = "^/";                  /* all, but not the "" that $place is for what is spelled oddly */
+        write_line(b->w, single ? "if ($place !~* %s) { return 403; }" : "if ($place ~* %s) { set $leaves 0; }",
+                   pattern_quoted(b, pattern));
+    }
+    if (!single && !set)
+        write_line(b->w, "if ($leaves) { return 403; }");
+    else if (set)
+        write_line(b->w, "set %s $leaves;", set);
+}
+
+/* Pattern over the request target for what path m takes; what follows its literal is in $rest. */
+static const char *rewrite_pattern(struct block *b, const struct path *m)
+{
+    static const char *const rests[] = {
+        [PATH_PREFIX] = "(?<rest>$|[/?].*)", [PATH_EXACT] = "(?<rest>$|\\?.*)", [PATH_STEM] = "(?<rest>.*)"};
+    enum path_kind kind = m->kind == PATH_PREFIX && !*m->external ? PATH_STEM : m->kind;
+    const char *pattern = arena_printf(b->m->arena, "^%s%s", escaped(b, m->external), rests[kind]);
+    prove_pair(b, pattern, arena_printf(b->m->arena, "%s?q", m->external),
+               kind == PATH_STEM ? NULL : arena_printf(b->m->arena, "%sz", m->external));
+    return pattern;
+}
+
+/* $to is the target that the server gets (D-04). The paths are tried from the last to the first, so that the one
+ * which the source tries first has the last word. */
+static void write_rewrites(struct block *b)
+{
+    const struct rule *rule = b->r->rule;
+    bool mixed = has_identity(rule), rooted = true;
+    b->m->uses_dots = true;
+    if (mixed)
+        write_places(b, "$leaves_same");
+    else
+        write_line(b->w, "if ($dots) { return 403; }");
+    write_line(b->w, "set $to $request_uri;");
+    for (size_t i = rule->paths.n; i-- > 0;) {
+        const struct path *m = &rule->paths.v[i];
+        if (too_long(b, m))
+            continue;
+        const char *pattern = pattern_quoted(b, rewrite_pattern(b, m));
+        const char *value = m->internal ? value_with(b, "", m->internal, "$rest") : "$request_uri";
+        const char *leaves = !mixed ? "" : m->internal ? " set $leaves $dots;" : " set $leaves $leaves_same;";
+        if (strlen(value) > VALUE_MAX)
+            write_line(b->w, "if ($request_uri ~* %s) { return 403; }", pattern);
+        else
+            write_line(b->w, "if ($request_uri ~* %s) { set $to %s;%s }", pattern, value, leaves);
+        rooted &= !m->internal || m->internal[0] == '/';
+    }
+    if (mixed)
+        write_line(b->w, "if ($leaves) { return 403; }");
+    if (!rooted)
+        write_line(b->w, "if ($to !~ ^/) { set $to /$to; }");
+}
+
+/* ---- what comes back (D-15) --------------------------------------------------------------------- */
+static const char *origin_pattern(struct block *b)
+{
+    const struct rule *rule = b->r->rule;
+    struct strbuf p = {0};
+    bool both = rule->server && rule->site && ascii_casecmp(rule->server, rule->site) != 0;
+    buf_printf(&p, both ? "^https?://(?:%s|%s)" : "^https?://%s",
+               escaped(b, rule->site ? rule->site : rule->server), both ? escaped(b, rule->server) : "");
+    buf_printf(&p, rule->http_port == rule->ssl_port ? "(?::%ld)?" : "(?::(?:%ld|%ld))?", rule->http_port, rule->ssl_port);
+    const char *s = arena_strndup(b->m->arena, p.p, p.n);
+    buf_free(&p);
+    return s;
+}
+
+static int longest_internal_first(const void *x, const void *y)
+{
+    const struct path *const *p = x, *const *q = y;
+    size_t n = strlen((*p)->internal), m = strlen((*q)->internal);
+    return n != m ? (n < m) - (n > m) : (*p > *q) - (*p < *q);
+}
+
+static void add_pair(struct block *b, strings *pairs, const char *pattern, const char *value)
+{
+    const char *q = pattern_quoted(b, arena_printf(b->m->arena, "~*%s", pattern));
+    if (strlen(q) > VALUE_MAX || strlen(value) > VALUE_MAX)
+        return;
+    vec_add(b->m->arena, pairs, q);
+    vec_add(b->m->arena, pairs, value);
+}
+
+/* pattern, value, pattern, value ...: from the server's own address and internal path to the client's. */
+static void return_pairs(struct block *b, strings *pairs)
+{
+    static const char *const rests[] = {
+        [PATH_PREFIX] = "(?<below>$|[/?#].*)", [PATH_EXACT] = "(?<below>$|[?#].*)", [PATH_STEM] = "(?<below>.*)"};
+    const struct rule *rule = b->r->rule;
+    const char *origin = origin_pattern(b);
+    VEC(const struct path *) moved = {0};
+    for (size_t i = 0; i < rule->paths.n; i++)
+        if (rule->paths.v[i].internal && !too_long(b, &rule->paths.v[i]))
+            vec_add(b->m->arena, &moved, &rule->paths.v[i]);
+    if (moved.n > 1)
+        qsort(moved.v, moved.n, sizeof *moved.v, longest_internal_first);
+    for (size_t i = 0; i < moved.n; i++) {
+        const struct path *m = moved.v[i];
+        const char *pattern = arena_printf(b->m->arena, "%s%s%s", origin, escaped(b, m->internal), rests[m->kind]);
+        add_pair(b, pairs, pattern, value_with(b, "$scheme://$http_host", m->external, "$below"));
+        prove_pair(b, pattern, arena_printf(b->m->arena, "HTTP://%s%s?q", rule->site ? rule->site : rule->server, m->internal), "/");
+    }
+    add_pair(b, pairs, arena_printf(b->m->arena, "%s%s", origin, rests[PATH_PREFIX]), "$scheme://$http_host$below");
+}
+
+static void write_returns(struct block *b)
+{
+    const struct rule *rule = b->r->rule;
+    strings pairs = {0};
+    if (!rule->site && !rule->server) {
+        write_line(b->w, "proxy_redirect off;");
+        return;
+    }
+    return_pairs(b, &pairs);
+    for (size_t i = 0; i + 1 < pairs.n; i += 2)
+        write_line(b->w, "proxy_redirect %s %s;", pairs.v[i], pairs.v[i + 1]);
+    const char *about = rule_rewrites(rule) || !rule->site ? rule->name : rule->site;
+    write_line(b->w, "add_header Content-Location $%s always;", shared_content_location(b->m, about, &pairs));
+}
+
+/* ---- forwarding ------------------------------------------------------------------------------------ */
+/* "https://exch01_443", or a variable that holds it where it depends on the client's scheme (B-49). */
+static const char *server_url(struct block *b)
+{
+    const char *url[2] = {NULL, NULL};
+    for (int s = 0; s < 2; s++)
+        if (s ? b->at->tls : b->at->http)
+            url[s] = arena_printf(b->m->arena, "http%s://%s", b->r->to[s].tls ? "s" : "",
+                                  shared_upstream(b->m, b->r, &b->r->to[s]));
+    if (!url[0] || !url[1] || !strcmp(url[0], url[1]))
+        return url[0] ? url[0] : url[1];
+    return arena_printf(b->m->arena, "$%s", shared_scheme(b->m, b->r->rule->name, url[0], url[1]));
+}
+
+static void write_header(struct block *b, const char *name, const char *value)
+{
+    write_line(b->w, "proxy_set_header %s %s;", name, value);
+}
+
+/* What the client sent passes; only these differ (D-10 to D-12, D-17). */
+static void write_headers(struct block *b)
+{
+    const struct plan_rule *r = b->r;
+    const struct rule *rule = r->rule;
+    bool passes = rule->delegation == DELEGATE_NONE_PASS || rule->delegation == DELEGATE_BASIC;
+    write_header(b, "Host", rule->forward_host || !rule->site ? "$http_host" : quoted(b->w, b->m->arena, Q_NGINX, rule->site));
+    write_header(b, "Connection", r->websocket ? "$connection_upgrade" : "\"\"");
+    if (r->websocket) {
+        write_header(b, "Upgrade", "$http_upgrade");
+        b->m->uses_upgrade = true;
+    }
+    if (!passes)
+        write_header(b, "Authorization", "\"\"");
+    if (!rule->accept_encoding)
+        write_header(b, "Accept-Encoding", "\"\"");
+    if (rule->front_end_https)
+        write_header(b, "Front-End-Https", "On");
+    if (r->x_forwarded_for)
+        write_header(b, "X-Forwarded-For", "$remote_addr");
+    if (r->via && strlen(r->via) < VALUE_MAX / 8) {
+        write_header(b, "Via", value_with(b, "$via_before", r->via, ""));
+        b->m->uses_via = true;
+    }
+}
+
+static void write_forwarding(struct block *b)
+{
+    const struct plan_rule *r = b->r;
+    const char *url = server_url(b);
+    bool rewrites = rule_rewrites(r->rule), tls = (b->at->http && r->to[0].tls) || (b->at->tls && r->to[1].tls);
+    long seconds = rule_read_timeout(b->m->plan, r);
+    write_line(b->w, "proxy_pass %s%s;", url, rewrites ? "$to" : b->at->simple && url[0] != '$' ? "" : "$request_uri");
+    if (tls && r->rule->site)
+        write_line(b->w, "proxy_ssl_name %s;", quoted(b->w, b->m->arena, Q_NGINX, r->rule->site));
+    write_headers(b);
+    if (rule_blocks_sign_in(r)) {
+        write_line(b->w, "proxy_intercept_errors on;");
+        write_line(b->w, "error_page 401 =403 @blocked;");
+    }
+    write_returns(b);
+    if (seconds != TIMEOUT_DEFAULT) {
+        static const char *const timeouts[] = {"proxy_read_timeout", "proxy_send_timeout", "client_body_timeout", "send_timeout"};
+        for (size_t i = 0; i < sizeof timeouts / sizeof *timeouts; i++)
+            write_line(b->w, "%s %lds;", timeouts[i], seconds);
+    }
+}
+
+/* ---- the location ------------------------------------------------------------------------------------ */
+/* answer for requests over plain HTTP. true: nothing else comes here, so the location is complete. */
+static bool write_over_http(struct block *b, const char *answer)
+{
+    if (b->at->http && b->at->tls)
+        write_line(b->w, "if ($scheme = http) { return %s; }", answer);
+    else if (b->at->http)
+        write_line(b->w, "return %s;", answer);
+    return b->at->http && !b->at->tls;
+}
+
+static bool url_is_safe(const char *url)
+{
+    for (const char *s = url; *s; s++)
+        if ((unsigned char)*s < 0x20 || *s == 0x7f)
+            return false;
+    return *url && strlen(url) < VALUE_MAX / 8;
+}
+
+static void write_static(struct block *b)
+{
+    const struct rule *rule = b->r->rule;
+    bool closed = b->r->closed & ON(TARGET_NGINX) || b->r->sources_unknown || rule->schedule_unknown;
+    if (!closed && rule->action == ACTION_DENY && rule->redirect_url && url_is_safe(rule->redirect_url))
+        write_line(b->w, "return 302 %s;", quoted(b->w, b->m->arena, Q_NGINX, rule->redirect_url));
+    else if (rule->action == ACTION_DENY)
+        write_line(b->w, "return 403;");
+    else
+        write_line(b->w, closed ? "return 403;    # closed on nginx: the report says why" : "return 403;    # no published server");
+}
+
+/* In the order of D-06: what leaves the published paths, SSL, the way to HTTPS, what HTTP may not do; then forward. */
+static void write_answer(struct block *b)
+{
+    const struct plan_rule *r = b->r;
+    const struct plan_listener *l = b->at->listener;
+    bool missing = (b->at->http && !r->to[0].servers.n) || (b->at->tls && !r->to[1].servers.n);
+    if (answers_statically(r) || missing) {
+        write_static(b);
+        return;
+    }
+    if (rule_rewrites(r->rule))
+        write_rewrites(b);
+    else if (rule_needs_resolved(r))
+        write_places(b, NULL);
+    if (r->rule->require_ssl && write_over_http(b, "403"))
+        return;
+    if (r->needs_user && l->https && l->listener->redirect == HTTPS_REDIRECT_AUTHENTICATED) {
+        const char *port = l->https == 443 ? "" : arena_printf(b->m->arena, ":%u", (unsigned)l->https);
+        if (write_over_http(b, arena_printf(b->m->arena, "302 https://$host%s$request_uri", port)))
+            return;
+    }
+    if (r->closed_http & ON(TARGET_NGINX) && write_over_http(b, "403"))
+        return;
+    write_forwarding(b);
+}
+
+static void write_comment_only(struct block *b)
+{
+    const struct plan_rule *r = b->r;
+    write_line(b->w, "#   %s", !r->rule->enabled ? "disabled at the source"
+                               : !r->listener    ? "answers nothing: its listener is not in the export"
+                                                 : "answers nothing: it has no usable name or path");
+}
+
+void nginx_rule(struct maker *m, const struct place *at, const struct cluster *c, const struct member *member)
+{
+    const struct plan_rule *r = &m->plan->rules.v[member->rule];
+    struct block b = {.m = m, .w = &m->body, .at = at, .r = r};
+    const char *id = rule_id(m->arena, r);
+    struct rule_lines *lines = &m->out->rules.v[member->rule];
+    write_blank(&m->body);
+    lines->first = (uint32_t)maker_line(m);
+    write_rule_heading(&m->body, m->plan, r);
+    if (!member->live) {
+        write_comment_only(&b);
+    } else {
+        if (!at->simple)
+            write_conditions(&b, rule_needs_host(r, c, member), id);
+        write_line(&m->body, at->simple ? "location / {%s" : "location = %s {", at->simple ? "" : id);
+        m->body.depth++;
+        write_answer(&b);
+        m->body.depth--;
+        write_line(&m->body, "}");
+    }
+    lines->last = (uint32_t)maker_line(m) - 1;
+}

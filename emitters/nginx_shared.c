@@ -1,0 +1,160 @@
+/* nginx_shared: what several rules use, written once in front of the servers and named as an administrator would:
+ * upstreams by server or farm, source sets by network, maps by rule. Equal content gets one name; a number is added
+ * to a name only where another content has it, so that a new rule leaves the names of the others alone. */
+#include "nginx_parts.h"
+
+#include <string.h>
+
+size_t maker_line(struct maker *m)
+{
+    for (; m->counted < m->body.out.n; m->counted++)
+        m->line += m->body.out.p[m->counted] == '\n';
+    return m->line + 1;
+}
+
+/* prefix + slug of text + suffix, and "_2" where that is taken. */
+static const char *free_name(struct maker *m, const char *prefix, const char *text, const char *suffix)
+{
+    struct strbuf b = {0};
+    buf_puts(&b, prefix);
+    buf_slug(&b, text);
+    buf_puts(&b, suffix);
+    if (b.p[0] == '_' || (b.p[0] >= '0' && b.p[0] <= '9')) {
+        const char *rest = arena_strdup(m->arena, b.p + (b.p[0] == '_'));
+        bool digit = *rest >= '0' && *rest <= '9';
+        buf_clear(&b);
+        buf_printf(&b, "%s%s", digit ? "at_" : "", rest);
+    }
+    const char *base = arena_strndup(m->arena, b.p, b.n), *name = base;
+    buf_free(&b);
+    for (size_t number = ++*table_at(&m->taken, m->arena, base); number > 1; number++) {
+        name = arena_printf(m->arena, "%s_%zu", base, number);
+        if (++*table_at(&m->taken, m->arena, name) == 1)
+            break;
+    }
+    return name;
+}
+
+/* The name of the object with this content; *fresh: it is new, and the caller writes it. */
+static const char *named(struct maker *m, const char *content, const char *prefix, const char *text,
+                         const char *suffix, bool *fresh)
+{
+    size_t *at = table_at(&m->known, m->arena, content);
+    *fresh = !*at;
+    if (*fresh) {
+        vec_add(m->arena, &m->names, free_name(m, prefix, text, suffix));
+        *at = m->names.n;
+    }
+    return m->names.v[*at - 1];
+}
+
+static void new_variable(struct maker *m, const char *name)
+{
+    size_t n = strlen(name);
+    m->variables++;
+    if (n > m->longest_variable)
+        m->longest_variable = n;
+}
+
+/* ---- upstreams ------------------------------------------------------------------ */
+/* The lines of the block: they are its content, too. */
+static const char *upstream_lines(struct maker *m, const struct plan_rule *r, const struct plan_upstream *to)
+{
+    struct writer w = {.depth = 2, .indent = 4};
+    if (to->servers.n > 1)
+        write_line(&w, "hash $remote_addr consistent;");
+    for (size_t i = 0; i < to->servers.n; i++) {
+        const struct plan_server *s = &to->servers.v[i];
+        const char *host = strchr(s->host, ':') && s->host[0] != '[' ? arena_printf(m->arena, "[%s]", s->host) : s->host;
+        const char *where = arena_printf(m->arena, "%s:%u", host, (unsigned)s->port);
+        write_line(&w, "server %s%s;", quoted(&w, m->arena, Q_NGINX_REGEX, where), s->drained ? " down" : "");
+    }
+    /* A server that signs clients in by connection (NTLM) must never see two clients on one connection: connections
+     * are kept only where no client's Authorization reaches the server. */
+    if (r->rule->delegation == DELEGATE_NONE_BLOCK)
+        write_line(&w, "keepalive 32;");
+    const char *lines = arena_strndup(m->arena, w.out.p ? w.out.p : "", w.out.n);
+    buf_free(&w.out);
+    return lines;
+}
+
+const char *shared_upstream(struct maker *m, const struct plan_rule *r, const struct plan_upstream *to)
+{
+    const char *lines = upstream_lines(m, r, to);
+    const char *of = r->farm ? r->farm->name : to->servers.v[0].member ? to->servers.v[0].member : to->servers.v[0].host;
+    bool fresh;
+    const char *name = named(m, lines, "", of, arena_printf(m->arena, "_%u", (unsigned)to->port), &fresh);
+    if (fresh) {
+        write_blank(&m->upstreams);
+        write_line(&m->upstreams, "upstream %s {", name);
+        write_raw(&m->upstreams, "%s", lines);
+        write_line(&m->upstreams, "}");
+    }
+    return name;
+}
+
+/* ---- source sets ------------------------------------------------------------------ */
+const char *shared_sources(struct maker *m, const struct plan_rule *r)
+{
+    struct writer w = {.depth = 2, .indent = 4};
+    const struct sources *from = &r->rule->sources;
+    write_line(&w, "ranges;");
+    write_line(&w, "default 0;");
+    for (size_t i = 0; i < r->sources.n; i++) {
+        write_indent(&w);
+        buf_ip(&w.out, r->sources.v[i].from);
+        buf_putc(&w.out, '-');
+        buf_ip(&w.out, r->sources.v[i].to);
+        buf_puts(&w.out, " 1;\n");
+    }
+    const char *lines = arena_strndup(m->arena, w.out.p, w.out.n);
+    buf_free(&w.out);
+    bool one_network = from->networks.n == 1 && !from->addresses.n && !from->except_networks.n && !from->except_addresses.n;
+    bool fresh;
+    const char *name = named(m, lines, "from", one_network ? from->networks.v[0] : r->rule->name, "", &fresh);
+    if (fresh) {
+        new_variable(m, name);
+        write_blank(&m->sources);
+        write_line(&m->sources, "geo $%s {", name);
+        write_raw(&m->sources, "%s", lines);
+        write_line(&m->sources, "}");
+    }
+    return name;
+}
+
+/* ---- maps ---------------------------------------------------------------------------- */
+/* $NAME: http's or https's value by the scheme of the client's request (B-49). */
+const char *shared_scheme(struct maker *m, const char *text, const char *http, const char *https)
+{
+    bool fresh;
+    const char *name = named(m, arena_printf(m->arena, "scheme\n%s\n%s", http, https), "to", text, "", &fresh);
+    if (fresh) {
+        new_variable(m, name);
+        write_blank(&m->maps);
+        write_line(&m->maps, "map $scheme $%s {", name);
+        write_line(&m->maps, "    http %s;", http);
+        write_line(&m->maps, "    https %s;", https);
+        write_line(&m->maps, "}");
+    }
+    return name;
+}
+
+const char *shared_content_location(struct maker *m, const char *text, const strings *pairs)
+{
+    struct writer w = {.depth = 2, .indent = 4};
+    write_line(&w, "default $upstream_http_content_location;");
+    for (size_t i = 0; i + 1 < pairs->n; i += 2)
+        write_line(&w, "%s %s;", pairs->v[i], pairs->v[i + 1]);
+    const char *lines = arena_strndup(m->arena, w.out.p, w.out.n);
+    buf_free(&w.out);
+    bool fresh;
+    const char *name = named(m, lines, "content_location", text, "", &fresh);
+    if (fresh) {
+        new_variable(m, name);
+        write_blank(&m->maps);
+        write_line(&m->maps, "map $upstream_http_content_location $%s {", name);
+        write_raw(&m->maps, "%s", lines);
+        write_line(&m->maps, "}");
+    }
+    return name;
+}
