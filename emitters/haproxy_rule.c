@@ -119,6 +119,16 @@ static void write_headers(struct haproxy *h, const struct plan_rule *r)
         write_line(w, "http-request add-header Via %s", quoted(w, h->a, Q_HAPROXY_FORMAT, r->via));
 }
 
+/* text with each of these characters doubled: % means something in a format, and \ too where groups are put in. */
+static void add_doubled(struct strbuf *b, const char *text, const char *which)
+{
+    for (; *text; text++) {
+        if (strchr(which, *text))
+            buf_putc(b, *text);
+        buf_putc(b, *text);
+    }
+}
+
 /* D-04: the external part is cut off by its length, whatever its case, and the rest goes on byte for byte. */
 static void write_rewriting(struct haproxy *h, const struct rule *r)
 {
@@ -128,27 +138,18 @@ static void write_rewriting(struct haproxy *h, const struct rule *r)
         if (!p->internal)
             continue;
         const char *when = r->paths.n == 1 ? "" : arena_printf(h->a, " if { var(txn.path) -m int %zu }", ++number);
-        const char *internal = quoted(&h->w, h->a, Q_HAPROXY_FORMAT, *p->internal ? p->internal : "/");
         /* an empty result is "/", and so the rest is taken without its slash where nothing stands before it */
         size_t cut = strlen(p->external) + (!*p->internal && p->kind == PATH_PREFIX);
-        if (p->kind == PATH_EXACT)
-            write_line(&h->w, "http-request set-path %s%s", internal, when);
-        else
-            write_line(&h->w, "http-request set-path %s'%%[path,bytes(%zu)]'%s", internal, cut, when);
+        struct strbuf to = { 0 };
+        add_doubled(&to, *p->internal ? p->internal : "/", "%");
+        if (p->kind != PATH_EXACT)
+            buf_printf(&to, cut ? "%%[path,bytes(%zu)]" : "%%[path]", cut);
+        write_line(&h->w, "http-request set-path %s%s", haproxy_word(h, to.p), when);
+        buf_free(&to);
     }
 }
 
 /* ---- the answer ----------------------------------------------------------------- */
-
-/* text as it stands in replace-header's second argument, where % and \ mean something. */
-static void add_replacement(struct strbuf *b, const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '%' || *text == '\\')
-            buf_putc(b, *text);
-        buf_putc(b, *text);
-    }
-}
 
 static const char *proven(struct haproxy *h, const char *pattern, const char *yes, const char *also, const char *no)
 {
@@ -167,13 +168,14 @@ static const char *internal_url(struct haproxy *h, const struct rule *r)
 {
     struct strbuf b = { 0 };
     const char *server = r->server && ascii_casecmp(r->server, r->site) ? r->server : NULL;
-    buf_puts(&b, "(?i)^https?://(?:");
+    buf_puts(&b, server ? "(?i)^https?://(?:" : "(?i)^https?://");
     quote(&b, Q_REGEX, r->site);
     if (server) {
         buf_putc(&b, '|');
         quote(&b, Q_REGEX, server);
+        buf_putc(&b, ')');
     }
-    buf_printf(&b, ")(?::(?:%ld|%ld))?(?=[/?#]|$)(.*)$", r->http_port, r->ssl_port);
+    buf_printf(&b, "(?::(?:%ld|%ld))?([/?#].*)?$", r->http_port, r->ssl_port);
     const char *pattern = arena_strdup(h->a, b.p);
     buf_free(&b);
     return proven(h, pattern, arena_printf(h->a, "http://%s", r->site),
@@ -193,7 +195,7 @@ static int by_internal(const void *x, const void *y)
 /* One rewritten path back to the outside: "site:/int/x" -> origin + "/ext/x". */
 static void write_path_back(struct haproxy *h, const char *header, const struct path *p)
 {
-    static const char *const tail[] = { [PATH_PREFIX] = "(?=[/?#]|$)(.*)$", [PATH_EXACT] = "(?=[?#]|$)(.*)$", [PATH_STEM] = "(.*)$" };
+    static const char *const tail[] = { [PATH_PREFIX] = "([/?#].*)?$", [PATH_EXACT] = "([?#].*)?$", [PATH_STEM] = "(.*)$" };
     struct strbuf b = { 0 };
     buf_puts(&b, "(?i)^published:");
     quote(&b, Q_REGEX, p->internal);
@@ -202,7 +204,7 @@ static void write_path_back(struct haproxy *h, const char *header, const struct 
     const char *pattern = proven(h, arena_strdup(h->a, b.p), url, arena_printf(h->a, "%s?q", url), "http:/");
     buf_clear(&b);
     buf_puts(&b, "%[var(txn.origin)]");
-    add_replacement(&b, p->external);
+    add_doubled(&b, p->external, "%\\");
     buf_puts(&b, "\\1");
     write_line(&h->w, "http-response replace-header %s %s %s", header, pattern, haproxy_word(h, b.p));
     buf_free(&b);
