@@ -75,7 +75,7 @@ static void nginx_quoted(struct strbuf *b, const char *s, bool variables)
         case '\t': buf_puts(b, "\\t"); break;
         case '\\':
             /* "" at the end: strchr finds the terminator, and a final backslash is doubled too */
-            buf_puts(b, strchr("\"'\\trn", s[1]) ? "\\\\" : "\\");
+            buf_puts(b, strchr("\"'\\trn\t\r\n", s[1]) ? "\\\\" : "\\");
             break;
         case '$':
             buf_puts(b, variables ? "${dollar}" : "$");
