@@ -31,6 +31,7 @@ enum text_kind {
 struct schema;
 struct own {
     const char *type;                               /* for the key tables */
+    bool list;                                      /* it is a list: write gives one item a line */
     /* All of them get the struct that holds the member. Errors are told with yaml_error. */
     void (*read)(struct yaml_reader *r, const struct node *node, void *object);
     void (*write)(struct strbuf *b, const void *object);
@@ -49,12 +50,13 @@ struct field {
     bool required;
     const char *help;                               /* for the key tables */
 };
+enum layout { LAYOUT_BLOCK, LAYOUT_FLOW, LAYOUT_FLOW_IF_SHORT };   /* lines, "{…}" on one, or "{…}" unless it gets long */
 struct schema {
     const char *name;                               /* "a rule" */
     size_t size;
     const struct field *fields;
     size_t n;
-    bool flow;                                      /* written on one line, in braces */
+    enum layout layout;
     bool spaced;                                    /* an empty line between two of a list */
     const struct field *value;                      /* Y_MAP whose values are this one field instead of keys */
     const size_t *line_at;                          /* offset of a uint32_t that takes the line of the YAML file; NULL */
@@ -64,6 +66,8 @@ struct schema {
 
 /* Fills object (zeroed) from a map. Errors are told; r->errors counts them. */
 void schema_read(struct yaml_reader *r, const struct schema *s, const struct node *map, void *object);
+/* Fills member, a VEC of f->of, from a map that is keyed by names. */
+void schema_read_map(struct yaml_reader *r, const struct field *f, const struct node *map, void *member);
 /* The object's keys at the left margin. */
 void schema_write(struct strbuf *out, const struct schema *s, const void *object);
 /* The key table of s and, below it, of every schema that it uses, each once. */
@@ -72,7 +76,6 @@ void schema_markdown(struct strbuf *out, const struct schema *s);
 /* For Y_OWN codecs. NULL: told. */
 const char *schema_text(struct yaml_reader *r, const struct node *node, enum text_kind kind);
 bool schema_number(const char *text, long *value);  /* decimal digits, perhaps a minus; nothing else */
-void buf_yaml_texts(struct strbuf *b, const strings *list);           /* "[a, b]" */
 
 extern const struct schema policy_schema, site_schema;
 #endif

@@ -52,6 +52,14 @@ const char *node_kind_name(const struct node *node)
     }
 }
 
+const struct node *node_value(const struct node *map, const char *key)
+{
+    for (const struct node *k = map->kind == NODE_MAP ? map->first : NULL; k; k = k->next->next)
+        if (k->kind == NODE_SCALAR && strcmp(k->text, key) == 0)
+            return k->next;
+    return NULL;
+}
+
 /* ---- reading ---------------------------------------------------------------- */
 /* What a person most often did where libyaml only says that it cannot go on. */
 static void syntax_error(struct yaml_reader *r, const yaml_parser_t *y, const char *text, size_t n)
@@ -188,8 +196,10 @@ const struct node *yaml_parse(struct yaml_reader *r, struct arena *tree, const c
         yaml_event_delete(&e);
     }
     yaml_parser_delete(&y);
-    if (r->errors == before && !b.root)
-        yaml_error(r, NULL, "holds nothing");
+    if (!b.root) {
+        b.root = arena_alloc(tree, sizeof *b.root);
+        b.root->kind = NODE_MAP;
+    }
     return r->errors == before ? b.root : NULL;
 }
 

@@ -26,8 +26,10 @@ struct yaml_reader {
 };
 /* "file:line:column: message". node NULL: "file: message". */
 void yaml_error(struct yaml_reader *r, const struct node *node, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* The only document's root, in tree's memory; NULL on failure, which has been told. */
+/* The only document's root, in tree's memory (an empty map if there is none); NULL on failure, which has been told. */
 const struct node *yaml_parse(struct yaml_reader *r, struct arena *tree, const char *text, size_t n);
+/* The value of a key in a map; NULL: it has none, or is no map. */
+const struct node *node_value(const struct node *map, const char *key);
 /* "a list", "text", ... : what was found, for messages. */
 const char *node_kind_name(const struct node *node);
 

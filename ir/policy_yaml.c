@@ -1,0 +1,338 @@
+/* policy_yaml: the policy as YAML, in and out: one table per struct. docs/policy.md is made from the same tables. */
+#include <string.h>
+#include "policy.h"
+#include "policy_codecs.h"
+
+/* The key is the member's own name: one spelling in the source, the file, and the places in the export. */
+#define MEMBER(s, m)          .key = #m, .at = offsetof(struct s, m)
+#define TEXT(s, m, h)         { MEMBER(s, m), .type = Y_TEXT, .help = h }
+#define NAME(s, m, h)         { MEMBER(s, m), .type = Y_TEXT, .required = true, .help = h }
+#define HOST(s, m, h)         { MEMBER(s, m), .type = Y_TEXT, .text = TEXT_HOST, .help = h }
+#define TEXTS(s, m, h)        { MEMBER(s, m), .type = Y_TEXTS, .help = h }
+#define RANGES(s, m, h)       { MEMBER(s, m), .type = Y_ADDRESSES, .help = h }
+#define BOOL(s, m, d, h)      { MEMBER(s, m), .type = Y_BOOL, .dflt = d, .help = h }
+#define PORT(s, m, d, h)      { MEMBER(s, m), .type = Y_LONG, .dflt = d, .min = 0, .max = 65535, .help = h }
+#define NUMBER(s, m, d, h)    { MEMBER(s, m), .type = Y_LONG, .dflt = d, .min = INT32_MIN, .max = INT32_MAX, .help = h }
+#define LEVEL(s, m, w, h)     { MEMBER(s, m), .type = Y_LONG, .min = INT32_MIN, .max = INT32_MAX, .words = w, .help = h }
+#define WORD(s, m, w, d, h)   { MEMBER(s, m), .type = Y_WORD, .words = w, .dflt = d, .help = h }
+#define LIST(s, m, o, h)      { MEMBER(s, m), .type = Y_LIST, .of = &(o), .help = h }
+#define OBJECT(s, m, o, h)    { MEMBER(s, m), .type = Y_OBJECT, .of = &(o), .help = h }
+#define OWN(k, o, h)          { .key = k, .type = Y_OWN, .own = &(o), .help = h }
+#define LINE(s)               { MEMBER(s, line), .type = Y_LINE, .help = "line in the export" }
+
+_Static_assert(sizeof(enum delegation) == sizeof(int), "Y_WORD takes an enum for an int");
+
+/* ---- places in the export --------------------------------------------------- */
+static const char export_help[] = "where the object stands in the export; not needed in a policy written by hand";
+
+static const struct field origin_fields[] = {
+    TEXT(origin, guid, "the object's identifier"),
+    LINE(origin),
+    OWN("lines", own_origin_lines, "of its settings"),
+};
+static const struct schema origin_schema = { .name = "a place in the export", .size = sizeof(struct origin),
+    .fields = FIELDS(origin_fields), .layout = LAYOUT_FLOW };
+#define EXPORT(s) { .key = "export", .type = Y_OBJECT, .at = offsetof(struct s, at), .of = &origin_schema, .help = export_help }
+
+static const struct field rule_origin_fields[] = {
+    { .key = "guid", .type = Y_TEXT, .at = offsetof(struct rule, at.guid), .help = "the rule's identifier" },
+    { .key = "line", .type = Y_LINE, .at = offsetof(struct rule, at.line), .help = "line in the export" },
+    OWN("lines", own_rule_lines, "of its settings"),
+    OWN("names", own_name_lines, "of its public names, in their order here"),
+    OWN("paths", own_path_lines, "of its paths, in their order here"),
+};
+static const struct schema rule_origin_schema = { .name = "a rule's place in the export", .size = sizeof(struct rule),
+    .fields = FIELDS(rule_origin_fields), .layout = LAYOUT_FLOW };
+
+/* ---- listeners ------------------------------------------------------------ */
+static const char *const selects[] = { "all", "default", "specified", NULL };
+static const char *const redirects[] = { "never", "authenticated", "always", NULL };
+static const char *const form_providers[] = { "none", "ad", "ldap", "radius", "radius-otp", "securid", NULL };
+static const char *const validators[] = { "ad", "ldap", "radius", "securid", NULL };
+static const char *const cookie_levels[] = { "never", "private", "always", NULL };
+
+static const struct field listen_on_fields[] = {
+    TEXT(listen_on, network, "network of the source"),
+    WORD(listen_on, select, selects, ADDRESS_ALL, "which of its addresses"),
+    { MEMBER(listen_on, addresses), .type = Y_TEXTS, .text = TEXT_ADDRESS, .help = "the specified ones" },
+};
+static const struct schema listen_on_schema = { .name = "where a listener listens", .size = sizeof(struct listen_on),
+    .fields = FIELDS(listen_on_fields), .layout = LAYOUT_FLOW_IF_SHORT };
+
+static const struct field certificate_fields[] = {
+    { MEMBER(listener_certificate, thumbprint), .type = Y_TEXT, .text = TEXT_THUMBPRINT, .required = true, .help = "SHA-1, in hex" },
+    { MEMBER(listener_certificate, address), .type = Y_TEXT, .text = TEXT_ADDRESS, .help = "for this address; all of the listener's if left out" },
+    LINE(listener_certificate),
+};
+static const struct schema certificate_schema = { .name = "a listener's certificate", .size = sizeof(struct listener_certificate),
+    .fields = FIELDS(certificate_fields), .layout = LAYOUT_FLOW };
+
+static const struct field form_fields[] = {
+    BOOL(forms_settings, bind_to_address, true, "a session belongs to the client's address"),
+    TEXT(forms_settings, directory, "custom forms"),
+    NUMBER(forms_settings, public_timeout, 600, "seconds, on public computers"),
+    NUMBER(forms_settings, private_timeout, 21600, "seconds, on private computers"),
+    BOOL(forms_settings, absolute_timeout, false, "the time counts from the sign-in, not from the last request"),
+    BOOL(forms_settings, change_password, false, "the form offers to change the password"),
+    BOOL(forms_settings, client_certificate, false, "a client certificate is required besides"),
+    LEVEL(forms_settings, persistent_cookies, cookie_levels, "on which computers the session survives the browser"),
+    TEXT(forms_settings, cookie, "name of the session cookie"),
+};
+static const struct schema form_schema = { .name = "a listener's form", .size = sizeof(struct forms_settings),
+    .fields = FIELDS(form_fields), .layout = LAYOUT_FLOW_IF_SHORT };
+
+static const struct field listener_fields[] = {
+    NAME(listener, name, "rules refer to it by this name"),
+    TEXT(listener, description, "free text"),
+    LIST(listener, on, listen_on_schema, "networks and addresses"),
+    PORT(listener, http, 0, "HTTP port; 0 is off"),
+    PORT(listener, https, 0, "HTTPS port; 0 is off"),
+    LIST(listener, certificates, certificate_schema, "one, or one for each address"),
+    WORD(listener, redirect, redirects, HTTPS_REDIRECT_NEVER, "from HTTP to HTTPS"),
+    BOOL(listener, basic, false, "takes HTTP Basic"),
+    BOOL(listener, digest, false, "takes HTTP Digest"),
+    BOOL(listener, integrated, false, "takes NTLM and Negotiate"),
+    BOOL(listener, client_certificate, false, "takes client certificates"),
+    WORD(listener, forms, form_providers, FORMS_NONE, "shows a sign-in form, checked by this"),
+    WORD(listener, validator, validators, VALIDATE_AD, "who checks passwords"),
+    TEXT(listener, scheme, "the authentication scheme's name in the source"),
+    BOOL(listener, always_authenticate, false, "everybody signs in, whatever the rule says"),
+    BOOL(listener, authenticate_over_http, false, "credentials are taken over plain HTTP too"),
+    TEXT(listener, domain, "of users who give none"),
+    OBJECT(listener, form, form_schema, "how the sign-in form works"),
+    BOOL(listener, sso, false, "single sign-on across the listener's names"),
+    TEXTS(listener, sso_domains, "domains of single sign-on"),
+    NUMBER(listener, max_connections, 0, "0 is unlimited"),
+    NUMBER(listener, connection_timeout, 120, "seconds"),
+    PORT(listener, ssl_accelerator_port, 0, "port of a TLS accelerator in front; 0 is none"),
+    EXPORT(listener),
+};
+static const struct schema listener_schema = { .name = "a listener", .size = sizeof(struct listener),
+    .fields = FIELDS(listener_fields), .spaced = true };
+
+/* ---- farms, networks, user sets ---------------------------------------------- */
+static const char *const probes[] = { "http", "ping", "tcp", NULL };
+static const char *const network_kinds[] = { "plain", "external", "set", "all-except", "local-host", "everywhere", NULL };
+
+static const struct field member_fields[] = {
+    { MEMBER(farm_member, host), .type = Y_TEXT, .text = TEXT_HOST, .required = true, .help = "name or address" },
+    TEXT(farm_member, description, "free text"),
+    BOOL(farm_member, drained, false, "takes no new clients"),
+    LINE(farm_member),
+};
+static const struct schema member_schema = { .name = "a farm's member", .size = sizeof(struct farm_member),
+    .fields = FIELDS(member_fields), .layout = LAYOUT_FLOW };
+static const struct field farm_fields[] = {
+    NAME(farm, name, "rules refer to it by this name"),
+    TEXT(farm, description, "free text"),
+    LIST(farm, members, member_schema, "the servers"),
+    WORD(farm, probe, probes, PROBE_HTTP, "how members are checked"),
+    TEXT(farm, probe_url, "a star stands for the member's name"),
+    TEXT(farm, probe_host, "Host header of the check"),
+    PORT(farm, probe_port, 0, "for tcp"),
+    NUMBER(farm, probe_threshold, 5000, "milliseconds until a member counts as down"),
+    EXPORT(farm),
+};
+static const struct schema farm_schema = { .name = "a farm", .size = sizeof(struct farm), .fields = FIELDS(farm_fields), .spaced = true };
+
+static const struct field network_fields[] = {
+    NAME(network, name, "rules refer to it by this name"),
+    WORD(network, kind, network_kinds, NETWORK_PLAIN, "plain has addresses, set and all-except have members"),
+    RANGES(network, addresses, "none: not known"),
+    TEXTS(network, members, "names of networks"),
+    EXPORT(network),
+};
+static const struct schema network_schema = { .name = "a network", .size = sizeof(struct network), .fields = FIELDS(network_fields) };
+
+static const struct field account_fields[] = {
+    TEXT(account, name, "DOMAIN\\\\name"),
+    TEXT(account, sid, "as in the source"),
+    BOOL(account, group, false, "a group, not a user"),
+};
+static const struct schema account_schema = { .name = "an account", .size = sizeof(struct account),
+    .fields = FIELDS(account_fields), .layout = LAYOUT_FLOW };
+static const struct field user_set_fields[] = {
+    NAME(user_set, name, "rules refer to it by this name"),
+    LIST(user_set, accounts, account_schema, "who belongs to it"),
+    EXPORT(user_set),
+};
+static const struct schema user_set_schema = { .name = "a user set", .size = sizeof(struct user_set), .fields = FIELDS(user_set_fields) };
+
+/* ---- schedules ---------------------------------------------------------------- */
+static const struct field schedule_fields[] = {
+    NAME(schedule, name, "rules refer to it by this name"),
+    OWN("hours", own_hours, "when it is on, like `Mon-Fri 08:00-12:00, 13:00-18:00`; none: never"),
+    EXPORT(schedule),
+};
+static const struct schema schedule_schema = { .name = "a schedule", .size = sizeof(struct schedule), .fields = FIELDS(schedule_fields) };
+
+/* ---- rules ------------------------------------------------------------------------ */
+static const char *const actions[] = { "allow", "deny", NULL };
+static const char *const bridgings[] = { "http", "ssl", "both", "ftp", NULL };
+static const char *const delegations[] = { "pass", "block", "securid", "basic", "ntlm", "negotiate", "kerberos", NULL };
+static const char *const claims[] = { "ignored", "required", "requested", NULL };
+static const char *const ssl_levels[] = { "optional", "required", "required-128", NULL };
+static const char *const applications[] = { "general", "exchange", "sharepoint", NULL };
+
+static const struct field sources_fields[] = {
+    BOOL(sources, any, false, "clients anywhere"),
+    RANGES(sources, addresses, "clients with these addresses"),
+    TEXTS(sources, networks, "clients in these networks"),
+    RANGES(sources, except_addresses, "but not these"),
+    TEXTS(sources, except_networks, "nor these"),
+    BOOL(sources, unknown, false, "the source names something that is not in the export: nobody is let in"),
+};
+static const struct schema sources_schema = { .name = "a rule's sources", .size = sizeof(struct sources),
+    .fields = FIELDS(sources_fields), .layout = LAYOUT_FLOW_IF_SHORT };
+static const struct field link_fields[] = { NAME(link_mapping, from, "text in a page"), NAME(link_mapping, to, "what replaces it") };
+static const struct schema link_schema = { .name = "a link translation", .size = sizeof(struct link_mapping),
+    .fields = FIELDS(link_fields), .layout = LAYOUT_FLOW };
+static const struct field parameter_fields[] = {
+    TEXT(parameter, set, "identifier of the vendor parameter set"),
+    NAME(parameter, name, "its name"),
+    TEXT(parameter, value, "as in the source"),
+    LINE(parameter),
+};
+static const struct schema parameter_schema = { .name = "a vendor parameter", .size = sizeof(struct parameter),
+    .fields = FIELDS(parameter_fields), .layout = LAYOUT_FLOW };
+
+static const struct field rule_fields[] = {
+    NAME(rule, name, "the rule's name"),
+    TEXT(rule, description, "free text"),
+    BOOL(rule, enabled, true, "a rule that is not does not exist for requests"),
+    WORD(rule, action, actions, ACTION_ALLOW, "what becomes of a request"),
+    TEXT(rule, redirect_url, "where deny sends it; 403 if left out"),
+    TEXT(rule, listener, "name of a listener"),
+    BOOL(rule, all_names, false, "answers whatever the request's host"),
+    OWN("names", own_names, "public names: `mail.example`, `*.example`, `192.0.2.1`"),
+    OWN("paths", own_paths, "`/owa/*`, `/page.htm`, `{external: /a/*, internal: /b/*}`; the longest is tried first"),
+    OBJECT(rule, sources, sources_schema, "from where clients come; left out: from nowhere"),
+    TEXT(rule, schedule, "name of a schedule; always if left out"),
+    BOOL(rule, schedule_unknown, false, "the source names a schedule that is not in the export"),
+    BOOL(rule, all_users, false, "nobody needs to sign in for this rule"),
+    TEXTS(rule, users, "names of user sets otherwise"),
+    HOST(rule, site, "the published site's internal name: Host header, certificate name"),
+    HOST(rule, server, "where to connect, if not to site"),
+    TEXT(rule, farm, "name of a farm to connect to instead"),
+    BOOL(rule, affinity_by_address, false, "clients stay with a member by address, not by cookie"),
+    WORD(rule, bridging, bridgings, BRIDGE_HTTP, "how to speak to the server; both: as the client did"),
+    PORT(rule, http_port, 80, "the server's HTTP port"),
+    PORT(rule, ssl_port, 443, "the server's HTTPS port"),
+    PORT(rule, ftp_port, 21, "the server's FTP port"),
+    BOOL(rule, forward_host, false, "the client's Host header instead of site's"),
+    BOOL(rule, forward_client_address, false, "requests appear to come from the client's own address"),
+    BOOL(rule, accept_encoding, false, "Accept-Encoding goes on to the server"),
+    BOOL(rule, front_end_https, false, "the header Front-End-Https: On is added"),
+    BOOL(rule, pass_options, true, "OPTIONS requests go on to the server"),
+    WORD(rule, delegation, delegations, DELEGATE_NONE_BLOCK, "signing in to the server on the user's behalf"),
+    TEXT(rule, spn, "service principal name for negotiate and kerberos; http/ and site, or `http/*` for a farm"),
+    BOOL(rule, strip_domain, false, "user names go on without their domain"),
+    BOOL(rule, pass_auth_body, false, "the body of the server's 401 goes to the client"),
+    LEVEL(rule, require_ssl, ssl_levels, "whether plain HTTP is refused"),
+    WORD(rule, client_certificate, claims, CERTIFICATE_IGNORED, "of the client"),
+    { MEMBER(rule, backend_certificate), .type = Y_TEXT, .text = TEXT_THUMBPRINT, .help = "thumbprint of the one shown to the server" },
+    BOOL(rule, translate_links, false, "links in pages are translated"),
+    NUMBER(rule, link_mode, 0, "as in the source"),
+    NUMBER(rule, link_options, 0, "as in the source"),
+    TEXTS(rule, code_pages, "of link translation"),
+    LIST(rule, links, link_schema, "the rule's own dictionary"),
+    TEXT(rule, logoff_url, "signs the user out"),
+    LEVEL(rule, application, applications, "what is published"),
+    BOOL(rule, alternate_access_mapping, false, "SharePoint knows its public names"),
+    BOOL(rule, block_attachments_public, false, "on public computers"),
+    BOOL(rule, block_attachments_private, false, "on private computers"),
+    TEXT(rule, http_filter, "the HTTP filter's XML, as in the source"),
+    LIST(rule, parameters, parameter_schema, "other vendor parameters"),
+    PORT(rule, source_port_low, 0, "lowest client port; 0: any"),
+    PORT(rule, source_port_high, 0, "highest client port"),
+    BOOL(rule, logging, true, "requests are logged"),
+    { .key = "export", .type = Y_OBJECT, .of = &rule_origin_schema, .help = export_help },
+};
+static const struct schema rule_schema = { .name = "a rule", .size = sizeof(struct rule), .fields = FIELDS(rule_fields), .spaced = true };
+
+/* ---- the policy ---------------------------------------------------------------------- */
+static const char *const subjects[] = { "none", "rule", "listener", "farm", "site", NULL };
+
+static const struct field note_fields[] = {
+    { .key = "code", .type = Y_OWN, .own = &own_code, .required = true, .help = "`TMG1002` and so on: docs/findings.md" },
+    OWN("severity", own_severity, "the kind's own if left out"),
+    WORD(finding, subject, subjects, SUBJECT_NONE, "what it is about"),
+    TEXT(finding, name, "of the subject"),
+    TEXT(finding, guid, "of the subject"),
+    TEXT(finding, setting, "in the source"),
+    BOOL(finding, in_site, false, "the line is one of the site map"),
+    LINE(finding),
+    OWN("targets", own_targets, "that it concerns; all if left out"),
+    NAME(finding, message, "what it says"),
+    OWN("remedy", own_remedy, "the kind's own if left out"),
+    TEXT(finding, accepted, "reason of an acceptance"),
+};
+static const struct schema note_schema = { .name = "a note", .size = sizeof(struct finding), .fields = FIELDS(note_fields) };
+
+static const struct field policy_fields[] = {
+    { .key = "policy", .type = Y_VERSION, .dflt = 1, .required = true, .help = "version of this format" },
+    TEXT(policy, source, "name of the export"),
+    TEXT(policy, product, "that wrote the export"),
+    TEXT(policy, build, "of that product"),
+    TEXT(policy, kind, "what was exported"),
+    LIST(policy, listeners, listener_schema, ""),
+    LIST(policy, farms, farm_schema, ""),
+    LIST(policy, networks, network_schema, ""),
+    LIST(policy, schedules, schedule_schema, ""),
+    LIST(policy, user_sets, user_set_schema, ""),
+    LIST(policy, rules, rule_schema, "in the order in which they are tried; the first that matches answers"),
+    LIST(policy, parameters, parameter_schema, "vendor parameters of the whole array"),
+    TEXTS(policy, certificate_names, "reserved"),
+    { .key = "notes", .type = Y_LIST, .at = offsetof(struct policy, notes.list), .of = &note_schema, .help = "what reading the export found" },
+};
+const struct schema policy_schema = { .name = "a policy", .size = sizeof(struct policy), .fields = FIELDS(policy_fields) };
+
+void policy_write(struct strbuf *out, const struct policy *p)
+{
+    buf_puts(out, "# A publishing policy, to be read and edited; tmgc takes it wherever it takes an export.\n"
+                  "# docs/policy.md describes the format. What is left out has its default.\n");
+    schema_write(out, &policy_schema, p);
+}
+
+/* A name that leads nowhere would make a rule answer nothing, or at all hours: a slip of the pen, and an error. */
+static void check_reference(struct yaml_reader *r, const struct node *rule, const char *key, const char *name, bool known)
+{
+    const struct node *at = node_value(rule, key);
+    if (name && !known)
+        yaml_error(r, at ? at : rule, "%s: the policy has no \"%.200s\" among its %ss", key, name, key);
+}
+
+static void check_references(struct yaml_reader *r, const struct node *root, const struct policy *p)
+{
+    const struct node *rules = node_value(root, "rules"), *at = rules ? rules->first : NULL;
+    for (size_t i = 0; at && i < p->rules.n; i++, at = at->next) {
+        const struct rule *rule = &p->rules.v[i];
+        check_reference(r, at, "listener", rule->listener, policy_listener(p, rule->listener));
+        check_reference(r, at, "farm", rule->farm, policy_farm(p, rule->farm));
+        check_reference(r, at, "schedule", rule->schedule, rule->schedule_unknown || policy_schedule(p, rule->schedule));
+    }
+}
+
+struct policy *policy_read(const char *file, const char *text, size_t n, struct strbuf *err)
+{
+    struct policy *p = policy_new();
+    struct arena *tree = arena_new();
+    struct yaml_reader r = { .file = file, .arena = p->arena, .err = err };
+    const struct node *root = yaml_parse(&r, tree, text, n);
+    const struct node *version = root ? node_value(root, "policy") : NULL;
+    if (root && (!version || version->kind != NODE_SCALAR))
+        yaml_error(&r, root, "neither an export (XML) nor a policy: a policy begins with \"policy: 1\"");
+    else if (root && strcmp(version->text, "1") != 0)
+        yaml_error(&r, version, "a policy of version %.20s; this program reads version 1", version->text);
+    if (r.errors == 0)
+        schema_read(&r, &policy_schema, root, p);
+    if (r.errors == 0) {
+        policy_finish(p);
+        check_references(&r, root, p);
+    }
+    arena_free(tree);
+    if (r.errors == 0)
+        return p;
+    policy_free(p);
+    return NULL;
+}
