@@ -66,7 +66,7 @@ goldens: all                          ## samples/*/out afresh: read the differen
 docs: $(BUILD)/gen_docs               ## docs/findings.md and docs/settings.md afresh
 	@$(BUILD)/gen_docs findings > docs/findings.md && $(BUILD)/gen_docs settings > docs/settings.md
 format:                               ## the sources in the house's style
-	clang-format -i $(SOURCES)
+	clang-format -i $(filter %.c,$(SOURCES))
 
 install: all                          ## PREFIX=/usr/local, DESTDIR=
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/doc/tmgc \

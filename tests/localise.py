@@ -98,6 +98,13 @@ def make_certificates(folder, names):
         os.unlink(path(name))
 
 
+def own_folders(config, folder):
+    """An nginx config that logs and buffers below folder instead of the system's places: for users other than root."""
+    places = ["access_log off;"] + ["%s_temp_path %s;" % (kind, os.path.join(folder, kind))
+                                    for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
+    return re.sub(r"(?m)^http \{$", lambda m: m.group(0) + "\n    " + "\n    ".join(places), config, count=1)
+
+
 def kept_sections(site_text):
     """The top-level sections of a site map that are not replaced, as they stand."""
     sections = re.split(r"(?m)^(?=[a-z])", site_text)
