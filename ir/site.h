@@ -43,6 +43,7 @@ struct site {
     VEC(struct site_users) users;
     VEC(struct site_rule) rules;
     VEC(struct site_accept) accept;
+    struct site_index *index;        /* of the look-ups below */
 };
 
 /* file NULL: the empty site map. Relative names become absolute against the file's folder. NULL on failure,
