@@ -78,7 +78,7 @@ static bool more(struct connection *c)
 
 /* ---- the request ------------------------------------------------------------------- */
 
-static void request_head(struct strbuf *o, const struct probe *b, size_t n, const char *cookie)
+void client_head(struct strbuf *o, const struct probe *b, size_t n, const char *cookie)
 {
     buf_printf(o, "%s %s HTTP/1.%d\r\n", b->method, b->target, b->http10 ? 0 : 1);
     if (b->host)
@@ -97,7 +97,7 @@ static void request_head(struct strbuf *o, const struct probe *b, size_t n, cons
 static void request_text(struct strbuf *o, const struct probe *b, size_t n, const char *cookie)
 {
     struct strbuf body = { 0 };
-    request_head(o, b, n, cookie);
+    client_head(o, b, n, cookie);
     body_text(&body, n, b->body);
     if (b->body == BODY_CHUNKED) {
         buf_puts(o, "Transfer-Encoding: chunked\r\n\r\n");

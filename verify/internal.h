@@ -93,6 +93,7 @@ struct places {
 };
 /* arena, plan, loopback, authority and dir are set by the caller. */
 int places_open(struct places *s, struct strbuf *err);
+void places_clients(struct places *s);                                 /* the cuts of the plan's sources */
 size_t places_server(const struct places *s, const char *host, uint16_t port);   /* SIZE_MAX: none */
 size_t places_socket(struct places *s, const char *address, uint16_t port);       /* SIZE_MAX: none */
 /* The number of the certificate that stands for the file, made if need be; SIZE_MAX with a message. */
@@ -154,20 +155,31 @@ void connection_close(struct connection *c);
 void client_ask(struct connection *c, SSL_CTX *tls, const struct probe *b, size_t n, struct endpoint to, bool secure,
                 uint32_t from, const char *cookie, struct exchange *out);
 void exchange_free(struct exchange *e);
+void client_head(struct strbuf *out, const struct probe *b, size_t n, const char *cookie);   /* request line and fields */
 /* Field `name` in a head (first line skipped), the nth, without white space around; NULL. Points into head; *len its length. */
 const char *head_field(const char *head, const char *name, size_t nth, size_t *len);
 
 /* ---- compare.c: judges --------------------------------------------------------- */
-struct judgement { enum verdict verdict; int rule; int finding; struct strbuf expected, got; };
 struct judge {
     const struct plan *plan;
     const struct findings *findings;
     enum target target;
     struct places *places;
 };
+struct judgement {
+    enum verdict verdict;
+    int rule;                        /* whom it is about; -1 */
+    int finding;                     /* of a declared difference; -1 */
+    struct strbuf expected, got;
+};
 void judge_exchange(const struct judge *j, const struct probe *b, size_t number, const struct exchange *e,
                     const struct sighting *s, struct judgement *out);
+/* compare_forward.c: what must arrive at the published server, and come back from it. Adds what differs to out. */
+void judge_forwarded(const struct judge *j, const struct probe *b, size_t number, const struct decision *d,
+                     const struct exchange *e, const struct sighting *s, struct judgement *out);
+void differs(struct judgement *out, const char *expected, const char *got, const char *what);
 const char *curl_command(const struct plan *p, const struct probe *b, struct arena *a);
+uint32_t probe_place(const struct plan *p, const struct probe *b);     /* index of its socket in places->sockets */
 
 /* ---- coverage.c ------------------------------------------------------------------ */
 void coverage_measure(const struct plan *p, const probes *list, struct verify_report *r);

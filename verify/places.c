@@ -75,7 +75,7 @@ static void collect_sockets(struct places *s)
         }
 }
 
-static void collect_clients(struct places *s)
+void places_clients(struct places *s)
 {
     for (size_t i = 0; i < s->plan->rules.n; i++) {
         const struct plan_rule *r = &s->plan->rules.v[i];
@@ -101,7 +101,6 @@ int places_open(struct places *s, struct strbuf *err)
 {
     collect_servers(s);
     collect_sockets(s);
-    collect_clients(s);
     s->dead = loopback_take(s->loopback);
     s->ca = arena_printf(s->arena, "%s/ca.pem", s->dir);
     s->other_ca = arena_printf(s->arena, "%s/other-ca.pem", s->dir);

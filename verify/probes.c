@@ -1,0 +1,517 @@
+/* What to ask: probes at the decision boundaries of the policy. For each rule one request that it answers is looked for
+ * with decide(); then one thing at a time is varied: name, path, source, socket, method, body, and what the published server
+ * answers. Then pairs of rules that share names, what no rule answers, farms, certificates, and random mixtures.
+ * The same policy and options give the same probes in the same order. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+#define NAMES_VARIED 24          /* of one rule, in every spelling; the others as published */
+#define RANGES_VARIED 64
+#define NEIGHBOURS 12            /* rules that share a name, tried in pairs, for each name of a rule */
+
+struct maker {
+    const struct plan *plan;
+    struct arena *a;
+    probes *out;
+    struct probe base;               /* a request that the rule at hand answers, if there is one */
+    VEC(uint64_t) seen;              /* hashes of the probes made, an open table */
+    size_t used;
+};
+
+void probe_request(const struct plan *p, const struct probe *b, struct request *r)
+{
+    const struct plan_socket *s = &p->listeners.v[b->listener].sockets.v[b->socket];
+    *r = (struct request){ .listener = b->listener, .tls = s->tls, .port = s->port, .method = b->method, .host = b->host,
+                           .target = b->target, .client = b->client, .hour = -1 };
+}
+
+/* ---- a set of hashes, so that no probe is made twice ------------------------------------- */
+
+static uint64_t fingerprint(const struct probe *b)
+{
+    struct strbuf t = { 0 };
+    buf_printf(&t, "%u %u %s %s %d %s %d %u %d %d %d %s %s %d %d %d", b->listener, b->socket, b->method, b->host ? b->host : "", b->host != NULL,
+               b->target, b->http10, b->client, b->body, b->extra, b->status, b->location ? b->location : "", b->content_location ? b->content_location : "",
+               b->reply, b->group, b->bad_certificate);
+    uint64_t h = hash_bytes(t.p, t.n) | 1;
+    buf_free(&t);
+    return h;
+}
+
+static bool seen_before(struct maker *m, uint64_t h)
+{
+    if (m->used * 2 >= m->seen.n) {
+        size_t n = m->seen.n ? m->seen.n * 2 : 4096;
+        uint64_t *v = arena_alloc(m->a, n * sizeof *v);
+        for (size_t i = 0; i < m->seen.n; i++)
+            if (m->seen.v[i]) {
+                size_t at = m->seen.v[i] % n;
+                while (v[at])
+                    at = (at + 1) % n;
+                v[at] = m->seen.v[i];
+            }
+        m->seen.v = v;
+        m->seen.n = n;
+    }
+    size_t at = h % m->seen.n;
+    for (; m->seen.v[at]; at = (at + 1) % m->seen.n)
+        if (m->seen.v[at] == h)
+            return true;
+    m->seen.v[at] = h;
+    m->used++;
+    return false;
+}
+
+static struct probe *make(struct maker *m, const char *aim, const struct probe *like)
+{
+    static struct probe twin;
+    if (seen_before(m, fingerprint(like))) {
+        twin = *like;
+        return &twin;
+    }
+    struct probe *b = vec_push(m->a, m->out);
+    *b = *like;
+    b->aim = aim;
+    return b;
+}
+
+/* The same on each scheme that the listener has: its first socket of each. */
+static void make_schemes(struct maker *m, const char *aim, const struct probe *like)
+{
+    const struct plan_listener *l = &m->plan->listeners.v[like->listener];
+    bool done[2] = { false, false };
+    for (uint32_t i = 0; i < l->sockets.n; i++) {
+        if (done[l->sockets.v[i].tls])
+            continue;
+        done[l->sockets.v[i].tls] = true;
+        struct probe b = *like;
+        b.socket = i;
+        make(m, aim, &b);
+    }
+}
+
+/* ---- a request that a rule answers -------------------------------------------------------- */
+
+static int answering(struct maker *m, const struct probe *b, enum answer *answer)
+{
+    struct request r;
+    struct decision d;
+    struct arena *a = arena_new();
+    probe_request(m->plan, b, &r);
+    decide(m->plan, &r, false, a, &d);
+    *answer = d.answer;
+    int rule = d.rule;
+    arena_free(a);
+    return rule;
+}
+
+static const char *unknown_host(struct maker *m, size_t n)
+{
+    return arena_printf(m->a, "unknown-%zu.example", n);
+}
+
+static const char *host_for(struct maker *m, const struct rule *r, size_t i)
+{
+    return r->all_names ? unknown_host(m, i) : name_sample(m->a, &r->names.v[i]);
+}
+
+static uint32_t client_for(const struct plan_rule *r, size_t i)
+{
+    if (r->any_source || r->sources.n == 0)
+        return 0xc6336401u;           /* 198.51.100.1 */
+    struct ip_range g = r->sources.v[i];
+    return g.from + (g.to - g.from) / 2;
+}
+
+/* Tries names, paths, sources and sockets until the rule answers; the last two schemes prefer HTTPS. true: found, in m->base. */
+static bool find_base(struct maker *m, const struct plan_rule *r, uint32_t listener)
+{
+    const struct plan_listener *l = &m->plan->listeners.v[listener];
+    size_t names = r->rule->all_names ? 1 : r->rule->names.n < 12 ? r->rule->names.n : 12;
+    size_t paths = r->rule->paths.n < 12 ? r->rule->paths.n : 12;
+    size_t sources = r->any_source || r->sources.n == 0 ? 1 : r->sources.n < 12 ? r->sources.n : 12;
+    struct probe found = { 0 };
+    bool any = false;
+    for (size_t k = 0; k < l->sockets.n * names * paths * sources; k++) {
+        size_t i = k, s = i % l->sockets.n, n, p;
+        i /= l->sockets.n;
+        n = i % names;
+        i /= names;
+        p = i % paths;
+        enum answer answer;
+        struct probe b = { .aimed = (int)r->index, .condition = MATCHED, .want = true, .listener = listener, .socket = (uint32_t)(l->sockets.n - 1 - s),
+                           .method = "GET", .host = host_for(m, r->rule, n), .target = path_sample(m->a, &r->rule->paths.v[p]),
+                           .client = client_for(r, i / paths), .status = 200 };
+        if (!any)
+            m->base = b;
+        if (answering(m, &b, &answer) != (int)r->index)
+            continue;
+        if (!any)
+            found = b;
+        any = true;
+        if (answer == ANSWER_FORWARD || answer == ANSWER_NEEDS_USER) {
+            found = b;
+            break;
+        }
+    }
+    if (any)
+        m->base = found;
+    return any;
+}
+
+/* ---- one thing at a time --------------------------------------------------------------------- */
+
+static void vary_names(struct maker *m, const struct plan_rule *r)
+{
+    struct probe b = m->base;
+    b.condition = FAILED_NAME;
+    for (size_t i = 0; !r->rule->all_names && i < r->rule->names.n; i++) {
+        variants v = { 0 };
+        variants_of_name(m->a, &r->rule->names.v[i], &v);
+        for (size_t k = 0; k < (i < NAMES_VARIED ? v.n : 1); k++) {
+            b.host = v.v[k].text;
+            make_schemes(m, v.v[k].aim, &b);
+        }
+    }
+    b.host = unknown_host(m, 9);
+    make_schemes(m, "unknown name", &b);
+    b.host = NULL;
+    make_schemes(m, "no Host in HTTP/1.1", &b);
+    b.http10 = true;
+    make_schemes(m, "no Host in HTTP/1.0", &b);
+    b.http10 = false;
+    b.host = "";
+    make_schemes(m, "empty Host", &b);
+    b.host = "192.0.2.77";
+    make_schemes(m, "address as Host", &b);
+    b.host = m->base.host;
+    if (b.host && m->base.target[0] == '/') {
+        b.target = arena_printf(m->a, "http://%s%s", b.host, m->base.target);
+        make_schemes(m, "absolute form", &b);
+        b.target = arena_printf(m->a, "http://%s:81%s", b.host, m->base.target);
+        b.host = unknown_host(m, 8);
+        make_schemes(m, "absolute form, another Host", &b);
+    }
+}
+
+static void vary_paths(struct maker *m, const struct plan_rule *r)
+{
+    struct probe b = m->base;
+    b.condition = FAILED_PATH;
+    for (size_t i = 0; i < r->rule->paths.n; i++) {
+        variants v = { 0 };
+        variants_of_path(m->a, &r->rule->paths.v[i], &v);
+        for (size_t k = 0; k < v.n; k++) {
+            b.target = v.v[k].text;
+            make_schemes(m, v.v[k].aim, &b);
+        }
+    }
+    b.target = "/tmgc-no-such-path/x";
+    make_schemes(m, "another path", &b);
+    b.target = "/";
+    make_schemes(m, "root", &b);
+}
+
+static void vary_sources(struct maker *m, const struct plan_rule *r)
+{
+    struct probe b = m->base;
+    b.condition = FAILED_SOURCE;
+    for (size_t i = 0; !r->any_source && i < r->sources.n && i < RANGES_VARIED; i++) {
+        struct ip_range g = r->sources.v[i];
+        b.client = g.from;
+        make_schemes(m, "first address of a range", &b);
+        b.client = g.to;
+        make_schemes(m, "last address of a range", &b);
+        b.client = g.from - 1;
+        if (g.from > 0)
+            make_schemes(m, "address before a range", &b);
+        b.client = g.to + 1;
+        if (g.to < UINT32_MAX)
+            make_schemes(m, "address after a range", &b);
+    }
+}
+
+static void vary_sockets(struct maker *m)
+{
+    for (uint32_t i = 0; i < m->plan->listeners.v[m->base.listener].sockets.n; i++) {
+        struct probe b = m->base;
+        b.socket = i;
+        make(m, "every socket of the listener", &b);
+    }
+}
+
+static void vary_requests(struct maker *m)
+{
+    static const struct { const char *method; enum body body; const char *aim; } kinds[] = {
+        { "HEAD", BODY_NONE, "HEAD" }, { "POST", BODY_LENGTH, "POST with a length" }, { "POST", BODY_CHUNKED, "POST in chunks" },
+        { "POST", BODY_EMPTY, "POST with an empty body" }, { "POST", BODY_BIG, "POST of more than 1 MB" }, { "PUT", BODY_LENGTH, "PUT" },
+        { "DELETE", BODY_NONE, "DELETE" }, { "OPTIONS", BODY_NONE, "OPTIONS" }, { "PROPFIND", BODY_LENGTH, "WebDAV method" },
+        { "RPC_IN_DATA", BODY_LENGTH, "RPC over HTTP method" }, { "X-CUSTOM", BODY_NONE, "method of an application" },
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct probe b = m->base;
+        b.method = kinds[i].method;
+        b.body = kinds[i].body;
+        make_schemes(m, kinds[i].aim, &b);
+    }
+    struct probe b = m->base;
+    b.extra = EXTRA_FORGED;
+    make_schemes(m, "forwarding headers from the client", &b);
+    b.extra = EXTRA_UPGRADE;
+    make_schemes(m, "Upgrade", &b);
+    b.extra = EXTRA_NONE;
+    b.http10 = true;
+    make_schemes(m, "HTTP/1.0", &b);
+}
+
+/* ---- what the published server answers --------------------------------------------------------- */
+
+static void one_location(struct maker *m, const char *aim, const char *url)
+{
+    struct probe b = m->base;
+    b.status = 302;
+    b.location = url;
+    make_schemes(m, aim, &b);
+    b.status = 200;
+    b.location = NULL;
+    b.content_location = url;
+    make_schemes(m, aim, &b);
+}
+
+static const char *inside_path(struct maker *m, const struct path *p)
+{
+    const char *in = p->internal ? p->internal : p->external;
+    return p->kind == PATH_EXACT ? in : arena_printf(m->a, p->kind == PATH_PREFIX ? "%s/To?x=/y&z=%%2f" : "%s/to", in);
+}
+
+static void vary_locations(struct maker *m, const struct plan_rule *r)
+{
+    const struct rule *rule = r->rule;
+    for (size_t i = 0; i < rule->paths.n && i < 16; i++) {
+        const char *in = inside_path(m, &rule->paths.v[i]);
+        one_location(m, "Location at the internal site", arena_printf(m->a, "http://%s%s", rule->site, in));
+        one_location(m, "Location at the internal site over TLS", arena_printf(m->a, "https://%s%s", rule->site, in));
+        if (i > 0)
+            continue;
+        one_location(m, "Location with the HTTP port", arena_printf(m->a, "http://%s:%ld%s", rule->site, rule->http_port, in));
+        one_location(m, "Location with the TLS port", arena_printf(m->a, "https://%s:%ld%s", rule->site, rule->ssl_port, in));
+        if (rule->server)
+            one_location(m, "Location at the published server", arena_printf(m->a, "http://%s%s", rule->server, in));
+        one_location(m, "Location elsewhere", arena_printf(m->a, "https://elsewhere.example%s", in));
+        one_location(m, "Location at a longer name", arena_printf(m->a, "https://%s.example%s", rule->site, in));
+        one_location(m, "Location at a longer name before", arena_printf(m->a, "https://x%s%s", rule->site, in));
+        one_location(m, "Location without a host", in);
+    }
+}
+
+static void vary_answers(struct maker *m, const struct plan_rule *r)
+{
+    static const int statuses[] = { 401, 404, 500, 403, 301 };
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        struct probe b = m->base;
+        b.status = statuses[i];
+        make_schemes(m, "status from the published server", &b);
+    }
+    for (enum reply_body k = REPLY_LONG; k <= REPLY_NONE; k++) {
+        struct probe b = m->base;
+        b.reply = k;
+        make_schemes(m, k == REPLY_LONG ? "long answer" : k == REPLY_CHUNKED ? "answer in chunks" : k == REPLY_UNTIL_CLOSE ? "answer until close" : "empty answer", &b);
+    }
+    vary_locations(m, r);
+}
+
+/* ---- farms and certificates ---------------------------------------------------------------------- */
+
+/* Enough clients that every member is bound to get one, whether it is chosen in turn or by a hash of the address. */
+static void farm(struct maker *m, const struct plan_rule *r, int *group)
+{
+    size_t members = r->to[0].servers.n, n = 24 * members < 240 ? 24 * members : 240;
+    if (!r->farm || members < 2)
+        return;
+    ++*group;
+    struct ip_range g = { 0xc6336401u, 0xc63364feu };
+    for (size_t i = 0; !r->any_source && i < r->sources.n; i++)
+        if (i == 0 || r->sources.v[i].to - r->sources.v[i].from > g.to - g.from)
+            g = r->sources.v[i];
+    for (size_t i = 0; i < n; i++) {
+        struct probe b = m->base;
+        b.group = *group;
+        b.client = g.from + (uint32_t)(i % ((size_t)(g.to - g.from) + 1));
+        b.target = arena_printf(m->a, "%s%c%zu", m->base.target, strchr(m->base.target, '?') ? '&' : '?', i);
+        make(m, "a farm's members", &b);
+    }
+}
+
+static void wrong_certificate(struct maker *m, const struct plan_rule *r)
+{
+    const struct plan_listener *l = &m->plan->listeners.v[m->base.listener];
+    bool done[2] = { false, false };
+    for (uint32_t i = 0; i < l->sockets.n; i++) {
+        struct probe b = m->base;
+        bool tls = l->sockets.v[i].tls;
+        enum answer answer;
+        b.socket = i;
+        b.bad_certificate = true;
+        if (done[tls] || !r->to[tls].tls || answering(m, &b, &answer) != (int)r->index)
+            continue;
+        if (answer != ANSWER_FORWARD && answer != ANSWER_NEEDS_USER)
+            continue;
+        done[tls] = true;
+        make(m, "wrong name on the published server's certificate", &b);
+    }
+}
+
+/* ---- pairs of rules ---------------------------------------------------------------------------------- */
+
+struct named { const char *key; uint32_t rule, name; };
+typedef VEC(struct named) index_of_names;
+
+static int by_key(const void *x, const void *y)
+{
+    const struct named *a = x, *b = y;
+    int c = strcmp(a->key, b->key);
+    return c ? c : a->rule != b->rule ? (a->rule < b->rule ? -1 : 1) : (int)a->name - (int)b->name;
+}
+
+/* Where a rule's own requests meet another rule's paths and sources: first match wins (B-01). */
+static void pair(struct maker *m, const struct plan_rule *r, const struct plan_rule *other, uint32_t listener, const char *host)
+{
+    for (size_t i = 0; i < r->rule->paths.n && i < 6; i++) {
+        struct probe b = { .aimed = (int)r->index, .condition = MATCHED, .want = true, .listener = listener, .method = "GET", .host = host,
+                           .target = path_sample(m->a, &r->rule->paths.v[i]), .client = client_for(r, 0), .status = 200 };
+        make_schemes(m, "rules that share a name", &b);
+        b.client = client_for(other, 0);
+        make_schemes(m, "rules that share a name, the other's client", &b);
+        if (!other->any_source && other->sources.n && other->sources.v[0].from > 0) {
+            b.client = other->sources.v[0].from - 1;
+            make_schemes(m, "rules that share a name, neither's client", &b);
+        }
+    }
+}
+
+/* Rules whose name is key, nearest to r first, in both directions. */
+static void pairs_at(struct maker *m, const index_of_names *x, const struct plan_rule *r, uint32_t listener, const char *key, const char *host)
+{
+    size_t low = 0, high = x->n, done = 0;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (strcmp(x->v[mid].key, key) < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    for (size_t i = low; i < x->n && strcmp(x->v[i].key, key) == 0 && done < NEIGHBOURS; i++) {
+        const struct plan_rule *other = &m->plan->rules.v[x->v[i].rule];
+        if (other == r)
+            continue;
+        pair(m, r, other, listener, host);
+        pair(m, other, r, listener, host);
+        done++;
+    }
+}
+
+static void pairs(struct maker *m, uint32_t listener)
+{
+    const struct plan_listener *l = &m->plan->listeners.v[listener];
+    index_of_names x = { 0 };
+    for (size_t i = 0; i < l->rules.n; i++) {
+        const struct rule *r = m->plan->rules.v[l->rules.v[i]].rule;
+        for (uint32_t k = 0; k < r->names.n; k++)
+            vec_add(m->a, &x, ((struct named){ r->names.v[k].name, l->rules.v[i], k }));
+        if (r->all_names)
+            vec_add(m->a, &x, ((struct named){ "*", l->rules.v[i], 0 }));
+    }
+    if (x.n)
+        qsort(x.v, x.n, sizeof *x.v, by_key);
+    for (size_t i = 0; i < x.n; i++) {
+        const struct plan_rule *r = &m->plan->rules.v[x.v[i].rule];
+        const char *key = x.v[i].key, *host = strcmp(key, "*") == 0 ? unknown_host(m, 1) : name_sample(m->a, &r->rule->names.v[x.v[i].name]);
+        pairs_at(m, &x, r, listener, key, host);
+        pairs_at(m, &x, r, listener, "*", host);
+        for (const char *dot = strchr(key + 1, '.'); dot && *key != '*'; dot = strchr(dot + 1, '.'))
+            pairs_at(m, &x, r, listener, arena_printf(m->a, "*%s", dot), host);
+    }
+}
+
+/* ---- random mixtures --------------------------------------------------------------------------------- */
+
+static uint64_t draw(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;      /* splitmix64 */
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+static const struct plan_rule *any_rule(struct maker *m, uint32_t listener, uint64_t *state)
+{
+    const struct plan_listener *l = &m->plan->listeners.v[listener];
+    return &m->plan->rules.v[l->rules.v[draw(state) % l->rules.n]];
+}
+
+static void random_probe(struct maker *m, uint64_t *state)
+{
+    static const char *const methods[] = { "GET", "GET", "GET", "POST", "HEAD" };
+    uint32_t listener = (uint32_t)(draw(state) % m->plan->listeners.n);
+    const struct plan_listener *l = &m->plan->listeners.v[listener];
+    if (l->rules.n == 0 || l->sockets.n == 0)
+        return;
+    const struct plan_rule *n = any_rule(m, listener, state), *p = any_rule(m, listener, state), *s = any_rule(m, listener, state);
+    variants names = { 0 }, paths = { 0 };
+    if (!n->rule->all_names)
+        variants_of_name(m->a, &n->rule->names.v[draw(state) % n->rule->names.n], &names);
+    variants_of_path(m->a, &p->rule->paths.v[draw(state) % p->rule->paths.n], &paths);
+    struct probe b = { .aimed = -1, .listener = listener, .socket = (uint32_t)(draw(state) % l->sockets.n), .status = 200 };
+    b.method = methods[draw(state) % 5];
+    b.host = names.n ? names.v[draw(state) % (draw(state) % 2 ? 2 : names.n)].text : unknown_host(m, draw(state) % 5);
+    b.target = paths.n ? paths.v[draw(state) % paths.n].text : "/";
+    b.client = client_for(s, s->sources.n ? draw(state) % s->sources.n : 0);
+    if (!s->any_source && s->sources.n && draw(state) % 3 == 0)
+        b.client = s->sources.v[draw(state) % s->sources.n].to + 1;
+    b.body = strcmp(b.method, "POST") == 0 ? (enum body)(BODY_EMPTY + draw(state) % 3) : BODY_NONE;
+    make(m, "random", &b);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------------ */
+
+static void listener_probes(struct maker *m, uint32_t listener, int *group)
+{
+    const struct plan_listener *l = &m->plan->listeners.v[listener];
+    for (size_t i = 0; i < l->rules.n; i++) {
+        const struct plan_rule *r = &m->plan->rules.v[l->rules.v[i]];
+        enum answer answer;
+        bool reached = find_base(m, r, listener);
+        make_schemes(m, "the rule itself", &m->base);
+        vary_names(m, r);
+        vary_paths(m, r);
+        vary_sources(m, r);
+        vary_sockets(m);
+        answering(m, &m->base, &answer);
+        if (!reached || (answer != ANSWER_FORWARD && answer != ANSWER_NEEDS_USER))
+            continue;
+        vary_requests(m);
+        vary_answers(m, r);
+        farm(m, r, group);
+        wrong_certificate(m, r);
+    }
+    struct probe b = { .aimed = -1, .listener = listener, .method = "GET", .host = unknown_host(m, 0), .target = "/", .client = 0xc6336401u, .status = 200 };
+    make_schemes(m, "what no rule names", &b);
+    b.method = "OPTIONS";
+    b.target = "*";
+    make_schemes(m, "OPTIONS *", &b);
+    pairs(m, listener);
+}
+
+void probes_make(const struct plan *p, const struct verify_options *o, struct arena *a, probes *out)
+{
+    struct maker m = { .plan = p, .a = a, .out = out };
+    uint64_t state = o->seed;
+    int group = 0;
+    for (uint32_t i = 0; i < p->listeners.n; i++)
+        if (p->listeners.v[i].sockets.n)
+            listener_probes(&m, i, &group);
+    for (size_t i = 0; i < o->random && p->listeners.n; i++)
+        random_probe(&m, &state);
+}
