@@ -99,7 +99,7 @@ static void write_redirect(struct maker *m, const struct plan_listener *l, const
 {
     server_open(m, "over HTTP: to the same place over HTTPS (D-08)");
     write_listens(m, http, " default_server");
-    write_line(&m->body, "server_name _;");
+    write_line(&m->body, "server_name \"\";");
     if (l->https == 443)
         write_line(&m->body, "return 302 https://$host$request_uri;");
     else
@@ -122,8 +122,8 @@ static void write_server_names(struct maker *m, const struct cluster *c)
     write_indent(&m->body);
     buf_puts(out, "server_name");
     size_t column = (size_t)(m->body.depth * m->body.indent) + strlen("server_name");
-    if (c->all_names)          /* "_" is what $host says of a request without a host; "" is that request; then all others */
-        buf_puts(out, " _ \"\" ~.");
+    if (c->all_names)          /* a request without a host, and every other; $host is the first of these where there is none */
+        buf_puts(out, " \"\" ~.");
     for (size_t i = 0; i < c->names.n; i++) {
         const char *name = quoted(&m->body, m->arena, Q_NGINX, c->names.v[i]);
         if (column + strlen(name) > WIDTH) {
@@ -176,7 +176,8 @@ static void write_rest(struct maker *m, const struct cluster *c, bool simple)
     bool blocks = false;
     for (size_t i = 0; i < c->members.n; i++)
         blocks |= c->members.v[i].live && rule_blocks_sign_in(&m->plan->rules.v[c->members.v[i].rule]);
-    write_blank(&m->body);
+    if (!simple || blocks)
+        write_blank(&m->body);
     if (!simple)
         write_line(&m->body, "location / { return 403; }    # no rule matches (B-11)");
     if (blocks)      /* "satisfy any" makes nginx drop the server's WWW-Authenticate, which it would show otherwise */
@@ -326,8 +327,8 @@ static void write_http_settings(struct writer *w, struct maker *m)
     write_blank(w);
     write_line(w, "map $request_uri $path { default /; \"~^(?<raw>/[^?]*)\" $raw; }    # as the client sent it (D-03)");
     if (m->uses_dots) {
-        write_line(w, "map $path $dots { default 0; \"~*%s\" 1; }", REGEX_DOTS);
-        write_line(w, "map $path $oddly { default 0; \"~*%s\" 1; }", REGEX_DEEP);
+        write_line(w, "map $path $dots { default 0; %s 1; }", quoted(w, m->arena, Q_NGINX_REGEX, "~*" REGEX_DOTS));
+        write_line(w, "map $path $oddly { default 0; %s 1; }", quoted(w, m->arena, Q_NGINX_REGEX, "~*" REGEX_DEEP));
         write_line(w, "map $dots$oddly $resolved { default $path; 10 $uri; 11 \"\"; }    # where the dots lead (D-05)");
     }
     if (m->uses_upgrade)

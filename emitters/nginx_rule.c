@@ -308,7 +308,8 @@ static void return_pairs(struct block *b, strings *pairs)
         add_pair(b, pairs, pattern, value_with(b, "$scheme://$http_host", m->external, "$below"));
         prove_pair(b, pattern, arena_printf(b->m->arena, "HTTP://%s%s?q", rule->site ? rule->site : rule->server, m->internal), "/");
     }
-    add_pair(b, pairs, arena_printf(b->m->arena, "%s%s", origin, rests[PATH_PREFIX]), "$scheme://$http_host$below");
+    if (!moved.n || *moved.v[moved.n - 1]->internal)
+        add_pair(b, pairs, arena_printf(b->m->arena, "%s%s", origin, rests[PATH_PREFIX]), "$scheme://$http_host$below");
 }
 
 static void write_returns(struct block *b)
@@ -366,7 +367,7 @@ static void write_headers(struct block *b)
     if (r->x_forwarded_for)
         write_header(b, "X-Forwarded-For", "$remote_addr");
     if (r->via && strlen(r->via) < VALUE_MAX / 8) {
-        write_header(b, "Via", value_with(b, "$via_before", r->via, ""));
+        write_header(b, "Via", value_with(b, "${via_before}", r->via, ""));
         b->m->uses_via = true;
     }
 }

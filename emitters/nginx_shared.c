@@ -57,6 +57,13 @@ static void new_variable(struct maker *m, const char *name)
 }
 
 /* ---- upstreams ------------------------------------------------------------------ */
+/* A server that signs clients in by connection (NTLM) must never see two clients on one connection: connections are
+ * kept only where no client's Authorization reaches the server. */
+static bool keeps_connections(const struct plan_rule *r)
+{
+    return r->rule->delegation != DELEGATE_NONE_PASS && r->rule->delegation != DELEGATE_BASIC;
+}
+
 /* The lines of the block: they are its content, too. */
 static const char *upstream_lines(struct maker *m, const struct plan_rule *r, const struct plan_upstream *to)
 {
@@ -69,9 +76,7 @@ static const char *upstream_lines(struct maker *m, const struct plan_rule *r, co
         const char *where = arena_printf(m->arena, "%s:%u", host, (unsigned)s->port);
         write_line(&w, "server %s%s;", quoted(&w, m->arena, Q_NGINX_REGEX, where), s->drained ? " down" : "");
     }
-    /* A server that signs clients in by connection (NTLM) must never see two clients on one connection: connections
-     * are kept only where no client's Authorization reaches the server. */
-    if (r->rule->delegation == DELEGATE_NONE_BLOCK)
+    if (keeps_connections(r))
         write_line(&w, "keepalive 32;");
     const char *lines = arena_strndup(m->arena, w.out.p ? w.out.p : "", w.out.n);
     buf_free(&w.out);
@@ -83,7 +88,7 @@ const char *shared_upstream(struct maker *m, const struct plan_rule *r, const st
     const char *lines = upstream_lines(m, r, to);
     const char *of = r->farm ? r->farm->name : to->servers.v[0].member ? to->servers.v[0].member : to->servers.v[0].host;
     bool fresh;
-    const char *name = named(m, lines, "", of, arena_printf(m->arena, "_%u", (unsigned)to->port), &fresh);
+    const char *name = named(m, lines, "", of, arena_printf(m->arena, "_%u%s", (unsigned)to->port, keeps_connections(r) ? "" : "_once"), &fresh);
     if (fresh) {
         write_blank(&m->upstreams);
         write_line(&m->upstreams, "upstream %s {", name);
