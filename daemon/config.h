@@ -1,0 +1,99 @@
+/* config: publishd.yaml in memory. daemon/schema.c is the table of all keys; docs/publishd.yaml.md is made from it.
+ *
+ * Words of the source are those of ir/policy.h. All strings live in config->arena. */
+#ifndef PUBLISHD_CONFIG_H
+#define PUBLISHD_CONFIG_H
+#include "../ir/policy.h"
+
+enum bodyless_post { BODYLESS_CHALLENGE, BODYLESS_FORWARD };
+enum closed { CLOSED_NEVER, CLOSED_HTTP, CLOSED_ALWAYS };
+
+struct conf_socket { const char *address; long port; const char *chain, *key; };   /* with a chain: TLS */
+struct conf_authentication {
+    bool basic, digest, integrated, client_certificate;
+    strings offer;                   /* for integrated: "negotiate", "ntlm", in this order */
+    enum forms_provider forms;
+    enum validator validator;
+    const char *scheme;
+    bool always, over_http;
+    const char *domain;
+    struct forms_settings form;
+    bool sso;
+    strings sso_domains;
+};
+struct conf_listener {
+    const char *name;
+    VEC(struct conf_socket) sockets;
+    enum https_redirect redirect;
+    struct conf_authentication authentication;
+    long max_connections, connection_timeout, ssl_accelerator_port;
+};
+struct conf_farm {
+    const char *name;
+    enum probe_kind probe;
+    const char *probe_url, *probe_host;
+    long probe_port, probe_threshold;
+};
+struct conf_user_set { const char *name; strings groups, users; VEC(struct account) accounts; };
+struct conf_server { const char *name, *connect; long port; bool drained; };
+struct conf_upstream { bool tls; long port; VEC(struct conf_server) servers; };
+struct conf_path { const char *external, *internal; };
+struct conf_rule {
+    const char *name, *guid, *description;
+    long number;                     /* in the export; for messages */
+    const char *listener;
+    bool all_names;
+    strings names;
+    VEC(struct conf_path) paths;
+    ipset sources;                   /* empty: from anywhere */
+    long source_port_low, source_port_high;
+    const char *schedule;
+    strings users;
+    bool anybody;                    /* the key `users` is not there */
+    enum closed closed;
+    enum action action;
+    const char *redirect_url;
+    long require_ssl;
+    enum certificate_claim client_certificate;
+    const char *site, *server, *farm;
+    bool forward_host, affinity_by_address;
+    struct conf_upstream upstream, upstream_http, upstream_https;      /* the first, or the other two */
+    const char *backend_certificate;
+    enum delegation delegation;
+    strings spns;
+    bool strip_domain, pass_auth_body;
+    bool accept_encoding, front_end_https, forward_client_address, x_forwarded_for;
+    const char *via;
+    bool websocket, pass_options;
+    long read_timeout;
+    bool translate_links;
+    long link_mode, link_options;
+    strings code_pages;
+    VEC(struct link_mapping) links;
+    long application;
+    bool alternate_access_mapping, block_attachments_public, block_attachments_private;
+    const char *logoff_url, *http_filter;
+    VEC(struct parameter) parameters;
+    bool logging;
+};
+struct config {
+    struct arena *arena;
+    const char *trust;
+    enum bodyless_post bodyless_post;
+    bool kerberos_in_spnego, fqdn_realm;
+    VEC(struct parameter) parameters;
+    VEC(struct conf_listener) listeners;
+    VEC(struct conf_farm) farms;
+    VEC(struct conf_user_set) user_sets;
+    VEC(struct schedule) schedules;
+    VEC(struct conf_rule) rules;     /* the first that matches answers */
+};
+
+/* Reads and checks a file, the files that it names included. NULL on failure, with lines "file:line:column: what" in
+ * err. The caller frees it with config_free. */
+struct config *config_read(const char *file, struct strbuf *err);
+void config_free(struct config *c);
+
+/* The tables of all keys, as Markdown. */
+void config_keys(struct strbuf *out);
+#endif
