@@ -47,7 +47,7 @@ int cmd_check(struct cli *c)
         if (!c->value[OPT_QUIET])
             findings_print(c, &in, SEV_INFO);
         if (json) {
-            struct report r = {in.plan, &in.findings, c->targets, in.policy->source, in.site_name ? path_basename(in.site_name) : NULL};
+            struct report r = {in.plan, &in.findings, c->targets, in.policy->source, in.site_name ? path_basename(in.site_name) : NULL, {NULL}};
             report_json(&b, &r);
             status = print_out(&b);
         }

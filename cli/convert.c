@@ -75,7 +75,7 @@ int cmd_convert(struct cli *c)
     for (unsigned t = 0; t < TARGETS; t++)
         if (c->targets & ON(t))
             start(&jobs[t], in.plan, (enum target)t);
-    struct report r = {in.plan, &in.findings, c->targets, in.policy->source, in.site_name ? path_basename(in.site_name) : NULL};
+    struct report r = {in.plan, &in.findings, c->targets, in.policy->source, in.site_name ? path_basename(in.site_name) : NULL, {NULL}};
     policy_write(&policy, in.policy);
     report_text(&text, &r);
     report_json(&json, &r);

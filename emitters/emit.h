@@ -89,7 +89,11 @@ struct report {
     const struct findings *findings;
     unsigned targets;
     const char *export_name, *site_name;          /* base names, for the files */
+    const struct emission *emissions[TARGETS];    /* the configs that stand beside the report; NULL: none */
 };
 void report_text(struct strbuf *out, const struct report *r);
 void report_json(struct strbuf *out, const struct report *r);   /* schema: docs/report.schema.json */
+void report_sarif(struct strbuf *out, const struct report *r);  /* SARIF 2.1.0 (report_sarif.c) */
+void report_csv(struct strbuf *out, const struct report *r);    /* RFC 4180, one line a finding (report_csv.c) */
+void report_html(struct strbuf *out, const struct report *r);   /* one page without outside resources (report_html.c) */
 #endif

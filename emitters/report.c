@@ -1,95 +1,10 @@
 /* report: what was found, for people (report_text) and for programs (report_json).
  *
- * Both print one model, struct report: the plan says what is published, the list of findings what will be
- * different. Nothing is decided here. Whatever comes from the export is made visible or JSON-escaped on its way out.
+ * Both print one model, struct report (report_model.c): the plan says what is published, the list of findings what
+ * will be different. Nothing is decided here. Whatever comes from the export is made visible or JSON-escaped on its way out.
  */
-#include "emit.h"
+#include "report.h"
 #include <string.h>
-
-/* ---- what both forms say --------------------------------------------- */
-
-/* What becomes of a rule on one target, in a word or two. */
-static const char *fate_of(const struct plan_rule *r, enum target t)
-{
-    if (!r->rule->enabled)
-        return "disabled";
-    if (!r->answers)
-        return "answers nothing";
-    if (r->closed & ON(t))
-        return "closed";
-    if (r->rule->action == ACTION_DENY)
-        return r->rule->redirect_url ? "redirects" : "denies";
-    if (!r->forwards)
-        return "no server";
-    return r->closed_http & ON(t) ? "https only" : "forwards";
-}
-
-static const char *redirect_of(const struct listener *l)
-{
-    static const char *const names[] = { "never", "authenticated", "always" };
-    return names[l->redirect];
-}
-
-static const char *subject_of(const struct finding *f)
-{
-    static const char *const names[] = { NULL, "rule", "listener", "farm", "site" };
-    return names[f->subject];
-}
-
-/* "https://site:443", or the deny rule's answer. */
-static void put_goal(struct strbuf *b, const struct plan_rule *r)
-{
-    const struct plan_upstream *to = &r->to[1];
-    if (r->rule->action == ACTION_DENY)
-        buf_puts(b, r->rule->redirect_url ? r->rule->redirect_url : "403");
-    else if (r->forwards)
-        buf_printf(b, "%s://%s:%u", to->tls ? "https" : "http", r->rule->site ? r->rule->site : "",
-                   (unsigned)to->port);
-    else
-        buf_puts(b, "-");
-}
-
-static void put_authentication(struct strbuf *b, const struct listener *l)
-{
-    static const char *const forms[] = { NULL, "forms (AD)", "forms (LDAP)", "forms (RADIUS)", "forms (RADIUS OTP)", "forms (SecurID)" };
-    const char *methods[] = {
-        forms[l->forms], l->basic ? "basic" : NULL, l->digest ? "digest" : NULL,
-        l->integrated ? "integrated" : NULL, l->client_certificate ? "client certificate" : NULL,
-    };
-    const char *comma = "";
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        if (!methods[i])
-            continue;
-        buf_printf(b, "%s%s", comma, methods[i]);
-        comma = ", ";
-    }
-    if (!*comma)
-        buf_puts(b, "none");
-}
-
-struct counts { size_t rules, answering, disabled, severity[3], accepted; };
-
-static struct counts count(const struct report *r)
-{
-    struct counts c = { .rules = r->plan->rules.n };
-    for (size_t i = 0; i < r->plan->rules.n; i++) {
-        c.answering += r->plan->rules.v[i].answers;
-        c.disabled += !r->plan->rules.v[i].rule->enabled;
-    }
-    for (size_t i = 0; i < r->findings->list.n; i++) {
-        const struct finding *f = &r->findings->list.v[i];
-        if (f->accepted)
-            c.accepted++;
-        else
-            c.severity[f->severity]++;
-    }
-    return c;
-}
-
-static const char *place_file(const struct report *r, const struct finding *f)
-{
-    return f->in_site ? r->site_name : r->export_name;
-}
 
 /* ---- text -------------------------------------------------------------- */
 
@@ -122,7 +37,7 @@ static void text_targets(struct strbuf *b, unsigned targets)
 static void text_top(struct strbuf *b, const struct report *r)
 {
     const struct policy *p = r->plan->policy;
-    struct counts c = count(r);
+    struct report_counts c = report_count(r);
     buf_puts(b, "Migration report for ");
     buf_visible(b, r->export_name ? r->export_name : "the input");
     buf_putc(b, '\n');
@@ -159,7 +74,7 @@ static void text_listeners(struct strbuf *b, const struct report *r)
         }
         buf_puts(b, l->sockets.n ? "\n  authentication: " : "none\n  authentication: ");
         put_authentication(b, l->listener);
-        buf_printf(b, "\n  http to https:  %s\n", redirect_of(l->listener));
+        buf_printf(b, "\n  http to https:  %s\n", listener_redirect(l->listener));
     }
 }
 
@@ -197,12 +112,12 @@ static void row_add(rows *t, struct arena *a, const struct report *r, const stru
     buf_visible(&b, rule->rule->name ? rule->rule->name : "");
     row->cell[n++] = cell(a, &b);
     struct strbuf goal = { 0 };
-    put_goal(&goal, rule);
+    put_rule_goal(&goal, rule);
     buf_visible(&b, goal.p ? goal.p : "");
     buf_free(&goal);
     row->cell[n++] = cell(a, &b);
     for (unsigned k = 0; k < TARGETS; k++)
-        row->cell[n++] = r->targets & ON(k) ? fate_of(rule, (enum target)k) : NULL;
+        row->cell[n++] = r->targets & ON(k) ? rule_fate(rule, (enum target)k) : NULL;
     buf_free(&b);
 }
 
@@ -264,7 +179,7 @@ struct group { VEC(const struct finding *) list; };
 
 static void text_finding(struct strbuf *b, const struct report *r, const struct finding *f, const char *remedy)
 {
-    const char *file = place_file(r, f);
+    const char *file = finding_file(r, f);
     buf_puts(b, "  ");
     if (file) {
         buf_visible(b, file);
@@ -272,8 +187,8 @@ static void text_finding(struct strbuf *b, const struct report *r, const struct 
             buf_printf(b, ":%u", (unsigned)f->line);
         buf_puts(b, ": ");
     }
-    if (subject_of(f) && f->name) {
-        text_named(b, subject_of(f), f->name);
+    if (finding_subject(f) && f->name) {
+        text_named(b, finding_subject(f), f->name);
         buf_puts(b, ": ");
     }
     buf_puts(b, f->message ? f->message : "");
@@ -410,7 +325,7 @@ static void json_targets(struct json *j, unsigned targets)
 
 static void json_totals(struct json *j, const struct report *r)
 {
-    struct counts c = count(r);
+    struct report_counts c = report_count(r);
     json_open(j, "totals", '{');
     json_number(j, "listeners", r->plan->listeners.n);
     json_number(j, "rules", c.rules);
@@ -439,7 +354,7 @@ static void json_listener(struct json *j, const struct plan_listener *l)
         json_close(j, '}');
     }
     json_close(j, ']');
-    json_string(j, "redirect", redirect_of(l->listener));
+    json_string(j, "redirect", listener_redirect(l->listener));
     put_authentication(&b, l->listener);
     json_string(j, "authentication", b.p);
     json_number(j, "rules", l->rules.n);
@@ -469,12 +384,12 @@ static void json_site(struct json *j, const struct report *r, const struct plan_
     }
     json_close(j, ']');
     buf_clear(&b);
-    put_goal(&b, rule);
+    put_rule_goal(&b, rule);
     json_string(j, "to", b.p);
     json_open(j, "on", '{');
     for (unsigned t = 0; t < TARGETS; t++)
         if (r->targets & ON(t))
-            json_string(j, target_names[t], fate_of(rule, (enum target)t));
+            json_string(j, target_names[t], rule_fate(rule, (enum target)t));
     json_close(j, '}');
     json_close(j, '}');
     buf_free(&b);
@@ -490,13 +405,13 @@ static void json_finding(struct json *j, const struct report *r, const struct fi
     json_string(j, "name", kind->name);
     json_string(j, "severity", severity_names[f->severity]);
     json_string(j, "class", class_names[kind->class]);
-    json_string(j, "subject", subject_of(f));
+    json_string(j, "subject", finding_subject(f));
     json_string(j, "rule", f->subject == SUBJECT_RULE ? f->name : NULL);
     json_string(j, "listener", f->subject == SUBJECT_LISTENER ? f->name : NULL);
     json_string(j, "farm", f->subject == SUBJECT_FARM ? f->name : NULL);
     json_string(j, "guid", f->guid);
     json_string(j, "setting", f->setting && *f->setting ? f->setting : NULL);
-    json_string(j, "file", place_file(r, f));
+    json_string(j, "file", finding_file(r, f));
     if (f->line)
         json_number(j, "line", f->line);
     else

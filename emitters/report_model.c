@@ -1,0 +1,254 @@
+/* report_model: what follows from a struct report - counts, which rule a finding is about, how each rule fares on each
+ * target and which target carries it with the fewest differences. All report writers print these. */
+#include "report.h"
+#include "../ir/index.h"
+
+const char *const verdict_words[VERDICTS] = { "answers nothing", "as before", "differs", "needs work", "closed" };
+
+/* ---- words -------------------------------------------------------------- */
+
+const char *rule_fate(const struct plan_rule *r, enum target t)
+{
+    if (!r->rule->enabled)
+        return "disabled";
+    if (!r->answers)
+        return "answers nothing";
+    if (r->closed & ON(t))
+        return "closed";
+    if (r->rule->action == ACTION_DENY)
+        return r->rule->redirect_url ? "redirects" : "denies";
+    if (!r->forwards)
+        return "no server";
+    return r->closed_http & ON(t) ? "https only" : "forwards";
+}
+
+const char *listener_redirect(const struct listener *l)
+{
+    static const char *const names[] = { "never", "authenticated", "always" };
+    return names[l->redirect];
+}
+
+const char *finding_subject(const struct finding *f)
+{
+    static const char *const names[] = { NULL, "rule", "listener", "farm", "site" };
+    return names[f->subject];
+}
+
+const char *finding_file(const struct report *r, const struct finding *f)
+{
+    return f->in_site ? r->site_name : r->export_name;
+}
+
+void put_rule_goal(struct strbuf *b, const struct plan_rule *r)
+{
+    const struct plan_upstream *to = &r->to[1];
+    if (r->rule->action == ACTION_DENY)
+        buf_puts(b, r->rule->redirect_url ? r->rule->redirect_url : "403");
+    else if (r->forwards)
+        buf_printf(b, "%s://%s:%u", to->tls ? "https" : "http", r->rule->site ? r->rule->site : "", (unsigned)to->port);
+    else
+        buf_puts(b, "-");
+}
+
+void put_authentication(struct strbuf *b, const struct listener *l)
+{
+    static const char *const forms[] = { NULL, "forms (AD)", "forms (LDAP)", "forms (RADIUS)", "forms (RADIUS OTP)", "forms (SecurID)" };
+    const char *methods[] = {
+        forms[l->forms], l->basic ? "basic" : NULL, l->digest ? "digest" : NULL,
+        l->integrated ? "integrated" : NULL, l->client_certificate ? "client certificate" : NULL,
+    };
+    const char *comma = "";
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (!methods[i])
+            continue;
+        buf_printf(b, "%s%s", comma, methods[i]);
+        comma = ", ";
+    }
+    if (!*comma)
+        buf_puts(b, "none");
+}
+
+void put_number(struct strbuf *b, size_t n)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + n % 10);
+    while (n /= 10);
+    buf_add(b, digits + at, sizeof digits - at);
+}
+
+/* ---- counts --------------------------------------------------------------- */
+
+struct report_counts report_count(const struct report *r)
+{
+    struct report_counts c = { .rules = r->plan->rules.n };
+    for (size_t i = 0; i < r->plan->rules.n; i++) {
+        c.answering += r->plan->rules.v[i].answers;
+        c.disabled += !r->plan->rules.v[i].rule->enabled;
+    }
+    for (size_t i = 0; i < r->findings->list.n; i++) {
+        const struct finding *f = &r->findings->list.v[i];
+        if (f->accepted)
+            c.accepted++;
+        else
+            c.severity[f->severity]++;
+    }
+    return c;
+}
+
+/* ---- whom findings are about ----------------------------------------------- */
+
+struct finder { const struct policy *policy; struct name_index guids, names; bool indexed; size_t last; };
+
+static bool is_about(const struct finding *f, const struct rule *r)
+{
+    return f->guid && r->at.guid ? str_equal(f->guid, r->at.guid) : f->name && str_equal(f->name, r->name);
+}
+
+/* Findings come in the order of the export, so the rule is nearly always the last one's or one shortly after it. */
+static uint32_t find_rule(struct finder *x, struct arena *a, const struct finding *f)
+{
+    enum { NEAR = 8 };
+    size_t n = x->policy->rules.n;
+    const struct rule *v = x->policy->rules.v;
+    for (size_t i = x->last; i < n && i < x->last + NEAR; i++)
+        if (is_about(f, &v[i]))
+            return (uint32_t)(x->last = i);
+    if (!x->indexed) {
+        index_build(a, &x->guids, v, n, sizeof *v, offsetof(struct rule, at.guid));
+        index_build(a, &x->names, v, n, sizeof *v, offsetof(struct rule, name));
+        x->indexed = true;
+    }
+    size_t at = index_find(&x->guids, f->guid);
+    if (at == SIZE_MAX)
+        at = index_find(&x->names, f->name);
+    return at == SIZE_MAX ? NOBODY : (uint32_t)(x->last = at);
+}
+
+static uint32_t find_listener(const struct policy *p, const struct finding *f)
+{
+    const struct listener *l = policy_listener(p, f->name);
+    return l ? (uint32_t)(l - p->listeners.v) : NOBODY;
+}
+
+static void find_subjects(struct report_model *m)
+{
+    const struct policy *p = m->report->plan->policy;
+    const struct findings *f = m->report->findings;
+    struct finder x = { .policy = p };
+    for (size_t i = 0; i < f->list.n; i++) {
+        const struct finding *one = &f->list.v[i];
+        m->rule_of[i] = one->subject == SUBJECT_RULE ? find_rule(&x, m->arena, one) : NOBODY;
+        m->listener_of[i] = one->subject == SUBJECT_LISTENER ? find_listener(p, one) : NOBODY;
+    }
+}
+
+/* A counting sort: each rule's findings, in the order in which they stand in the list. */
+static void gather_by_rule(struct report_model *m)
+{
+    size_t n = m->report->findings->list.n, rules = m->report->plan->rules.n;
+    for (size_t i = 0; i < n; i++)
+        if (m->rule_of[i] != NOBODY)
+            m->first[m->rule_of[i] + 1]++;
+    for (size_t i = 0; i < rules; i++)
+        m->first[i + 1] += m->first[i];
+    uint32_t *next = arena_alloc(m->arena, (rules + 1) * sizeof *next);
+    for (size_t i = 0; i < rules; i++)
+        next[i] = m->first[i];
+    for (size_t i = 0; i < n; i++)
+        if (m->rule_of[i] != NOBODY)
+            m->of_rules[next[m->rule_of[i]]++] = (uint32_t)i;
+}
+
+/* ---- verdicts ---------------------------------------------------------------- */
+
+/* What counts for or against a target, the weightiest first. */
+enum { ERRORS, WARNINGS, ACCEPTED, INFOS, WEIGHTS };
+struct load { uint32_t on[TARGETS][WEIGHTS]; };
+
+/* Only what is lost, different or closed tells targets apart; the other classes are the same wherever one goes. */
+static void weigh(struct load *w, const struct finding *f)
+{
+    enum finding_class class = finding_kinds[f->id].class;
+    if (class != CLASS_LOST && class != CLASS_DIFFERS && class != CLASS_CLOSED)
+        return;
+    size_t weight = f->accepted ? ACCEPTED : f->severity == SEV_ERROR ? ERRORS : f->severity == SEV_WARNING ? WARNINGS : INFOS;
+    for (unsigned t = 0; t < TARGETS; t++)
+        if (!f->targets || f->targets & ON(t))
+            w->on[t][weight]++;
+}
+
+static int compare(const struct plan_rule *r, const struct load *w, enum target x, enum target y)
+{
+    int closed = ((r->closed & ON(x)) != 0) - ((r->closed & ON(y)) != 0);
+    for (size_t i = 0; !closed && i < WEIGHTS; i++)
+        closed = (w->on[x][i] > w->on[y][i]) - (w->on[x][i] < w->on[y][i]);
+    return closed;
+}
+
+static void judge(struct report_model *m, size_t index, const struct load *w)
+{
+    const struct plan_rule *r = &m->report->plan->rules.v[index];
+    struct rule_verdict *v = &m->verdicts[index];
+    int best = -1;
+    for (unsigned t = 0; r->answers && t < TARGETS; t++) {
+        const uint32_t *load = w->on[t];
+        v->on[t] = r->closed & ON(t) ? VERDICT_CLOSED
+                   : load[ERRORS] ? VERDICT_BROKEN
+                   : load[WARNINGS] + load[ACCEPTED] ? VERDICT_DIFFERS : VERDICT_SAME;
+        if (!(m->report->targets & ON(t)))
+            continue;
+        int order = best < 0 ? -1 : compare(r, w, (enum target)t, (enum target)best);
+        if (order < 0) {
+            best = (int)t;
+            v->best = 0;
+        }
+        if (order <= 0)
+            v->best |= ON(t);
+    }
+}
+
+static void judge_all(struct report_model *m)
+{
+    const struct policy *p = m->report->plan->policy;
+    const struct findings *f = m->report->findings;
+    struct load *of_listener = arena_alloc(m->arena, (p->listeners.n + 1) * sizeof *of_listener);
+    for (size_t i = 0; i < f->list.n; i++)
+        if (m->listener_of[i] != NOBODY)
+            weigh(&of_listener[m->listener_of[i]], &f->list.v[i]);
+    for (size_t i = 0; i < m->report->plan->rules.n; i++) {
+        const struct listener *l = m->report->plan->rules.v[i].listener;
+        struct load w = { 0 };
+        if (l)
+            w = of_listener[l - p->listeners.v];
+        for (uint32_t k = m->first[i]; k < m->first[i + 1]; k++)
+            weigh(&w, &f->list.v[m->of_rules[k]]);
+        judge(m, i, &w);
+    }
+}
+
+struct report_model *report_model_make(const struct report *r)
+{
+    struct arena *a = arena_new();
+    struct report_model *m = arena_alloc(a, sizeof *m);
+    size_t findings = r->findings->list.n, rules = r->plan->rules.n;
+    m->arena = a;
+    m->report = r;
+    m->counts = report_count(r);
+    m->rule_of = arena_alloc(a, (findings + 1) * sizeof *m->rule_of);
+    m->listener_of = arena_alloc(a, (findings + 1) * sizeof *m->listener_of);
+    m->of_rules = arena_alloc(a, (findings + 1) * sizeof *m->of_rules);
+    m->first = arena_alloc(a, (rules + 1) * sizeof *m->first);
+    m->verdicts = arena_alloc(a, (rules + 1) * sizeof *m->verdicts);
+    find_subjects(m);
+    gather_by_rule(m);
+    judge_all(m);
+    return m;
+}
+
+void report_model_free(struct report_model *m)
+{
+    if (m)
+        arena_free(m->arena);
+}
