@@ -89,7 +89,7 @@ void client_head(struct strbuf *o, const struct probe *b, size_t n, const char *
     if (b->extra == EXTRA_FORGED)
         buf_puts(o, "X-Forwarded-For: 198.51.100.7\r\nX-Real-IP: 198.51.100.8\r\nForwarded: for=198.51.100.9\r\nVia: 1.0 elsewhere\r\n");
     if (b->extra == EXTRA_UPGRADE)
-        buf_puts(o, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+        buf_puts(o, "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dG1nYyB2ZXJpZnkga2V5IQ==\r\n");
     if (b->http10)
         buf_puts(o, "Connection: close\r\n");
 }

@@ -48,7 +48,7 @@ const char *curl_command(const struct plan *p, const struct probe *b, struct are
     if (b->body != BODY_NONE)
         buf_printf(&o, " --data-binary %s", b->body == BODY_EMPTY ? "''" : "@FILE");
     if (b->extra == EXTRA_UPGRADE)
-        buf_puts(&o, " -H 'Connection: Upgrade' -H 'Upgrade: websocket'");
+        buf_puts(&o, " -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dG1nYyB2ZXJpZnkga2V5IQ=='");
     if (b->extra == EXTRA_FORGED)
         buf_puts(&o, " -H 'X-Forwarded-For: 198.51.100.7' -H 'X-Real-IP: 198.51.100.8' -H 'Forwarded: for=198.51.100.9' -H 'Via: 1.0 elsewhere'");
     buf_printf(&t, b->host && *b->host == '\0' ? "Host;" : "Host:%s%s", b->host ? " " : "", b->host ? b->host : "");

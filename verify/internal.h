@@ -113,6 +113,8 @@ struct substitution {
 };
 void substitute_listen(struct substitution *s, const char *at, size_t n);          /* address:port, port, *:port */
 void substitute_server(struct substitution *s, const char *at, size_t n);          /* host:port */
+void substitute_check_port(struct substitution *s, const char *at, size_t n, const char *host, size_t host_n, bool with_host);
+void substitute_check_host(struct substitution *s, const char *at, size_t n, const char *port, size_t port_n);
 void substitute_certificate(struct substitution *s, const char *at, size_t n);     /* a file */
 void substitute_trust(struct substitution *s, const char *at, size_t n);
 bool substitute_clients(struct substitution *s, const char *at, size_t n, bool as_range);   /* false: not addresses */

@@ -17,6 +17,25 @@ static int compare_servers(const void *x, const void *y)
     return by_host_port(a->host, a->port, b->host, b->port);
 }
 
+static void add_server(struct places *s, const char *host, uint16_t port, const char *site)
+{
+    struct server_place *place = vec_push(s->arena, &s->servers);
+    *place = (struct server_place){ .host = host, .port = port, .site = site };
+}
+
+/* The port to which the farm's connectivity checks go (B-118); 0: to that of the requests. */
+static uint16_t check_port(const struct farm *f)
+{
+    if (f->probe != PROBE_HTTP)
+        return f->probe == PROBE_TCP ? (uint16_t)f->probe_port : 0;
+    const char *url = f->probe_url ? f->probe_url : "", *host = strstr(url, "://"), *port = NULL;
+    if (host)
+        port = host + 3 + strcspn(host + 3, ":/?");
+    if (port && *port == ':')
+        return (uint16_t)strtoul(port + 1, NULL, 10);
+    return ascii_ncasecmp(url, "https:", 6) == 0 ? 443 : 80;
+}
+
 static void collect_servers(struct places *s)
 {
     for (size_t i = 0; i < s->plan->rules.n; i++) {
@@ -24,10 +43,9 @@ static void collect_servers(struct places *s)
         for (int t = 0; r->answers && r->forwards && t < 2; t++)
             for (size_t k = 0; k < r->to[t].servers.n; k++) {
                 const struct plan_server *p = &r->to[t].servers.v[k];
-                struct server_place *place = vec_push(s->arena, &s->servers);
-                place->host = p->host;
-                place->port = p->port;
-                place->site = r->rule->site;
+                add_server(s, p->host, p->port, r->rule->site);
+                if (r->farm && check_port(r->farm))
+                    add_server(s, p->host, check_port(r->farm), r->rule->site);
             }
     }
     if (s->servers.n)

@@ -67,6 +67,42 @@ void substitute_server(struct substitution *s, const char *at, size_t n)
     substitute_text(s, at, n, endpoint_text(p->arena, i == SIZE_MAX ? p->dead : p->servers.v[i].at));
 }
 
+/* The place of a health check: a port and a host that are two words of the text. */
+static struct endpoint check_place(struct substitution *s, const char *host, size_t host_n, const char *port, size_t port_n)
+{
+    struct places *p = s->places;
+    struct strbuf b = { 0 };
+    uint16_t number;
+    buf_add(&b, host, host_n);
+    buf_putc(&b, ':');
+    buf_add(&b, port, port_n);
+    const char *name = split_place(p->arena, b.p, b.n, false, &number);
+    size_t i = places_server(p, name, number);
+    buf_free(&b);
+    return i == SIZE_MAX ? p->dead : p->servers.v[i].at;
+}
+
+void substitute_check_port(struct substitution *s, const char *at, size_t n, const char *host, size_t host_n, bool with_host)
+{
+    struct endpoint e = check_place(s, host, host_n, at, n);
+    struct strbuf b = { 0 };
+    buf_printf(&b, "%u", e.port);
+    if (with_host) {
+        buf_puts(&b, " addr ");
+        buf_ip(&b, e.ip);
+    }
+    substitute_text(s, at, n, arena_strdup(s->places->arena, b.p));
+    buf_free(&b);
+}
+
+void substitute_check_host(struct substitution *s, const char *at, size_t n, const char *port, size_t port_n)
+{
+    struct strbuf b = { 0 };
+    buf_ip(&b, check_place(s, at, n, port, port_n).ip);
+    substitute_text(s, at, n, arena_strdup(s->places->arena, b.p));
+    buf_free(&b);
+}
+
 void substitute_certificate(struct substitution *s, const char *at, size_t n)
 {
     struct places *p = s->places;

@@ -166,9 +166,8 @@ void substitute_nginx(struct substitution *s)
 /* ---- HAProxy: lines of words ------------------------------------------------------------ */
 
 /* The words of one line; quotes may stand inside a word, where they do not matter to us. Gives the start of the next line. */
-static const char *haproxy_line(struct arena *a, const char *p, struct word *w, size_t *n)
+static const char *haproxy_line(const char *p, struct word *w, size_t *n)
 {
-    (void)a;
     *n = 0;
     while (*p && *p != '\n') {
         if (*p == ' ' || *p == '\t' || *p == '\r') {
@@ -201,15 +200,50 @@ static struct word unquoted(struct word w)
     return w;
 }
 
-static void haproxy_files(struct substitution *s, const struct word *w, size_t n)
+static void haproxy_file(struct substitution *s, struct word name, struct word value)
 {
-    for (size_t i = 1; i + 1 < n; i++) {
-        struct word value = unquoted(w[i + 1]);
-        if (word_is(w[i], "crt"))
-            substitute_certificate(s, value.at, value.n);
-        else if (word_is(w[i], "ca-file"))
-            substitute_trust(s, value.at, value.n);
-    }
+    value = unquoted(value);
+    if (word_is(name, "crt"))
+        substitute_certificate(s, value.at, value.n);
+    else if (word_is(name, "ca-file"))
+        substitute_trust(s, value.at, value.n);
+}
+
+static void haproxy_bind(struct substitution *s, const struct word *w, size_t n)
+{
+    struct word place = unquoted(w[1]);
+    substitute_listen(s, place.at, place.n);
+    for (size_t i = 2; i + 1 < n; i++)
+        haproxy_file(s, w[i], w[i + 1]);
+}
+
+/* Where health checks go: "port N" alone means another port of the server itself, "addr A" another host. */
+static void haproxy_check(struct substitution *s, struct word server, const struct word *w, size_t n)
+{
+    struct word host = { server.at, 0 }, port = { NULL, 0 };
+    bool elsewhere = false;
+    while (host.n < server.n && host.at[host.n] != ':')
+        host.n++;
+    for (size_t i = 0; i + 1 < n; i++)
+        if (word_is(w[i], "addr")) {
+            host = unquoted(w[i + 1]);
+            elsewhere = true;
+        } else if (word_is(w[i], "port"))
+            port = unquoted(w[i + 1]);
+    for (size_t i = 0; i + 1 < n; i++)
+        if (port.at && word_is(w[i], "port"))
+            substitute_check_port(s, port.at, port.n, host.at, host.n, !elsewhere);
+        else if (port.at && word_is(w[i], "addr"))
+            substitute_check_host(s, unquoted(w[i + 1]).at, unquoted(w[i + 1]).n, port.at, port.n);
+        else
+            haproxy_file(s, w[i], w[i + 1]);
+}
+
+static void haproxy_server(struct substitution *s, const struct word *w, size_t n)
+{
+    struct word place = unquoted(w[2]);
+    substitute_server(s, place.at, place.n);
+    haproxy_check(s, place, w + 3, n - 3);
 }
 
 /* After the fetch "src", patterns up to the end of the condition; flags such as -m do not parse as addresses. */
@@ -230,23 +264,18 @@ static void haproxy_sources(struct substitution *s, const struct word *w, size_t
 
 void substitute_haproxy(struct substitution *s)
 {
-    struct arena *a = s->places->arena;
-    struct word *w = arena_alloc(a, MAX_WORDS * sizeof *w);
+    struct word *w = arena_alloc(s->places->arena, MAX_WORDS * sizeof *w);
     for (const char *p = s->text; *p;) {
         size_t n;
-        p = haproxy_line(a, p, w, &n);
+        p = haproxy_line(p, w, &n);
         if (n < 2)
             continue;
-        struct word second = unquoted(w[1]);
-        if (word_is(w[0], "bind")) {
-            substitute_listen(s, second.at, second.n);
-            haproxy_files(s, w, n);
-        } else if (word_is(w[0], "server") && n > 2) {
-            struct word place = unquoted(w[2]);
-            substitute_server(s, place.at, place.n);
-            haproxy_files(s, w + 2, n - 2);
-        } else if (word_is(w[0], "default-server"))
-            haproxy_files(s, w, n);
+        if (word_is(w[0], "bind"))
+            haproxy_bind(s, w, n);
+        else if (word_is(w[0], "server") && n > 2)
+            haproxy_server(s, w, n);
+        else if (word_is(w[0], "default-server"))
+            haproxy_check(s, (struct word){ "", 0 }, w + 1, n - 1);
         else
             haproxy_sources(s, w, n);
     }
