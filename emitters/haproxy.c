@@ -358,7 +358,7 @@ static void write_requests(struct haproxy *h, const struct plan_listener *l)
             http |= !l->sockets.v[i].tls;
         if (http) {
             write_line(w, "# everything over HTTP is sent to HTTPS first (D-08)");
-            write_line(w, "http-request redirect location 'https://%%[var(txn.host)]%s%%[pathq]' code 302 if !{ ssl_fc }", port);
+            write_line(w, "http-request redirect location 'https://%%[var(txn.host)]%s%%[url]' code 302 if !{ ssl_fc }", port);
         }
     }
     if (!l->rules.n)

@@ -83,7 +83,7 @@ static bool write_refusals(struct haproxy *h, const struct plan_rule *r)
     if (http && rule->require_ssl)
         write_line(w, DENY " unless { ssl_fc }");
     else if (http && r->needs_user && l->https && r->listener->redirect == HTTPS_REDIRECT_AUTHENTICATED)
-        write_line(w, "http-request redirect location 'https://%%[var(txn.host)]%s%%[pathq]' code 302 unless { ssl_fc }",
+        write_line(w, "http-request redirect location 'https://%%[var(txn.host)]%s%%[url]' code 302 unless { ssl_fc }",
                    l->https == 443 ? "" : arena_printf(h->a, ":%u", (unsigned)l->https));
     else if (http && r->closed_http & ON(TARGET_HAPROXY))
         write_line(w, DENY " unless { ssl_fc }");
