@@ -58,12 +58,12 @@ static const char *certificate_key(struct maker *m, const struct plan_socket *s)
 }
 
 /* One server for all sockets with the same certificate, and for those of http if they are not elsewhere. */
-static void write_default(struct maker *m, const socket_list *http, const socket_list *same)
+static void write_default(struct maker *m, const char *name, const socket_list *http, const socket_list *same)
 {
     server_open(m, "what no rule is for (B-11)");
     write_listens(m, http, " default_server");
     write_listens(m, same, " default_server");
-    write_line(&m->body, "server_name _;");
+    write_line(&m->body, "server_name %s;", name);
     if (same->n) {
         const struct plan_socket *s = same->v[0];
         write_line(&m->body, "ssl_certificate %s;",
@@ -75,8 +75,9 @@ static void write_default(struct maker *m, const socket_list *http, const socket
     server_close(m);
 }
 
-static void write_defaults(struct maker *m, const socket_list *http, const socket_list *https)
+static void write_defaults(struct maker *m, bool all_names, const socket_list *http, const socket_list *https)
 {
+    const char *name = all_names ? "~(?!)" : "_";     /* a pattern of nothing: the rules answer every name */
     struct table groups = {0};
     VEC(socket_list) by_certificate = {0};
     socket_list none = {0};
@@ -89,9 +90,9 @@ static void write_defaults(struct maker *m, const socket_list *http, const socke
         vec_add(m->arena, &by_certificate.v[*group - 1], https->v[i]);
     }
     if (!by_certificate.n && http->n)
-        write_default(m, http, &none);
+        write_default(m, name, http, &none);
     for (size_t i = 0; i < by_certificate.n; i++)
-        write_default(m, i ? &none : http, &by_certificate.v[i]);
+        write_default(m, name, i ? &none : http, &by_certificate.v[i]);
 }
 
 /* D-08: every request over HTTP is sent to the same place over HTTPS, before any rule. */
@@ -146,7 +147,7 @@ static bool is_simple(const struct maker *m, const struct cluster *c)
     for (size_t i = 0; i < c->members.n; i++) {
         const struct plan_rule *r = &m->plan->rules.v[c->members.v[i].rule];
         if (c->members.v[i].live)
-            return c->live == 1 && (r->any_source || r->sources_unknown) && rule_publishes_all(r->rule);
+            return c->live == 1 && r->any_source && rule_publishes_all(r->rule);
     }
     return false;
 }
@@ -208,7 +209,7 @@ static void write_cluster(struct maker *m, const struct plan_listener *l, const 
 
 static void write_listener(struct maker *m, const struct plan_listener *l, const rule_indexes *rules, struct table *taken)
 {
-    socket_list http = {0}, https = {0}, none = {0};
+    socket_list http = {0}, https = {0};
     clusters groups = {0};
     own_sockets(m, taken, l, &http, &https);
     write_blank(&m->body);
@@ -219,10 +220,13 @@ static void write_listener(struct maker *m, const struct plan_listener *l, const
     bool redirects = l->listener->redirect == HTTPS_REDIRECT_ALWAYS && l->https && http.n;
     if (redirects)
         write_redirect(m, l, &http);
-    write_defaults(m, redirects ? &none : &http, &https);
-    cluster_rules(m->arena, m->plan, rules, &groups);
     if (redirects)
-        http = none;
+        http = (socket_list){0};
+    cluster_rules(m->arena, m->plan, rules, &groups);
+    bool all_names = false;
+    for (size_t i = 0; i < groups.n; i++)
+        all_names |= groups.v[i].all_names;
+    write_defaults(m, all_names, &http, &https);
     if (!http.n && !https.n)
         return;
     for (size_t i = 0; i < groups.n; i++)

@@ -67,10 +67,20 @@ bool rule_needs_host(const struct plan_rule *r, const struct cluster *c, const s
     return !r->rule->all_names && (c->all_names || member->names != c->names.n);
 }
 
-static bool answers_statically(const struct plan_rule *r)
+static bool is_closed(const struct plan_rule *r)
 {
-    return r->closed & ON(TARGET_NGINX) || r->sources_unknown || r->rule->schedule_unknown ||
-           r->rule->action == ACTION_DENY || !r->forwards;
+    return r->closed & ON(TARGET_NGINX);
+}
+
+static bool may_forward(const struct plan_rule *r)
+{
+    return r->rule->action == ACTION_ALLOW && r->forwards;
+}
+
+/* D-08, "if authenticated": over HTTP a rule that needs a user sends to HTTPS, even where it is closed. */
+static bool sends_users_to_https(const struct plan_rule *r)
+{
+    return may_forward(r) && r->needs_user && r->listener && r->listener->redirect == HTTPS_REDIRECT_AUTHENTICATED;
 }
 
 static bool has_identity(const struct rule *r)
@@ -83,12 +93,12 @@ static bool has_identity(const struct rule *r)
 
 bool rule_needs_resolved(const struct plan_rule *r)
 {
-    return !answers_statically(r) && !rule_publishes_all(r->rule) && has_identity(r->rule);
+    return may_forward(r) && (!is_closed(r) || sends_users_to_https(r)) && !rule_publishes_all(r->rule) && has_identity(r->rule);
 }
 
 bool rule_blocks_sign_in(const struct plan_rule *r)
 {
-    return !answers_statically(r) && r->rule->delegation == DELEGATE_NONE_BLOCK;
+    return may_forward(r) && !is_closed(r) && r->rule->delegation == DELEGATE_NONE_BLOCK;
 }
 
 static bool too_long(struct block *b, const struct path *p)
@@ -168,7 +178,7 @@ static void write_conditions_for(struct block *b, const char *from, bool host, c
 static void write_conditions(struct block *b, bool host, const char *id)
 {
     const struct rule *rule = b->r->rule;
-    const char *from = b->r->any_source || b->r->sources_unknown ? NULL : shared_sources(b->m, b->r);
+    const char *from = b->r->any_source ? NULL : shared_sources(b->m, b->r);
     const char *enter = arena_printf(b->m->arena, "rewrite ^ %s last;", id);
     for (size_t i = 0, n; i < rule->paths.n; i += n) {
         const struct path *first = &rule->paths.v[i];
@@ -413,25 +423,33 @@ static bool url_is_safe(const char *url)
     return *url && strlen(url) < VALUE_MAX / 8;
 }
 
+static void write_closed(struct block *b)
+{
+    write_line(b->w, "return 403;    # closed on nginx: the report says why");
+}
+
 static void write_static(struct block *b)
 {
     const struct rule *rule = b->r->rule;
-    bool closed = b->r->closed & ON(TARGET_NGINX) || b->r->sources_unknown || rule->schedule_unknown;
+    bool closed = is_closed(b->r);
     if (!closed && rule->action == ACTION_DENY && rule->redirect_url && url_is_safe(rule->redirect_url))
         write_line(b->w, "return 302 %s;", quoted(b->w, b->m->arena, Q_NGINX, rule->redirect_url));
     else if (rule->action == ACTION_DENY)
         write_line(b->w, "return 403;");
+    else if (closed)
+        write_closed(b);
     else
-        write_line(b->w, closed ? "return 403;    # closed on nginx: the report says why" : "return 403;    # no published server");
+        write_line(b->w, "return 403;    # no published server");
 }
 
-/* In the order of D-06: what leaves the published paths, SSL, the way to HTTPS, what HTTP may not do; then forward. */
+/* In the order of D-06: what leaves the published paths, SSL, the way to HTTPS, what is closed; then forward. */
 static void write_answer(struct block *b)
 {
     const struct plan_rule *r = b->r;
     const struct plan_listener *l = b->at->listener;
     bool missing = (b->at->http && !r->to[0].servers.n) || (b->at->tls && !r->to[1].servers.n);
-    if (answers_statically(r) || missing) {
+    bool to_https = sends_users_to_https(r) && l->https && b->at->http;
+    if (!may_forward(r) || missing || (is_closed(r) && !to_https)) {
         write_static(b);
         return;
     }
@@ -441,10 +459,14 @@ static void write_answer(struct block *b)
         write_places(b, NULL);
     if (r->rule->require_ssl && write_over_http(b, "403"))
         return;
-    if (r->needs_user && l->https && l->listener->redirect == HTTPS_REDIRECT_AUTHENTICATED) {
+    if (to_https) {
         const char *port = l->https == 443 ? "" : arena_printf(b->m->arena, ":%u", (unsigned)l->https);
         if (write_over_http(b, arena_printf(b->m->arena, "302 https://$host%s$request_uri", port)))
             return;
+    }
+    if (is_closed(r)) {
+        write_closed(b);
+        return;
     }
     if (r->closed_http & ON(TARGET_NGINX) && write_over_http(b, "403"))
         return;
