@@ -9,6 +9,7 @@
 int export_read(const char *source, const char *bytes, size_t n, const char *names_file,
                 struct policy **out, struct strbuf *err);
 
-/* By content: true if it looks like XML (any encoding, BOM or not), false for YAML. */
+/* By content: true if it looks like XML (any encoding, BOM or not), false for YAML. Bytes that are neither (none at all,
+ * binary) count as XML, because export_read can say best what they seem to be. */
 bool looks_like_xml(const char *bytes, size_t n);
 #endif

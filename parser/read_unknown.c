@@ -1,0 +1,80 @@
+/* read_unknown: the safety net. Every element of a web publishing rule, a listener, a farm and what they refer to that
+ * no reader marked becomes a note with its path and value (format 6.2.13). */
+#include "reader.h"
+
+#include <string.h>
+
+static const char *step(const struct store *s, uint32_t item)
+{
+    const struct item *i = &s->items[item];
+    const char *storage = item_storage(s, item);
+    bool slot = (i->name == N_REF || i->name == N_REFS || i->name == N_SELECTION_IPS) && *storage && !is_guid(storage);
+    return slot ? storage : xml_name_text(s->names, i->name);
+}
+
+static void add_path(const struct store *s, uint32_t top, uint32_t item, struct strbuf *out)
+{
+    uint32_t steps[128];                   /* deeper than the store takes */
+    size_t n = 0;
+    for (uint32_t i = item; n < 128; i = s->items[i].parent) {
+        steps[n++] = i;
+        if (i == top)
+            break;
+    }
+    while (n--)
+        buf_printf(out, "%s%s", step(s, steps[n]), n ? "/" : "");
+}
+
+static void add_value(struct reader *r, uint32_t item, struct strbuf *out)
+{
+    const struct store *s = r->store;
+    if (!item_is_leaf(s, item))
+        buf_printf(out, " with %u elements", s->items[item].end - item - 1);
+    else if (s->items[item].text)
+        buf_printf(out, " = \"%s\"", shortened(r, item_text(s, item)));
+    else
+        buf_puts(out, ", empty");
+}
+
+static struct about who_is(struct reader *r, uint32_t top)
+{
+    struct about who = { SUBJECT_NONE, NULL, item_guid(r, top), NULL };
+    for each_child(r->store, top, c)
+        if (r->store->items[c].name == N_NAME && r->store->items[c].text && !who.name)
+            who.name = arena_strdup(r->arena, item_text(r->store, c));
+    switch (r->store->items[top].name) {
+    case N_POLICY_RULE: who.subject = SUBJECT_RULE; break;
+    case N_WEB_LISTENER: who.subject = SUBJECT_LISTENER; break;
+    case N_SERVER_FARM: who.subject = SUBJECT_FARM; break;
+    default: break;
+    }
+    return who;
+}
+
+static void check(struct reader *r, uint32_t top)
+{
+    const struct store *s = r->store;
+    struct strbuf text = { 0 };
+    for (uint32_t i = top + 1; i < s->items[top].end; ) {
+        if (s->items[i].used == USED) {
+            i++;
+            continue;
+        }
+        if (s->items[i].used == UNUSED) {
+            buf_clear(&text);
+            add_path(s, top, i, &text);
+            add_value(r, i, &text);
+            struct about who = who_is(r, top);
+            const char *element = arena_strdup(r->arena, step(s, i));
+            note(r, F_UNKNOWN_ELEMENT, &who, element, s->items[i].line, "%s is not known and was not translated.", text.p);
+        }
+        i = s->items[i].end;
+    }
+    buf_free(&text);
+}
+
+void read_unknown(struct reader *r)
+{
+    for (size_t i = 0; i < r->wanted.n; i++)
+        check(r, r->wanted.v[i]);
+}
