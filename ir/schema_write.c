@@ -263,7 +263,7 @@ static void markdown_default(struct strbuf *out, const struct field *f)
 {
     if (f->required)
         buf_puts(out, "must be given");
-    else if (f->type == Y_BOOL || f->type == Y_LONG || f->type == Y_WORD)
+    else if (f->type == Y_BOOL || f->type == Y_WORD || (f->type == Y_LONG && f->dflt >= f->min))
         write_number(out, f, f->dflt);
 }
 
@@ -279,29 +279,35 @@ static void markdown_field(struct strbuf *out, const struct field *f)
     buf_printf(out, " | %s |\n", f->help ? f->help : "");
 }
 
-static void markdown_one(struct strbuf *out, const struct schema *s)
+/* by_name: the first field is the name in front of the colon. */
+static void markdown_one(struct strbuf *out, const struct schema *s, bool by_name)
 {
+    if (s->value) {
+        buf_printf(out, "### %s\n\nThe value is a %s: %s.\n\n", s->name, type_name(s->value), s->value->help);
+        return;
+    }
     buf_printf(out, "### %s\n\n| key | value | default | meaning |\n|---|---|---|---|\n", s->name);
-    for (size_t i = 0; i < s->n; i++)
+    for (size_t i = by_name; i < s->n; i++)
         markdown_field(out, &s->fields[i]);
-    if (s->value)
-        buf_printf(out, "| *(the value itself)* | %s | | %s |\n", type_name(s->value), s->value->help ? s->value->help : "");
     buf_putc(out, '\n');
 }
 
 void schema_markdown(struct strbuf *out, const struct schema *s)
 {
     const struct schema *queue[32] = { s };          /* the tables are ours: a fixed number */
+    bool by_name[32] = { false };
     size_t n = 1;
     for (size_t at = 0; at < n; at++) {
-        markdown_one(out, queue[at]);
+        markdown_one(out, queue[at], by_name[at]);
         for (size_t i = 0; i < queue[at]->n; i++) {
             const struct schema *of = queue[at]->fields[i].of;
             size_t k = 0;
             while (of && k < n && queue[k] != of)
                 k++;
-            if (of && k == n && n < sizeof queue / sizeof *queue)
-                queue[n++] = of;
+            if (!of || k < n || n == sizeof queue / sizeof *queue)
+                continue;
+            by_name[n] = queue[at]->fields[i].type == Y_MAP;
+            queue[n++] = of;
         }
     }
 }

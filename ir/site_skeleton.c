@@ -326,7 +326,7 @@ static void put_users(struct skeleton *s)
     for (size_t i = 0; i < s->p->rules.n; i++) {
         const struct rule *r = &s->p->rules.v[i];
         for (size_t k = 0; r->enabled && !r->all_users && k < r->users.n; k++)
-            if (ascii_casecmp(r->users.v[k], "All Authenticated Users") != 0)
+            if (ascii_casecmp(r->users.v[k], "All Authenticated Users") != 0)     /* everybody who signs in: nothing to map */
                 need(s, &list, r->users.v[k], r->name);
     }
     merge(s, &list);
