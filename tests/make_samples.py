@@ -185,7 +185,7 @@ def busy_array():
     ]
     listeners = [
         listener(main, ["192.0.2.40", "192.0.2.41"], http=80, https=443,
-                 certificates=[(thumbprint("www.fabrikam.example"), "192.0.2.40"), (thumbprint("shop.fabrikam.example"), "192.0.2.41")]),
+                 certificates=[(thumbprint("www.fabrikam.example"), "192.0.2.40"), (thumbprint("shop.fabrikam.example"), "192.0.2.41")], BasicAuthentication=True),
         listener(branch, ["192.0.2.50"], http=80, https=443, certificates=[(thumbprint("branch.fabrikam.example"), "")], RedirectHTTPAsHTTPS=2),
     ]
     gateways = node("ComputerSet", guid("computerset", "Branch gateways"), string("Name", "Branch gateways"),

@@ -105,7 +105,7 @@ def test_standard_input(t):
 @test
 def test_findings_lines(t):
     """file:line: severity: ... [code name; targets], and the line is one of that export."""
-    pattern = re.compile(r'^(.*?\.(?:xml|yaml))(?::(\d+))?: (?:error|warning|info): .+ \[TMG\d{4} [a-z0-9-]+(?:; (?:nginx|haproxy|publishd)(?:, (?:nginx|haproxy|publishd))*)?\]$')
+    pattern = re.compile(r'^(.*?\.(?:xml|yaml))(?::(\d+))?: (?:error|warning|info): .+ \[TMG\d{4} [a-z0-9-]+(?:; (?:nginx|haproxy|publishd)(?:, (?:nginx|haproxy|publishd))*)?(?:; accepted: .*)?\]$')
     for sample in SAMPLES:
         r = t.run("check", export_of(sample), "-m", site_of(sample), "-v")
         lines = r.err.decode().splitlines()

@@ -48,7 +48,7 @@ def test_determinism(t):
     """Twice, from another folder, with other names for the same files, in another environment: the same bytes."""
     for sample in ("busy-array", "exchange-2010"):
         folder = t.path(sample)
-        shutil.copytree(os.path.join(TOP, "samples", sample), folder)
+        shutil.copytree(os.path.join(TOP, "samples", sample), folder, symlinks=True)
         t.convert(export_of(sample), t.path("a"), site=site_of(sample))
         t.convert("export.xml", "b", site="./site.yaml", cwd=folder, env={"TZ": "Asia/Tokyo", "LC_ALL": "C", "HOME": "/"})
         with open(export_of(sample), "rb") as f:
@@ -56,7 +56,7 @@ def test_determinism(t):
         t.check(tree(t.path("a")) == tree(os.path.join(folder, "b")), "another folder changes the result of " + sample)
         stdin, named = tree(t.path("c")), tree(t.path("a"))
         for name in ("nginx/nginx.conf", "haproxy/haproxy.cfg", "publishd/publishd.yaml"):
-            t.check(stdin.get(name) == named.get(name), "standard input changes %s of %s" % (name, sample))
+            t.check(stdin[name].replace(b"stdin", b"export.xml") == named[name], "standard input changes %s of %s" % (name, sample))
         shutil.rmtree(t.path("a")), shutil.rmtree(t.path("c"))
 
 

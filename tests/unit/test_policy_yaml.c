@@ -89,6 +89,10 @@ static void fill_listener(struct policy *p)
 
 static void fill_others(struct policy *p)
 {
+    vec_push(p->arena, &p->listeners)->name = "All zero";
+    struct listener *plain = vec_push(p->arena, &p->listeners);
+    *plain = (struct listener){ .name = "Defaults", .connection_timeout = 120 };
+    plain->form = (struct forms_settings){ .bind_to_address = true, .public_timeout = 600, .private_timeout = 21600 };
     struct farm *f = vec_push(p->arena, &p->farms);
     *f = (struct farm){ .name = "Farm", .probe = PROBE_TCP, .probe_port = 8080, .probe_threshold = 1, .probe_url = "http://*/" };
     vec_add(p->arena, &f->members, ((struct farm_member){ "a.contoso.example", NULL, false, 3 }));
