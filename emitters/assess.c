@@ -233,22 +233,31 @@ static void assess_forwarding(struct assessing *s, struct plan_rule *r)
     }
     if (r->websocket)
         about(s, F_WEBSOCKET_PASSED, ON_ALL, rule, "name", "", "passes WebSocket, as the site map asks; the source did not");
-    if (rule->bridging == BRIDGE_HTTP && s->plan->listeners.v[r->listener - s->plan->policy->listeners.v].https)
-        about(s, F_CLEARTEXT_BACKEND, ON_ALL, rule, "bridging", "PublishedServerType", "what came in over HTTPS goes on in clear text, as in the source");
 }
 
-static void assess_farm(struct assessing *s, struct plan_rule *r)
+static void assess_affinity(struct assessing *s, struct plan_rule *r)
 {
-    if (!r->farm)
-        return;
-    if (!r->rule->affinity_by_address)
+    if (r->farm && !r->rule->affinity_by_address)
         about(s, F_AFFINITY_LOST, ON(TARGET_NGINX), r->rule, "affinity_by_address", "AffinityType",
               "nginx has no affinity by cookie: clients are kept on a member by their address instead");
-    about(s, F_PROBE_LOST, ON(TARGET_NGINX), r->rule, "farm", "ConnectivityVerifier",
-          "nginx does not probe the farm's members; it notices a failed one when a request fails");
-    if (r->farm->probe == PROBE_PING)
-        about(s, F_PROBE_LOST, ON(TARGET_HAPROXY), r->rule, "farm", "ConnectivityVerifier",
-              "the farm's members are probed by connecting to their port instead of by ping");
+}
+
+/* Said once a farm, however many rules use it. */
+static void assess_farm(struct assessing *s, const struct farm *farm)
+{
+    struct finding *x[2] = {
+        about(s, F_PROBE_LOST, ON(TARGET_NGINX), NULL, NULL, "ConnectivityVerifier", "nginx does not probe its members; it notices a failed one when a request fails"),
+        farm->probe != PROBE_PING ? NULL : about(s, F_PROBE_LOST, ON(TARGET_HAPROXY), NULL, NULL, "ConnectivityVerifier", "its members are probed by connecting to their port instead of by ping")};
+    if (x[1] && x[0])
+        x[0] = &s->f->list.v[s->f->list.n - 2]; /* the list may have moved */
+    for (int i = 0; i < 2; i++) {
+        if (!x[i])
+            continue;
+        x[i]->subject = SUBJECT_FARM;
+        x[i]->name = farm->name;
+        x[i]->guid = farm->at.guid;
+        x[i]->line = origin_line(&farm->at, "probe");
+    }
 }
 
 static void on_policy(struct assessing *s, enum finding_id id, unsigned on, const char *message)
@@ -257,8 +266,10 @@ static void on_policy(struct assessing *s, enum finding_id id, unsigned on, cons
 }
 
 /* Differences that hold for the whole config are said once, not once a rule. */
-static void assess_policy(struct assessing *s, bool all_names, bool dots)
+static void assess_policy(struct assessing *s, bool all_names, bool dots, size_t clear)
 {
+    if (clear)
+        on_policy(s, F_CLEARTEXT_BACKEND, ON_ALL, arena_printf(s->f->arena, "%zu rule%s send%s what came in over HTTPS on in clear text, as in the source", clear, clear == 1 ? "" : "s", clear == 1 ? "s" : ""));
     if (all_names)
         on_policy(s, F_NGINX_NO_HOST, ON(TARGET_NGINX), "an HTTP/1.1 request without a Host header, or with an empty one, gets 400 instead of reaching a rule for all requests");
     on_policy(s, F_NGINX_ABOVE_ROOT, ON(TARGET_NGINX), "a path that climbs above the root, or is not properly percent-encoded, gets 400");
@@ -298,8 +309,11 @@ void assess(struct plan *p, unsigned targets, const char *today, struct findings
 {
     struct assessing s = {.plan = p, .targets = targets, .today = today, .f = f};
     bool all_names = false, dots = false;
+    size_t clear = 0;
     for (size_t i = 0; i < p->listeners.n; i++)
         assess_listener(&s, p->listeners.v[i].listener);
+    struct arena *scratch = arena_new();
+    bool *used = arena_alloc(scratch, p->policy->farms.n + 1);
     for (size_t i = 0; i < p->rules.n; i++) {
         struct plan_rule *r = &p->rules.v[i];
         if (!r->answers)
@@ -311,11 +325,18 @@ void assess(struct plan *p, unsigned targets, const char *today, struct findings
             assess_sign_in(&s, r);
             assess_delegation(&s, r);
             assess_forwarding(&s, r);
-            assess_farm(&s, r);
+            assess_affinity(&s, r);
+            clear += r->rule->bridging == BRIDGE_HTTP && p->listeners.v[r->listener - p->policy->listeners.v].https;
+            if (r->farm)
+                used[r->farm - p->policy->farms.v] = true;
         }
     }
+    for (size_t i = 0; i < p->policy->farms.n; i++)
+        if (used[i])
+            assess_farm(&s, &p->policy->farms.v[i]);
+    arena_free(scratch);
     if (p->policy->rules.n)
-        assess_policy(&s, all_names, dots);
+        assess_policy(&s, all_names, dots, clear);
     settle(&s);
     report_acceptances(&s);
 }
