@@ -325,13 +325,24 @@ static void find_fields(struct yaml_reader *r, const struct schema *s, const str
     }
 }
 
+/* Objects within objects included: they have defaults even where their key is left out. */
+static void set_defaults(const struct schema *s, size_t from, void *object)
+{
+    for (size_t i = from; i < s->n; i++) {
+        void *member = (char *)object + s->fields[i].at;
+        if (s->fields[i].type == Y_OBJECT)
+            set_defaults(s->fields[i].of, 0, member);
+        else
+            set_number(&s->fields[i], member, s->fields[i].dflt);
+    }
+}
+
 static void read_fields(struct yaml_reader *r, const struct schema *s, size_t from, const struct node *map, void *object)
 {
     const struct node *slot[MAX_FIELDS] = { 0 };
     if (s->n > MAX_FIELDS)
         abort();
-    for (size_t i = from; i < s->n; i++)
-        set_number(&s->fields[i], (char *)object + s->fields[i].at, s->fields[i].dflt);
+    set_defaults(s, from, object);
     if (map->kind != NODE_MAP) {
         yaml_error(r, map, "found %s where the keys of %s belong", node_kind_name(map), s->name);
         return;

@@ -298,18 +298,20 @@ static void put_networks(struct skeleton *s)
 }
 
 /* ---- users ---------------------------------------------------------------------------------- */
-static void put_accounts(struct strbuf *b, const struct user_set *u, bool group)
+/* The set's groups, or its users, behind `head`. false: there are none, and nothing was written. */
+static bool put_accounts(struct strbuf *b, const struct user_set *u, bool group, const char *head)
 {
     bool any = false;
-    buf_printf(b, "%s: [", group ? "groups" : "users");
-    for (size_t i = 0; u && i < u->accounts.n; i++) {
+    for (size_t i = 0; i < u->accounts.n; i++) {
         if (!u->accounts.v[i].name || u->accounts.v[i].group != group)
             continue;
-        buf_puts(b, any ? ", " : "");
+        buf_puts(b, any ? ", " : head);
         buf_yaml(b, u->accounts.v[i].name);
         any = true;
     }
-    buf_putc(b, ']');
+    if (any)
+        buf_putc(b, ']');
+    return any;
 }
 
 static bool has_names(const struct user_set *u)
@@ -344,9 +346,8 @@ static void put_users(struct skeleton *s)
         }
         put_key(s->out, list.v[i].name);
         buf_puts(s->out, " {");
-        put_accounts(s->out, u, true);
-        buf_puts(s->out, ", ");
-        put_accounts(s->out, u, false);
+        bool groups = put_accounts(s->out, u, true, "groups: [");
+        put_accounts(s->out, u, false, groups ? ", users: [" : "users: [");
         buf_puts(s->out, "}\n");
     }
 }
