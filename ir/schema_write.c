@@ -74,6 +74,16 @@ static void write_number(struct strbuf *b, const struct field *f, long value)
         buf_printf(b, "%ld", value);
 }
 
+/* An address is safe as it is, and reads better without quotes. */
+static void write_text(struct strbuf *b, const struct field *f, const char *s)
+{
+    uint32_t ip;
+    if (s && f->text == TEXT_ADDRESS && ip_parse(s, &ip))
+        buf_puts(b, s);
+    else
+        buf_yaml(b, s ? s : "");
+}
+
 /* The items of a list of scalars or small maps, each on a line of its own: no item ever holds a line end. */
 static void list_items(struct strbuf *b, const struct field *f, const void *object)
 {
@@ -82,7 +92,7 @@ static void list_items(struct strbuf *b, const struct field *f, const void *obje
         f->own->write(b, object);
     for (size_t i = 0; f->type != Y_OWN && i < vec.n; i++) {
         if (f->type == Y_TEXTS)
-            buf_yaml(b, ((const char *const *)vec.v)[i]);
+            write_text(b, f, ((const char *const *)vec.v)[i]);
         else
             buf_ip_range(b, ((const struct ip_range *)vec.v)[i]);
         buf_putc(b, '\n');
@@ -126,7 +136,7 @@ static void write_value(struct strbuf *b, const struct field *f, const void *obj
     const void *member = (const char *)object + f->at;
     switch (f->type) {
     case Y_VERSION:   buf_printf(b, "%ld", f->dflt); break;
-    case Y_TEXT:      buf_yaml(b, text_of(member) ? text_of(member) : ""); break;
+    case Y_TEXT:      write_text(b, f, text_of(member)); break;
     case Y_OBJECT:    write_flow(b, f->of, member); break;
     case Y_TEXTS: case Y_ADDRESSES: write_list(b, f, object, -1); break;
     case Y_OWN:
