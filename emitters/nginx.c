@@ -127,7 +127,7 @@ static void write_server_names(struct maker *m, const struct cluster *c)
         buf_puts(out, " \"\" ~.");
     for (size_t i = 0; i < c->names.n; i++) {
         const char *name = quoted(&m->body, m->arena, Q_NGINX, c->names.v[i]);
-        if (column + strlen(name) > WIDTH) {
+        if (i && column + strlen(name) > WIDTH) {
             buf_putc(out, '\n');
             write_indent(&m->body);
             buf_puts(out, "           ");
