@@ -66,7 +66,7 @@ typedef VEC(struct probe) probes;
 void probes_make(const struct plan *p, const struct verify_options *o, struct arena *a, probes *out);
 int probes_read(const struct plan *p, const char *file, struct arena *a, probes *out, struct strbuf *err);
 /* Variants of names and paths around the boundary where a condition flips. */
-struct variant { const char *text, *aim; };
+struct variant { const char *text, *aim; bool edge; };        /* edge: at the boundary itself */
 typedef VEC(struct variant) variants;
 void variants_of_name(struct arena *a, const struct public_name *n, variants *out);
 void variants_of_path(struct arena *a, const struct path *p, variants *out);

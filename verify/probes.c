@@ -8,6 +8,7 @@
 #include "internal.h"
 
 #define NAMES_VARIED 24          /* of one rule, in every spelling; the others as published */
+#define PATHS_VARIED 4           /* of one rule, with dots and odd characters; the others around their boundary */
 #define RANGES_VARIED 64
 #define NEIGHBOURS 12            /* rules that share a name, tried in pairs, for each name of a rule */
 
@@ -18,6 +19,7 @@ struct maker {
     struct probe base;               /* a request that the rule at hand answers, if there is one */
     VEC(uint64_t) seen;              /* hashes of the probes made, an open table */
     size_t used;
+    unsigned turn;
 };
 
 void probe_request(const struct plan *p, const struct probe *b, struct request *r)
@@ -90,6 +92,18 @@ static void make_schemes(struct maker *m, const char *aim, const struct probe *l
         b.socket = i;
         make(m, aim, &b);
     }
+}
+
+/* On one scheme, in turn: for what both decide by the same words of the config. */
+static void make_either(struct maker *m, const char *aim, const struct probe *like)
+{
+    const struct plan_listener *l = &m->plan->listeners.v[like->listener];
+    bool tls = m->turn++ & 1;
+    struct probe b = *like;
+    b.socket = 0;
+    while (b.socket + 1 < l->sockets.n && l->sockets.v[b.socket].tls != tls)
+        b.socket++;
+    make(m, aim, &b);
 }
 
 /* ---- a request that a rule answers -------------------------------------------------------- */
@@ -172,7 +186,10 @@ static void vary_names(struct maker *m, const struct plan_rule *r)
         variants_of_name(m->a, &r->rule->names.v[i], &v);
         for (size_t k = 0; k < (i < NAMES_VARIED ? v.n : 1); k++) {
             b.host = v.v[k].text;
-            make_schemes(m, v.v[k].aim, &b);
+            if (i == 0 || k == 0)
+                make_schemes(m, v.v[k].aim, &b);
+            else
+                make_either(m, v.v[k].aim, &b);
         }
     }
     b.host = unknown_host(m, 9);
@@ -205,7 +222,10 @@ static void vary_paths(struct maker *m, const struct plan_rule *r)
         variants_of_path(m->a, &r->rule->paths.v[i], &v);
         for (size_t k = 0; k < v.n; k++) {
             b.target = v.v[k].text;
-            make_schemes(m, v.v[k].aim, &b);
+            if (v.v[k].edge && (i == 0 || k == 0))
+                make_schemes(m, v.v[k].aim, &b);
+            else if (v.v[k].edge || i < PATHS_VARIED)
+                make_either(m, v.v[k].aim, &b);
         }
     }
     b.target = "/tmgc-no-such-path/x";
@@ -254,7 +274,7 @@ static void vary_requests(struct maker *m)
         struct probe b = m->base;
         b.method = kinds[i].method;
         b.body = kinds[i].body;
-        make_schemes(m, kinds[i].aim, &b);
+        make_either(m, kinds[i].aim, &b);
     }
     struct probe b = m->base;
     b.extra = EXTRA_FORGED;
@@ -277,7 +297,7 @@ static void one_location(struct maker *m, const char *aim, const char *url)
     b.status = 200;
     b.location = NULL;
     b.content_location = url;
-    make_schemes(m, aim, &b);
+    make_either(m, aim, &b);
 }
 
 static const char *inside_path(struct maker *m, const struct path *p)
@@ -312,12 +332,12 @@ static void vary_answers(struct maker *m, const struct plan_rule *r)
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
         struct probe b = m->base;
         b.status = statuses[i];
-        make_schemes(m, "status from the published server", &b);
+        make_either(m, "status from the published server", &b);
     }
     for (enum reply_body k = REPLY_LONG; k <= REPLY_NONE; k++) {
         struct probe b = m->base;
         b.reply = k;
-        make_schemes(m, k == REPLY_LONG ? "long answer" : k == REPLY_CHUNKED ? "answer in chunks" : k == REPLY_UNTIL_CLOSE ? "answer until close" : "empty answer", &b);
+        make_either(m, k == REPLY_LONG ? "long answer" : k == REPLY_CHUNKED ? "answer in chunks" : k == REPLY_UNTIL_CLOSE ? "answer until close" : "empty answer", &b);
     }
     vary_locations(m, r);
 }

@@ -81,6 +81,14 @@ static void http_block(struct nginx_text *t, const char *brace)
         d, d, d, d, d));
 }
 
+/* One process does here what several do in service, so it gets their connections together. */
+static void events_block(struct nginx_text *t, const char *brace)
+{
+    const char *end = strchr(brace, '}'), *own = strstr(brace, "worker_connections");
+    if (end && (own == NULL || own > end))
+        substitute_text(t->s, brace + 1, 0, " worker_connections 16384; ");
+}
+
 static void nginx_directive(struct nginx_text *t)
 {
     struct word *w = t->words.v, name = w[0];
@@ -142,6 +150,8 @@ static void nginx_walk(struct nginx_text *t, bool collect)
                 vec_add(a, &t->upstreams, arena_strndup(a, t->words.v[1].at, t->words.v[1].n));
             if (!collect && word_is(name, "http"))
                 http_block(t, p);
+            if (!collect && word_is(name, "events"))
+                events_block(t, p);
             t->ranges = false;
             t->words.n = 0;
             p++;

@@ -9,7 +9,7 @@ static void add(struct arena *a, variants *out, const char *aim, const char *tex
     if (*text == '\0')
         return;
     struct variant *v = vec_push(a, out);
-    *v = (struct variant){ text, aim };
+    *v = (struct variant){ text, aim, false };
 }
 
 static const char *changed_case(struct arena *a, const char *s)
@@ -125,7 +125,7 @@ void variants_of_path(struct arena *a, const struct path *p, variants *out)
 {
     variants all = { 0 };
     const char *base = p->external;
-    size_t n = strlen(base);
+    size_t n = strlen(base), edges;
     if (*base)
         add(a, &all, "path as published", base);
     else
@@ -141,8 +141,11 @@ void variants_of_path(struct arena *a, const struct path *p, variants *out)
         add(a, &all, "path with an encoded slash after it", arena_printf(a, "%s%%2fx", base));
         add_encoded_letter(a, &all, base);
     }
+    edges = all.n;
     add_spellings(a, &all, base);
     add_dots(a, &all, base);
+    for (size_t i = 0; i < edges; i++)
+        all.v[i].edge = true;
     for (size_t i = 0; i < all.n; i++)
         if (all.v[i].text[0] == '/' && (sendable(all.v[i].text) || strcmp(all.v[i].aim, "raw bytes outside ASCII") == 0))
             vec_add(a, out, all.v[i]);

@@ -2,6 +2,7 @@
  * it all the probes with a few threads, and gathers what the comparison says. */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,7 @@ struct run {
     struct stand_in *stand_in;
     SSL_CTX *tls;
     struct strbuf *err;
+    struct sigaction pipe_before;    /* a peer that closes early is an answer, not our end */
     /* of the target that runs */
     enum target target;
     struct judge judge;
@@ -519,10 +521,12 @@ static void raise_limits(void)
 
 static int open_all(struct run *r)
 {
+    sigaction(SIGPIPE, NULL, &r->pipe_before);
     probes_make(r->plan, r->options, r->arena, &r->probes);
     if (r->options->requests && probes_read(r->plan, r->options->requests, r->arena, &r->probes, r->err) != 0)
         return -1;
     raise_limits();
+    sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, &r->pipe_before);
     if (sandbox_open(&r->sandbox, r->err) != 0 || loopback_open(&r->loopback, r->err) != 0)
         return -1;
     r->authority = authority_new();
@@ -543,6 +547,7 @@ static void close_all(struct run *r)
     loopback_close(&r->loopback);
     pthread_mutex_destroy(&r->lock);
     arena_free(r->arena);
+    sigaction(SIGPIPE, &r->pipe_before, NULL);
 }
 
 int verify_run(const struct plan *p, const struct findings *f, const struct verify_options *o, struct verify_report *out,
