@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes an export with random publishing policies on standard output. Usage: random_policy.py SEED [POLICIES]
 
-Each policy is a listener of its own with two to eight rules, made so that they get into each other's way: names from a
+Each policy is a listener of its own with two to six rules, made so that they get into each other's way: names from a
 small pool with wildcards and "all requests", paths that overlap in every manner, rewriting, sources with exceptions,
 denies, bridging, farms. The same seed gives the same bytes.
 """
@@ -49,7 +49,7 @@ def random_rule(rng, name, order, where):
         options.update(SendAcceptEncodingHeader=True)
     everyone = rng.random() < 0.2
     return web_rule(name, order, where, [] if everyone else rng.sample(NAMES, rng.randint(1, 3)),
-                    [random_path(rng) for _ in range(rng.randint(1, 4))], site=rng.choice(["one.corp.example", "two.corp.example"]),
+                    [random_path(rng) for _ in range(rng.randint(1, 3))], site=rng.choice(["one.corp.example", "two.corp.example"]),
                     all_names=everyone, **options)
 
 
@@ -61,7 +61,7 @@ def main():
         where = "Listener %d" % p
         listeners.append(listener(where, ["192.0.2.%d" % (10 + p)], http=rng.choice([80, 80, 8080]), https=rng.choice([443, 443, 8443, 0]),
                                   certificates=[(thumbprint("test"), "")], RedirectHTTPAsHTTPS=rng.choice([0, 0, 0, 0, 2])))
-        rules += [random_rule(rng, "Rule %d.%d" % (p, r), len(rules) + r, where) for r in range(rng.randint(2, 8))]
+        rules += [random_rule(rng, "Rule %d.%d" % (p, r), len(rules) + r, where) for r in range(rng.randint(2, 6))]
     mixed = node("ComputerSet", guid("computerset", "Mixed"), string("Name", "Mixed"),
                  node("Computers", "Computers", computer("Three", "198.51.100.3")),
                  node("AddressRanges", "AddressRanges", address_range("Some", "198.51.100.100", "198.51.100.120")))

@@ -21,20 +21,16 @@ def verified(t, what, *arguments):
         return {}
 
 
-def verify_part(report):
-    return report.get("verify", report)
-
-
 def cases(out, verdict):
     try:
-        return [c for c in verify_part(json.loads(out)).get("cases", []) if c.get("verdict") == verdict]
+        return [c for c in json.loads(out).get("cases", []) if c.get("verdict") == verdict]
     except ValueError:
         return []
 
 
 @test_each(*SAMPLES)
 def test_verify(t, sample):
-    report = verify_part(verified(t, sample, export_of(sample), "-m", site_of(sample)))
+    report = verified(t, sample, export_of(sample), "-m", site_of(sample))
     probes = report.get("probes", 0)
     if sample != "lone-listener":      # without a rule there is little to ask
         t.check(probes >= 40, "only %s probes" % probes)
@@ -53,6 +49,6 @@ def test_property(t, half):
         source = t.write("%d.xml" % seed, made)
         if seed % 2:
             source = t.write("%d.yaml" % seed, t.run("ir", source).out)
-        report = verify_part(verified(t, "of seed %d (tests/random_policy.py %d %d)" % (seed, seed, POLICIES_A_RUN), source))
+        report = verified(t, "of seed %d (tests/random_policy.py %d %d)" % (seed, seed, POLICIES_A_RUN), source)
         probes += report.get("probes", 0)
     t.note = "%d policies, %d probes to each of nginx and HAProxy" % (RUNS // 2 * POLICIES_A_RUN, probes)
