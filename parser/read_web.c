@@ -110,11 +110,13 @@ static void use_schedule(struct web *w, const struct ref *ref)
 
 static void use_users(struct web *w, const struct ref *ref)
 {
-    const char *name = ref->target ? user_set_name(w->r, ref->target) : ref->name;
-    if (ref->target)
+    struct entry *e = ref->target ? entry_find(&w->r->user_sets, ref->target) : NULL;
+    bool everybody = e && !ref->excluded && ascii_casecmp(e->name, "All Users") == 0;
+    const char *name = everybody ? e->name : ref->target ? user_set_name(w->r, ref->target) : ref->name;
+    if (ref->target && !everybody)
         want(w->r, ref->target);
-    else if (ascii_casecmp(name, "All Users") && ascii_casecmp(name, "All Authenticated Users") &&
-             ascii_casecmp(name, "System and Network Service"))
+    if (!ref->target && ascii_casecmp(name, "All Users") && ascii_casecmp(name, "All Authenticated Users") &&
+        ascii_casecmp(name, "System and Network Service"))
         dangling(w, ref, "UserSets", "user set", "; map it in the site map under this name");
     if (!name)
         name = ref->name;
