@@ -335,8 +335,7 @@ void assess(struct plan *p, unsigned targets, const char *today, struct findings
         if (used[i])
             assess_farm(&s, &p->policy->farms.v[i]);
     arena_free(scratch);
-    if (p->policy->rules.n)
-        assess_policy(&s, all_names, dots, clear);
+    assess_policy(&s, all_names, dots, clear);
     settle(&s);
     report_acceptances(&s);
 }
