@@ -7,12 +7,19 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LIMIT = 256 << 20 };          /* bytes: far beyond the largest array */
+enum { LIMIT = 256 << 20 }; /* bytes: far beyond the largest array */
 
 /* ---- names ------------------------------------------------------------------ */
 
-struct named { const char *name; const struct node *at; };
-struct names { const char *what; struct named *v; size_t n; };
+struct named {
+    const char *name;
+    const struct node *at;
+};
+struct names {
+    const char *what;
+    struct named *v;
+    size_t n;
+};
 
 static int by_name(const void *x, const void *y)
 {
@@ -20,7 +27,8 @@ static int by_name(const void *x, const void *y)
 }
 
 /* The names of the items below a key, sorted; names that are given twice are told. */
-static struct names collect(struct yaml_reader *r, struct arena *a, const struct node *root, const char *key, const char *what)
+static struct names collect(struct yaml_reader *r, struct arena *a, const struct node *root, const char *key,
+                            const char *what)
 {
     const struct node *list = node_value(root, key);
     struct names names = { .what = what };
@@ -51,7 +59,8 @@ static void check_name(struct yaml_reader *r, const struct names *names, const s
 static void check_references(struct yaml_reader *r, struct arena *a, const struct node *root)
 {
     struct names listeners = collect(r, a, root, "listeners", "listener"), farms = collect(r, a, root, "farms", "farm");
-    struct names sets = collect(r, a, root, "user_sets", "user set"), schedules = collect(r, a, root, "schedules", "schedule");
+    struct names sets = collect(r, a, root, "user_sets", "user set"),
+                 schedules = collect(r, a, root, "schedules", "schedule");
     const struct node *rules = node_value(root, "rules");
     for (const struct node *rule = rules ? rules->first : NULL; rule; rule = rule->next) {
         const struct node *users = node_value(rule, "users");
@@ -72,7 +81,9 @@ static void check_trust(struct yaml_reader *r, const struct node *root, const st
     for (size_t i = 0; !c->trust && i < c->rules.n; i++) {
         const struct conf_rule *rule = &c->rules.v[i];
         if (rule->upstream.tls || rule->upstream_http.tls || rule->upstream_https.tls) {
-            yaml_error(r, root, "trust is missing: the rule \"%.200s\" forwards over TLS, and its server cannot be verified", rule->name);
+            yaml_error(r, root,
+                       "trust is missing: the rule \"%.200s\" forwards over TLS, and its server cannot be verified",
+                       rule->name);
             return;
         }
     }

@@ -3,12 +3,11 @@
 #include <getopt.h>
 #include <string.h>
 
-static const char usage[] =
-    "Usage: publishd -t -c FILE      check a configuration and the files that it names\n"
-    "       publishd --keys          the configuration's keys, as Markdown tables\n"
-    "       publishd --help | --version\n"
-    "\n"
-    "Exit status: 0 if the configuration is good, 1 if not, 2 for bad usage.\n";
+static const char usage[] = "Usage: publishd -t -c FILE      check a configuration and the files that it names\n"
+                            "       publishd --keys          the configuration's keys, as Markdown tables\n"
+                            "       publishd --help | --version\n"
+                            "\n"
+                            "Exit status: 0 if the configuration is good, 1 if not, 2 for bad usage.\n";
 
 enum { EXIT_GOOD, EXIT_BAD, EXIT_USAGE };
 
@@ -39,9 +38,13 @@ static int keys(void)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { "keys", no_argument, NULL, 'k' },
-        { "test", no_argument, NULL, 't' }, { "config", required_argument, NULL, 'c' },
-        { "foreground", no_argument, NULL, 'f' }, { NULL, 0, NULL, 0 },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
+        { "keys", no_argument, NULL, 'k' },
+        { "test", no_argument, NULL, 't' },
+        { "config", required_argument, NULL, 'c' },
+        { "foreground", no_argument, NULL, 'f' },
+        { NULL, 0, NULL, 0 },
     };
     const char *file = NULL;
     bool test = false;
@@ -53,7 +56,7 @@ int main(int argc, char **argv)
         case 'k': return keys();
         case 'h': fputs(usage, stdout); return EXIT_GOOD;
         case 'V': puts("publishd " TMGC_VERSION); return EXIT_GOOD;
-        default:  fputs(usage, stderr); return EXIT_USAGE;
+        default: fputs(usage, stderr); return EXIT_USAGE;
         }
     }
     if (!file || optind < argc) {
@@ -62,6 +65,8 @@ int main(int argc, char **argv)
     }
     if (test)
         return check(file);
-    fprintf(stderr, "publishd: this release only checks a configuration (publishd -t -c %s); it does not serve requests\n", file);
+    fprintf(stderr,
+            "publishd: this release only checks a configuration (publishd -t -c %s); it does not serve requests\n",
+            file);
     return EXIT_BAD;
 }

@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include <errno.h>
 
+/* One row a key, whatever its length. */
+/* clang-format off */
 #define MEMBER(s, m)          .key = #m, .at = offsetof(struct s, m)
 #define TEXT(s, m, h)         { MEMBER(s, m), .type = Y_TEXT, .help = h }
 #define NAME(s, m, h)         { MEMBER(s, m), .type = Y_TEXT, .required = true, .help = h }
@@ -23,6 +25,7 @@
 #define OBJECT(s, m, o, h)    { MEMBER(s, m), .type = Y_OBJECT, .of = &(o), .help = h }
 #define NEEDED_PORT(s, m, h)  { MEMBER(s, m), .type = Y_LONG, .min = 1, .max = 65535, .required = true, .help = h }
 #define SCHEMA(n, s, f)       .name = n, .size = sizeof(struct s), .fields = FIELDS(f)
+/* clang-format on */
 
 _Static_assert(sizeof(enum closed) == sizeof(int), "Y_WORD takes an enum for an int");
 
@@ -46,7 +49,8 @@ static void check_socket(struct yaml_reader *r, const struct node *node, void *o
     const struct conf_socket *s = object;
     uint32_t ip;
     if (strcmp(s->address, "*") && !ip_parse(s->address, &ip))
-        yaml_error(r, place(node, "address"), "address: found \"%.200s\", allowed is an IPv4 address or \"*\"", s->address);
+        yaml_error(r, place(node, "address"), "address: found \"%.200s\", allowed is an IPv4 address or \"*\"",
+                   s->address);
     if (!s->chain != !s->key)
         yaml_error(r, node, "a socket has both a chain and a key, or neither");
     check_file(r, node, "chain", s->chain);
@@ -99,7 +103,8 @@ static void check_rule(struct yaml_reader *r, const struct node *node, void *obj
     rule->anybody = !node_value(node, "users");
     for (const struct node *item = names ? names->first : NULL; item; item = item->next)
         if (!normalise_public_name(r->arena, item->text, &name))
-            yaml_error(r, item, "names: \"%.200s\" is not a host name, a wildcard like *.example or an address", item->text);
+            yaml_error(r, item, "names: \"%.200s\" is not a host name, a wildcard like *.example or an address",
+                       item->text);
     if (rule->all_names == (rule->names.n > 0))
         yaml_error(r, node, "a rule has either names or all_names: true");
     if (!rule->paths.n)
@@ -111,6 +116,8 @@ static void check_rule(struct yaml_reader *r, const struct node *node, void *obj
     if (rule->redirect_url && rule->action != ACTION_DENY)
         yaml_error(r, place(node, "redirect_url"), "redirect_url: is for action: deny only");
 }
+
+/* clang-format off */
 
 /* ---- listeners --------------------------------------------------------------------- */
 static const char *const redirects[] = { "never", "authenticated", "always", NULL };
@@ -313,6 +320,7 @@ static const struct field config_fields[] = {
     LIST(config, rules, rule_schema, "in the order in which they are tried; the first that matches answers"),
 };
 const struct schema config_schema = { SCHEMA("publishd's configuration", config, config_fields) };
+/* clang-format on */
 
 void config_keys(struct strbuf *out)
 {

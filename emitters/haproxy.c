@@ -7,7 +7,7 @@
 #include "haproxy.h"
 #include <string.h>
 
-enum { SOURCE_TIMEOUT = 120 };       /* seconds: the source's default for an idle connection (B-76) */
+enum { SOURCE_TIMEOUT = 120 }; /* seconds: the source's default for an idle connection (B-76) */
 
 /* ---- small things ----------------------------------------------------- */
 
@@ -26,7 +26,7 @@ const char *haproxy_paths(struct haproxy *h, const struct path *paths, size_t n)
 
 const char *haproxy_seconds(struct haproxy *h, long seconds)
 {
-    enum { LONGEST = 24 * 86400 };   /* HAProxy's timers end a little above 24 days */
+    enum { LONGEST = 24 * 86400 }; /* HAProxy's timers end a little above 24 days */
     if (seconds <= 0)
         seconds = SOURCE_TIMEOUT;
     return arena_printf(h->a, "%lds", seconds > LONGEST ? (long)LONGEST : seconds);
@@ -65,7 +65,8 @@ bool haproxy_closed(const struct plan_rule *r)
 
 bool haproxy_judges_dots(const struct plan_rule *r)
 {
-    return r->answers && !haproxy_closed(r) && r->rule->action == ACTION_ALLOW && r->forwards && !rule_publishes_all(r->rule);
+    return r->answers && !haproxy_closed(r) && r->rule->action == ACTION_ALLOW && r->forwards &&
+           !rule_publishes_all(r->rule);
 }
 
 static bool same_servers(const struct plan_upstream *x, const struct plan_upstream *y)
@@ -136,7 +137,8 @@ static const char *pem_file(struct haproxy *h, const struct plan_socket *s)
     for (size_t i = 0; i < h->pems.n; i++)
         if (str_equal(h->pems.v[i].chain, chain) && str_equal(h->pems.v[i].key, key))
             return h->pems.v[i].file;
-    const char *name = identifier(h->a, "certificate", h->pems.n + 1, s->thumbprint ? s->thumbprint : path_basename(chain));
+    const char *name =
+        identifier(h->a, "certificate", h->pems.n + 1, s->thumbprint ? s->thumbprint : path_basename(chain));
     struct pem *p = vec_push(h->a, &h->pems);
     *p = (struct pem){ chain, key, arena_printf(h->a, "tls/%s.pem", name) };
     struct emitted_file *link = vec_push(h->a, &h->out->links);
@@ -169,9 +171,9 @@ static void write_socket(struct haproxy *h, const struct plan_socket *s, const c
 /* The conditions of one rule. What fits stands inside its use_backend line; a long list gets lines of its own,
  * which HAProxy takes as one where they share their name. */
 struct conditions {
-    struct strbuf inlined;           /* " { … } { … }" */
+    struct strbuf inlined; /* " { … } { … }" */
     size_t words;
-    const char *id;                  /* "rule_3" */
+    const char *id; /* "rule_3" */
 };
 
 static bool fits(const struct conditions *c, size_t patterns)
@@ -245,7 +247,7 @@ static void path_conditions(struct haproxy *h, struct conditions *c, const struc
     size_t n = r->rule->paths.n;
     for (size_t i = 0; i < n; i++)
         if (paths[i].kind != PATH_EXACT && !*paths[i].external)
-            return;                  /* the whole site, "*" included */
+            return; /* the whole site, "*" included */
     if (n <= HAPROXY_PATTERNS) {
         buf_printf(&c->inlined, " { path -i -m reg %s }", haproxy_paths(h, paths, n));
         c->words++;
@@ -299,7 +301,7 @@ static void write_dispatch(struct haproxy *h, const struct plan_rule *r)
 {
     struct conditions c = { .id = arena_printf(h->a, "rule_%u", (unsigned)(r->index + 1)) };
     if (!r->any_source && !r->sources.n)
-        return;                      /* no client is left: the block says so */
+        return; /* no client is left: the block says so */
     name_conditions(h, &c, r);
     path_conditions(h, &c, r);
     source_conditions(h, &c, r);
@@ -315,8 +317,9 @@ static void write_dispatch(struct haproxy *h, const struct plan_rule *r)
 /* txn.resolved is the path decoded once with its dot segments taken out, as far as the root: the pattern removes a
  * segment together with the ".." that belongs to it, however deep, and "." segments; what climbs above the root is
  * dropped then. A stray percent sign stands for itself. */
-#define RESOLVE "path,regsub(\"%(?![0-9a-f]{2})\",\"%25\",gi),url_dec," \
-    "regsub(\"(/(?!\\.\\.?(?:/|$))[^/]*(?:(?1)|/\\.(?=/|$))*/\\.\\.(?=/|$))|/\\.(?=/|$)\",\"\",g)," \
+#define RESOLVE                                                                                                        \
+    "path,regsub(\"%(?![0-9a-f]{2})\",\"%25\",gi),url_dec,"                                                            \
+    "regsub(\"(/(?!\\.\\.?(?:/|$))[^/]*(?:(?1)|/\\.(?=/|$))*/\\.\\.(?=/|$))|/\\.(?=/|$)\",\"\",g),"                    \
     "regsub(\"^(?:/\\.\\.(?=/|$))+\",\"\"),regsub(\"^$\",\"/\")"
 
 static void write_dots(struct haproxy *h, const struct plan_listener *l)
@@ -333,7 +336,8 @@ static void write_dots(struct haproxy *h, const struct plan_listener *l)
     if (!any)
         return;
     write_line(&h->w, "# paths with dot segments; resolved where that is safe to do (D-05)");
-    write_line(&h->w, "http-request set-var(txn.dots) bool(true) if { path -i -m reg %s }", haproxy_word(h, REGEX_DOTS));
+    write_line(&h->w, "http-request set-var(txn.dots) bool(true) if { path -i -m reg %s }",
+               haproxy_word(h, REGEX_DOTS));
     if (!identity)
         return;
     write_line(&h->w, "http-request set-var(txn.resolved) %s if { var(txn.dots) -m found } !{ path -i -m reg %s }",
@@ -349,7 +353,10 @@ static void write_requests(struct haproxy *h, const struct plan_listener *l)
     const char *host = "host_only,lower,regsub(\"\\.$\",\"\")";
     write_line(w, "# the name that was asked for: lower case, without port and final dot (D-01)");
     write_line(w, "http-request set-var(txn.host) 'req.hdr(host),%s'", host);
-    write_line(w, "http-request set-var(txn.host) 'url,field(3,/),regsub(\"[?#].*\",\"\"),%s' if { url -i -m beg http:// https:// }", host);
+    write_line(
+        w,
+        "http-request set-var(txn.host) 'url,field(3,/),regsub(\"[?#].*\",\"\"),%s' if { url -i -m beg http:// https:// }",
+        host);
     write_line(w, "http-request set-uri '/%%[pathq,regsub(\"^/\",\"\")]' if { url -i -m beg http:// https:// }");
     if (redirects_all(l)) {
         const char *port = l->https == 443 ? "" : arena_printf(h->a, ":%u", (unsigned)l->https);
@@ -358,13 +365,16 @@ static void write_requests(struct haproxy *h, const struct plan_listener *l)
             http |= !l->sockets.v[i].tls;
         if (http) {
             write_line(w, "# everything over HTTP is sent to HTTPS first (D-08)");
-            write_line(w, "http-request redirect location 'https://%%[var(txn.host)]%s%%[url]' code 302 if !{ ssl_fc }", port);
+            write_line(w, "http-request redirect location 'https://%%[var(txn.host)]%s%%[url]' code 302 if !{ ssl_fc }",
+                       port);
         }
     }
     if (!l->rules.n)
         return;
     write_line(w, "# the client's own view of this site, for redirects that name the published server (D-15)");
-    write_line(w, "http-request set-var-fmt(txn.origin) '%%[ssl_fc,iif(https,http)]://%%[req.hdr(host)]' if { req.hdr(host) -m reg '^[^\\\\]+$' }");
+    write_line(
+        w,
+        "http-request set-var-fmt(txn.origin) '%%[ssl_fc,iif(https,http)]://%%[req.hdr(host)]' if { req.hdr(host) -m reg '^[^\\\\]+$' }");
     write_dots(h, l);
 }
 

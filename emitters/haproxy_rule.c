@@ -27,8 +27,8 @@ static void write_path_choice(struct haproxy *h, const struct rule *r)
         const char *first = number || i ? " !{ var(txn.path) -m found }" : "";
         if (p->internal)
             left--;
-        write_line(&h->w, "http-request set-var(txn.path) int(%zu) if%s { path -i -m reg %s }", p->internal ? ++number : 0,
-                   first, haproxy_paths(h, p, 1));
+        write_line(&h->w, "http-request set-var(txn.path) int(%zu) if%s { path -i -m reg %s }",
+                   p->internal ? ++number : 0, first, haproxy_paths(h, p, 1));
     }
 }
 
@@ -67,7 +67,8 @@ static bool write_refusals(struct haproxy *h, const struct plan_rule *r)
     }
     if (rule->action == ACTION_DENY) {
         if (rule->redirect_url)
-            write_line(w, "http-request redirect location %s code 302", quoted(w, h->a, Q_HAPROXY_FORMAT, rule->redirect_url));
+            write_line(w, "http-request redirect location %s code 302",
+                       quoted(w, h->a, Q_HAPROXY_FORMAT, rule->redirect_url));
         else
             write_line(w, DENY);
         return true;
@@ -189,13 +190,15 @@ static int by_internal(const void *x, const void *y)
     size_t n = strlen((*a)->internal), m = strlen((*b)->internal);
     if (n != m)
         return n > m ? -1 : 1;
-    return *a < *b ? -1 : *a > *b;   /* both stand in the rule's own array, in trying order */
+    return *a < *b ? -1 : *a > *b; /* both stand in the rule's own array, in trying order */
 }
 
 /* One rewritten path back to the outside: "site:/int/x" -> origin + "/ext/x". */
 static void write_path_back(struct haproxy *h, const char *header, const struct path *p)
 {
-    static const char *const tail[] = { [PATH_PREFIX] = "([/?#].*)?$", [PATH_EXACT] = "([?#].*)?$", [PATH_STEM] = "(.*)$" };
+    static const char *const tail[] = {
+        [PATH_PREFIX] = "([/?#].*)?$", [PATH_EXACT] = "([?#].*)?$", [PATH_STEM] = "(.*)$"
+    };
     struct strbuf b = { 0 };
     buf_puts(&b, "(?i)^published:");
     quote(&b, Q_REGEX, p->internal);

@@ -66,7 +66,11 @@ static void write_affinity(struct haproxy *h, const struct plan_rule *r)
 /* ---- probes ---------------------------------------------------------------------- */
 
 /* "http://STAR:8080/path": scheme, port (0: the scheme's own is meant) and path. */
-struct probe { bool tls; long port; const char *path; };
+struct probe {
+    bool tls;
+    long port;
+    const char *path;
+};
 
 static struct probe parse_probe(const char *url)
 {
@@ -99,7 +103,8 @@ static void write_http_probe(struct haproxy *h, const struct plan_rule *r, struc
 }
 
 /* What a server line says about its probe; a port that is the rule's own follows the site map's. */
-static const char *check_words(struct haproxy *h, const struct farm *f, const struct plan_upstream *to, const struct plan_server *s)
+static const char *check_words(struct haproxy *h, const struct farm *f, const struct plan_upstream *to,
+                               const struct plan_server *s)
 {
     const char *every = "check inter 30s rise 1 fall 1";
     if (f->probe == PROBE_HTTP) {
@@ -128,7 +133,8 @@ static void write_probe(struct haproxy *h, const struct plan_rule *r)
 static void write_tls(struct haproxy *h, const struct plan_rule *r)
 {
     const char *site = r->rule->site;
-    write_raw(&h->w, " ssl verify required ca-file %s verifyhost %s", haproxy_word(h, h->plan->trust ? h->plan->trust : MISSING_DIR "/trust.pem"), site);
+    write_raw(&h->w, " ssl verify required ca-file %s verifyhost %s",
+              haproxy_word(h, h->plan->trust ? h->plan->trust : MISSING_DIR "/trust.pem"), site);
     if (!is_address(site))
         write_raw(&h->w, " sni str(%s)", site);
 }
@@ -155,7 +161,7 @@ static void write_server(struct haproxy *h, const struct plan_rule *r, const str
 
 void haproxy_servers(struct haproxy *h, const struct plan_rule *r, const struct plan_upstream *to)
 {
-    enum { DEFAULT = 120 };          /* the `defaults` section's own */
+    enum { DEFAULT = 120 }; /* the `defaults` section's own */
     long patience = rule_read_timeout(h->plan, r);
     if (patience != DEFAULT)
         write_line(&h->w, "timeout server %s", haproxy_seconds(h, patience));

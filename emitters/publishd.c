@@ -267,7 +267,7 @@ static void write_switches(struct publishd *p)
 int emit_publishd(const struct plan *plan, struct arena *a, struct emission *out, struct strbuf *err)
 {
     struct publishd p = { .plan = plan, .a = a, .w = { .indent = 2 } };
-    (void)err;                       /* no patterns, so nothing to prove */
+    (void)err; /* no patterns, so nothing to prove */
     *out = (struct emission){ 0 };
     write_line(&p.w, "# Configuration of publishd, made by tmgc. What is left out has its default.");
     write_line(&p.w, "publishd: 1");

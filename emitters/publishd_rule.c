@@ -51,7 +51,7 @@ static void write_conditions(struct publishd *p, const struct plan_rule *r)
     if (!rule->all_users && rule->users.n)
         pd_strings(p, "users", &rule->users);
     else if (!rule->all_users)
-        pd_line(p, "users", "[]");      /* nobody: left out would mean everybody */
+        pd_line(p, "users", "[]"); /* nobody: left out would mean everybody */
 }
 
 /* ---- rules: where they forward to ----------------------------------------------------------- */
