@@ -1,5 +1,6 @@
 /* policy_yaml: the policy as YAML, in and out: one table per struct. docs/policy.md is made from the same tables. */
 #include <string.h>
+#include "index.h"
 #include "policy.h"
 #include "policy_codecs.h"
 
@@ -302,11 +303,25 @@ static void check_reference(struct yaml_reader *r, const struct node *rule, cons
         yaml_error(r, at ? at : rule, "%s: the policy has no \"%.200s\" among its %ss", key, name, key);
 }
 
-static void check_references(struct yaml_reader *r, const struct node *root, const struct policy *p)
+/* Rules that came out of their export with a reference to something that it does not hold: the notes say so. */
+static void find_dangling(const struct policy *p, struct arena *a, struct name_index *x)
+{
+    strings names = { 0 };
+    for (size_t i = 0; i < p->notes.list.n; i++)
+        if (p->notes.list.v[i].id == F_DANGLING_REF && p->notes.list.v[i].name)
+            vec_add(a, &names, p->notes.list.v[i].name);
+    index_build(a, x, names.v, names.n, sizeof *names.v, 0);
+}
+
+static void check_references(struct yaml_reader *r, const struct node *root, const struct policy *p, struct arena *scratch)
 {
     const struct node *rules = node_value(root, "rules"), *at = rules ? rules->first : NULL;
+    struct name_index dangling;
+    find_dangling(p, scratch, &dangling);
     for (size_t i = 0; at && i < p->rules.n; i++, at = at->next) {
         const struct rule *rule = &p->rules.v[i];
+        if (index_find(&dangling, rule->name) != SIZE_MAX)
+            continue;
         check_reference(r, at, "listener", rule->listener, policy_listener(p, rule->listener));
         check_reference(r, at, "farm", rule->farm, policy_farm(p, rule->farm));
         check_reference(r, at, "schedule", rule->schedule, rule->schedule_unknown || policy_schedule(p, rule->schedule));
@@ -328,7 +343,7 @@ struct policy *policy_read(const char *file, const char *text, size_t n, struct 
         schema_read(&r, &policy_schema, root, p);
     if (r.errors == 0) {
         policy_finish(p);
-        check_references(&r, root, p);
+        check_references(&r, root, p, tree);
     }
     arena_free(tree);
     if (r.errors == 0)

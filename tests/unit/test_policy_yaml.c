@@ -286,6 +286,17 @@ static void strict(void)
     refuse("? [a]\n: b\n", "where a key belongs");
 }
 
+/* An export may name a farm that it does not hold; the policy that comes of it says so, and is read again. */
+static void dangling(void)
+{
+    struct policy *p = policy_new();
+    add_rule(p, "lost")->farm = "not there";
+    finding_add(&p->notes, F_DANGLING_REF, "its farm is not in the export")->name = "lost";
+    policy_finish(p);
+    round_trip(p, "a reference that dangled in the export");
+    policy_free(p);
+}
+
 static void other_files(void)
 {
     struct strbuf err = { 0 }, many = { 0 };
@@ -330,6 +341,7 @@ int main(void)
     long_text();
     invalid_utf8();
     strict();
+    dangling();
     other_files();
     hours();
     printf("policy_yaml: %d passed, %d failed\n", passed, failed);
