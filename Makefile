@@ -11,7 +11,7 @@ PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 ALL_CFLAGS = $(WARN) $(PKG_CFLAGS) -DTMGC_VERSION='"$(VERSION)"' $(CFLAGS) -pthread
 
 ROOMS   = base settings ir parser emitters verify
-LIB     = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(ROOMS:%=%/*.c))))
+LIB     = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(ROOMS:%=%/*.c)))) $(BUILD)/gen/report_assets.o
 CLI     = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard cli/*.c)))
 DAEMON  = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard daemon/*.c)))
 UNIT    = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*.c)))
@@ -34,6 +34,13 @@ $(BUILD)/gen_docs: tests/gen_docs.c $(BUILD)/libtmgc.a
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+# The style sheet and script of report.html as lines of C: emitters/report_html.h declares them.
+$(BUILD)/gen/report_assets.c: emitters/html/style.css emitters/html/script.js
+	@mkdir -p $(@D)
+	@for f in $^; do n=$${f##*/}; echo "const char *const html_$${n%.*}[] = {"; \
+	  sed 's/[\\"]/\\&/g; s/.*/"&\\n",/' $$f; echo '(const char *)0};'; done > $@
+$(BUILD)/gen/report_assets.o: $(BUILD)/gen/report_assets.c
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 -include $(LIB:.o=.d) $(CLI:.o=.d) $(DAEMON:.o=.d)
 
 # ---- for newcomers: each does its own set-up ----------------------------------

@@ -34,21 +34,27 @@ int cmd_site(struct cli *c)
     return status;
 }
 
+static const struct { const char *name; void (*write)(struct strbuf *, const struct report *); } report_formats[] = {
+    {"text", NULL}, {"json", report_json}, {"sarif", report_sarif}, {"csv", report_csv}, {"html", report_html},
+};
+
 int cmd_check(struct cli *c)
 {
     struct cli_input in;
     struct strbuf b = {0};
     const char *format = c->value[OPT_FORMAT] ? c->value[OPT_FORMAT] : "text";
-    bool json = strcmp(format, "json") == 0;
-    if (!json && strcmp(format, "text") != 0)
-        return cli_error(c, "--format %s: text or json", format);
+    size_t at = 0, formats = sizeof report_formats / sizeof *report_formats;
+    while (at < formats && strcmp(report_formats[at].name, format) != 0)
+        at++;
+    if (at == formats)
+        return cli_error(c, "--format %s: text, json, sarif, csv or html", format);
     int status = input_load(c, c->operands.v[0], &in);
     if (status == EXIT_DONE) {
         if (!c->value[OPT_QUIET])
             findings_print(c, &in, SEV_INFO);
-        if (json) {
+        if (report_formats[at].write) {
             struct report r = {in.plan, &in.findings, c->targets, in.policy->source, in.site_name ? path_basename(in.site_name) : NULL, {NULL}};
-            report_json(&b, &r);
+            report_formats[at].write(&b, &r);
             status = print_out(&b);
         }
     }

@@ -32,6 +32,31 @@ static void start(struct job *j, const struct plan *plan, enum target t)
         emit(j);
 }
 
+/* The reports that show the configs wait for them. The page and the log do not touch each other either. */
+struct writing {
+    const struct report *report;
+    void (*write)(struct strbuf *, const struct report *);
+    struct strbuf out;
+};
+
+static void *write_report(void *arg)
+{
+    struct writing *w = arg;
+    w->write(&w->out, w->report);
+    return NULL;
+}
+
+static void write_reports(struct writing *page, struct writing *log)
+{
+    pthread_t thread;
+    bool threaded = pthread_create(&thread, NULL, write_report, page) == 0;
+    write_report(log);
+    if (threaded)
+        pthread_join(thread, NULL);
+    else
+        write_report(page);
+}
+
 static void add(struct out_set *o, const char *name, const struct strbuf *b)
 {
     struct out_file *f = vec_push(o->arena, &o->files);
@@ -66,6 +91,7 @@ int cmd_convert(struct cli *c)
 {
     struct cli_input in;
     struct job jobs[TARGETS] = {0};
+    struct writing page = {0}, log = {0};
     struct strbuf policy = {0}, text = {0}, json = {0}, err = {0};
     if (!c->value[OPT_OUT])
         return cli_error(c, "say with -o DIR where the files go (see tmgc help convert)");
@@ -76,6 +102,8 @@ int cmd_convert(struct cli *c)
         if (c->targets & ON(t))
             start(&jobs[t], in.plan, (enum target)t);
     struct report r = {in.plan, &in.findings, c->targets, in.policy->source, in.site_name ? path_basename(in.site_name) : NULL, {NULL}};
+    page = (struct writing){&r, report_html, {0}};
+    log = (struct writing){&r, report_sarif, {0}};
     policy_write(&policy, in.policy);
     report_text(&text, &r);
     report_json(&json, &r);
@@ -90,11 +118,16 @@ int cmd_convert(struct cli *c)
             fputs(jobs[t].err.p ? jobs[t].err.p : "tmgc: emission failed\n", stderr);
             status = EXIT_FAILED;
         }
+        r.emissions[t] = &jobs[t].out;
         add_emission(&o, &jobs[t]);
     }
+    if (status == EXIT_DONE)
+        write_reports(&page, &log);
     add(&o, "policy.yaml", &policy);
     add(&o, "report.txt", &text);
     add(&o, "report.json", &json);
+    add(&o, "report.sarif", &log.out);
+    add(&o, "report.html", &page.out);
     if (status == EXIT_DONE && out_write(&o, &err) < 0) {
         fputs(err.p, stderr);
         status = EXIT_FAILED;
@@ -115,6 +148,8 @@ out:
     buf_free(&policy);
     buf_free(&text);
     buf_free(&json);
+    buf_free(&page.out);
+    buf_free(&log.out);
     buf_free(&err);
     input_free(&in);
     return status;

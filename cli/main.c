@@ -44,7 +44,7 @@ static const struct command commands[] = {
      policy_options, 1, 1, cmd_site},
     {"check", "INPUT", "print the findings alone",
      "Each finding says what will be different and what to do, with the line in the export.\n"
-     "With --format json the report goes to standard output.\n\n"
+     "With --format json, sarif, csv or html the report goes to standard output.\n\n"
      "  tmgc check array.xml -m site.yaml --fail-on warning\n",
      input_options, 1, 1, cmd_check},
     {"diff", "OLD NEW", "what changed in meaning, with witness requests", "", input_options, 0, -1, cmd_not_yet},
