@@ -76,6 +76,9 @@ struct rule_lines { uint32_t first, last; };
 int emit_nginx(const struct plan *p, struct arena *a, struct emission *out, struct strbuf *err);
 int emit_haproxy(const struct plan *p, struct arena *a, struct emission *out, struct strbuf *err);
 int emit_publishd(const struct plan *p, struct arena *a, struct emission *out, struct strbuf *err);
+/* nginx takes no parameter of 4096 bytes. A path as long as that cannot be matched there: emit_nginx refuses whatever
+ * begins like it, and assess says so. */
+bool nginx_path_too_long(const struct path *p);
 typedef int emitter(const struct plan *, struct arena *, struct emission *, struct strbuf *);
 extern const struct target_output { const char *folder, *file; emitter *emit; } target_outputs[TARGETS];  /* "nginx", "nginx.conf" */
 void emission_free(struct emission *e);

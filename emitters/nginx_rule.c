@@ -101,9 +101,14 @@ bool rule_blocks_sign_in(const struct plan_rule *r)
     return may_forward(r) && !is_closed(r) && r->rule->delegation == DELEGATE_NONE_BLOCK;
 }
 
-static bool too_long(struct block *b, const struct path *p)
+bool nginx_path_too_long(const struct path *p)
 {
-    return strlen(p->external) > LITERAL_MAX / 4 && strlen(escaped(b, p->external)) > LITERAL_MAX;
+    struct strbuf b = {0};
+    if (strlen(p->external) > LITERAL_MAX / 4)
+        quote(&b, Q_REGEX, p->external);
+    bool is = b.n > LITERAL_MAX;
+    buf_free(&b);
+    return is;
 }
 
 /* ---- condition --------------------------------------------------------------------------- */
@@ -185,10 +190,11 @@ static void write_conditions(struct block *b, bool host, const char *id)
         struct path stem = {.kind = PATH_STEM};
         n = piece(b, i, rule->paths.n, path_text);
         b->action = enter;
-        if (too_long(b, first)) {
+        if (nginx_path_too_long(first)) {
             stem.external = arena_strndup(b->m->arena, first->external, LITERAL_MAX / 4);
             first = &stem;
-            b->action = "return 403;";       /* nginx cannot hold this path: closed */
+            b->action = "return 403;";
+            write_line(b->w, "# closed: nginx cannot hold a path as long as the one that begins like this");
         }
         const char *paths = regex_paths(b->m->arena, first, n);
         if (!b->m->failed)
@@ -204,7 +210,7 @@ static void write_places(struct block *b, const char *set)
     const struct rule *rule = b->r->rule;
     VEC(struct path) same = {0};
     for (size_t i = 0; i < rule->paths.n; i++)
-        if (!rule->paths.v[i].internal && !too_long(b, &rule->paths.v[i]))
+        if (!rule->paths.v[i].internal && !nginx_path_too_long(&rule->paths.v[i]))
             vec_add(b->m->arena, &same, rule->paths.v[i]);
     struct rule view = {.paths = {same.v, same.n, same.n}};
     struct plan_rule of_view = {.rule = &view};
@@ -252,7 +258,7 @@ static void write_rewrites(struct block *b)
     write_line(b->w, "set $to $request_uri;");
     for (size_t i = rule->paths.n; i-- > 0;) {
         const struct path *m = &rule->paths.v[i];
-        if (too_long(b, m))
+        if (nginx_path_too_long(m))
             continue;
         const char *pattern = pattern_quoted(b, rewrite_pattern(b, m));
         const char *value = m->internal ? value_with(b, "", m->internal, "$rest") : "$request_uri";
@@ -308,7 +314,7 @@ static void return_pairs(struct block *b, strings *pairs)
     const char *origin = origin_pattern(b);
     VEC(const struct path *) moved = {0};
     for (size_t i = 0; i < rule->paths.n; i++)
-        if (rule->paths.v[i].internal && !too_long(b, &rule->paths.v[i]))
+        if (rule->paths.v[i].internal && !nginx_path_too_long(&rule->paths.v[i]))
             vec_add(b->m->arena, &moved, &rule->paths.v[i]);
     if (moved.n > 1)
         qsort(moved.v, moved.n, sizeof *moved.v, longest_internal_first);

@@ -88,7 +88,9 @@ const char *shared_upstream(struct maker *m, const struct plan_rule *r, const st
     const char *lines = upstream_lines(m, r, to);
     const char *of = r->farm ? r->farm->name : to->servers.v[0].member ? to->servers.v[0].member : to->servers.v[0].host;
     bool fresh;
-    const char *name = named(m, lines, "", of, arena_printf(m->arena, "_%u%s", (unsigned)to->port, keeps_connections(r) ? "" : "_once"), &fresh);
+    /* nor may a kept connection serve a rule that speaks another protocol, or verified another name (D-14) */
+    const char *content = arena_printf(m->arena, "%s%s%s", lines, to->tls ? "tls " : "", to->tls && r->rule->site ? r->rule->site : "");
+    const char *name = named(m, content, "", of, arena_printf(m->arena, "_%u%s", (unsigned)to->port, keeps_connections(r) ? "" : "_once"), &fresh);
     if (fresh) {
         write_blank(&m->upstreams);
         write_line(&m->upstreams, "upstream %s {", name);
@@ -99,19 +101,27 @@ const char *shared_upstream(struct maker *m, const struct plan_rule *r, const st
 }
 
 /* ---- source sets ------------------------------------------------------------------ */
+/* nginx takes 255.255.255.255 for a spelling error; no client has that address. */
+static void write_range(struct writer *w, struct ip_range r)
+{
+    uint32_t last = UINT32_MAX - 1;
+    if (r.from > last)
+        return;
+    write_indent(w);
+    buf_ip(&w->out, r.from);
+    buf_putc(&w->out, '-');
+    buf_ip(&w->out, r.to < last ? r.to : last);
+    buf_puts(&w->out, " 1;\n");
+}
+
 const char *shared_sources(struct maker *m, const struct plan_rule *r)
 {
     struct writer w = {.depth = 2, .indent = 4};
     const struct sources *from = &r->rule->sources;
     write_line(&w, "ranges;");
     write_line(&w, "default 0;");
-    for (size_t i = 0; i < r->sources.n; i++) {
-        write_indent(&w);
-        buf_ip(&w.out, r->sources.v[i].from);
-        buf_putc(&w.out, '-');
-        buf_ip(&w.out, r->sources.v[i].to);
-        buf_puts(&w.out, " 1;\n");
-    }
+    for (size_t i = 0; i < r->sources.n; i++)
+        write_range(&w, r->sources.v[i]);
     const char *lines = arena_strndup(m->arena, w.out.p, w.out.n);
     buf_free(&w.out);
     bool one_network = from->networks.n == 1 && !from->addresses.n && !from->except_networks.n && !from->except_addresses.n;
