@@ -63,7 +63,7 @@ static void read_all(struct reader *r)
 {
     read_header(r);
     entries_make(r, CLASS_LISTENER, "listener", &r->listeners);
-    entries_make(r, CLASS_FARM, "farm", &r->farms);
+    r->farm_names = entries_make(r, CLASS_FARM, "farm", &r->farms);
     entries_make(r, CLASS_SCHEDULE, "schedule", &r->schedules);
     entries_make(r, CLASS_USERS, "user set", &r->user_sets);
     r->network_names = entries_make(r, CLASS_NETWORK, "network", &r->networks);

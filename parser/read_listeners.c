@@ -328,3 +328,14 @@ void read_farms(struct reader *r)
     for (size_t i = 0; i < r->farms.n; i++)
         read_farm(r, &r->farms.v[i]);
 }
+
+const char *farm_named(struct reader *r, const char *name)
+{
+    const char *there = name_set_find(r->farm_names, name);
+    if (there)
+        return there;
+    struct farm *f = vec_push(r->arena, &r->policy->farms);
+    f->name = name_set_unique(r->farm_names, r->arena, arena_strdup(r->arena, name));
+    f->probe_threshold = 5000;
+    return f->name;
+}

@@ -72,7 +72,7 @@ static void use_farm(struct web *w, const struct ref *ref)
 {
     struct entry *e = ref->target ? entry_find(&w->r->farms, ref->target) : NULL;
     w->farm_given = true;
-    w->rule.farm = e ? e->name : ref->name;      /* a farm that is not there forwards nothing */
+    w->rule.farm = e ? e->name : farm_named(w->r, ref->name);
     if (!e)
         dangling(w, ref, "ServerFarm", "server farm", ", so it cannot forward");
 }

@@ -26,7 +26,7 @@ struct reader {
     struct lookup *lookup;
     struct arena *scratch;                 /* gone after reading */
     entries listeners, farms, networks, schedules, user_sets;
-    struct name_set *network_names;        /* those of the policy and of the export */
+    struct name_set *network_names, *farm_names;   /* those of the policy and of the export */
     VEC(uint32_t) wanted;                  /* objects of which every element has to be known */
     uint8_t *is_wanted;                    /* by item */
     VEC(struct compiled *) compiled;       /* address objects, in order of use */
@@ -107,6 +107,8 @@ const char *name_set_find(const struct name_set *s, const char *name);   /* as i
 void read_networks(struct reader *r);
 void read_listeners(struct reader *r);
 void read_farms(struct reader *r);
+/* A farm that the export names but does not hold: one without members, which forwards nothing. */
+const char *farm_named(struct reader *r, const char *name);
 void read_rules(struct reader *r);
 void read_web_rule(struct reader *r, uint32_t item, uint32_t web);
 void read_sources(struct reader *r, struct about *who, struct rule *rule, uint32_t item);
