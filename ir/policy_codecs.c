@@ -4,6 +4,8 @@
 #include "policy.h"
 #include "policy_codecs.h"
 
+#define MAX_LINES 256            /* more than an object has settings; each is looked for among the others */
+
 /* ---- places in the export ------------------------------------------------------------ */
 /* A scalar of words between single spaces, "forward_host 830 delegation 835": a map of the same would be several times
  * as slow to read, and these make up half of a policy. Gives the next word; false at the end. */
@@ -39,7 +41,7 @@ static void read_lines(struct yaml_reader *r, const struct node *node, struct or
     while (s && *s) {
         char key[64];
         uint32_t line;
-        if (!next_word(&s, key, sizeof key) || !key_word(key) || !line_word(&s, &line)) {
+        if (o->lines.n == MAX_LINES || !next_word(&s, key, sizeof key) || !key_word(key) || !line_word(&s, &line)) {
             yaml_error(r, node, "lines: allowed are keys, each with a line number, like \"delegation 830 site 832\"");
             return;
         }

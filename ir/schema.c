@@ -286,7 +286,8 @@ static void unknown_key(struct yaml_reader *r, const struct schema *s, const str
 {
     const char *nearest = NULL;
     size_t best = 3;
-    for (size_t i = 0; i < s->n; i++) {
+    bool told = r->errors <= YAML_ERRORS;     /* else nobody reads it, and a million keys must not cost a million searches */
+    for (size_t i = 0; told && i < s->n; i++) {
         size_t d = distance(key->text, s->fields[i].key);
         if (d < best) {
             best = d;
@@ -298,9 +299,9 @@ static void unknown_key(struct yaml_reader *r, const struct schema *s, const str
         return;
     }
     struct strbuf b = { 0 };
-    for (size_t i = 0; i < s->n; i++)
+    for (size_t i = 0; told && i < s->n; i++)
         buf_printf(&b, "%s%s", i ? ", " : "", s->fields[i].key);
-    yaml_error(r, key, "%s has no key \"%.200s\"; it has %s", s->name, key->text, b.p);
+    yaml_error(r, key, "%s has no key \"%.200s\"; it has %s", s->name, key->text, told ? b.p : "");
     buf_free(&b);
 }
 

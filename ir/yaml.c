@@ -5,15 +5,14 @@
 
 #define MAX_BYTES ((size_t)256 << 20)
 #define MAX_DEPTH 16
-#define MAX_ERRORS 20
 
 /* ---- errors --------------------------------------------------------------- */
 static void report(struct yaml_reader *r, size_t line, size_t column, const char *fmt, va_list ap)
 {
     r->errors++;
-    if (r->errors == MAX_ERRORS + 1)
+    if (r->errors == YAML_ERRORS + 1)
         buf_printf(r->err, "%s: there are more errors than these\n", r->file);
-    if (r->errors > MAX_ERRORS)
+    if (r->errors > YAML_ERRORS)
         return;
     struct strbuf message = { 0 };
     buf_vprintf(&message, fmt, ap);

@@ -18,6 +18,7 @@ struct node {
 };
 
 /* Where errors go. A reader may go on after one: the first 20 are told, and the rest counted. */
+#define YAML_ERRORS 20
 struct yaml_reader {
     const char *file;                /* in messages only */
     struct arena *arena;             /* where what is read lives */
