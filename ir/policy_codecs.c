@@ -52,7 +52,7 @@ static void read_lines(struct yaml_reader *r, const struct node *node, struct or
 static void write_lines(struct strbuf *b, const struct origin *o)
 {
     const char *between = "";
-    for (size_t i = 0; i < o->lines.n; i++) {
+    for (size_t i = 0; i < o->lines.n && i < MAX_LINES; i++) {
         if (!key_word(o->lines.v[i].key))
             continue;
         buf_printf(b, "%s%s %u", between, o->lines.v[i].key, (unsigned)o->lines.v[i].line);
