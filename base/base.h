@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
@@ -44,10 +45,31 @@ typedef VEC(const char *) strings;
 struct strbuf { char *p; size_t n, cap; };
 void buf_free(struct strbuf *b);
 void buf_clear(struct strbuf *b);                    /* keeps the memory */
-char *buf_reserve(struct strbuf *b, size_t n);       /* room for n more bytes and the NUL; where they go */
-void buf_add(struct strbuf *b, const char *s, size_t n);
-void buf_puts(struct strbuf *b, const char *s);
-void buf_putc(struct strbuf *b, char c);
+char *buf_grow(struct strbuf *b, size_t n);          /* buf_reserve, where there is no room */
+/* Room for n more bytes and the NUL; where they go. These few are inline: whole configs are written through them. */
+static inline char *buf_reserve(struct strbuf *b, size_t n)
+{
+    return n < b->cap - b->n ? b->p + b->n : buf_grow(b, n);
+}
+static inline void buf_add(struct strbuf *b, const char *s, size_t n)
+{
+    char *p = buf_reserve(b, n);
+    if (n)
+        memcpy(p, s, n);
+    p[n] = '\0';
+    b->n += n;
+}
+static inline void buf_puts(struct strbuf *b, const char *s)
+{
+    buf_add(b, s, strlen(s));
+}
+static inline void buf_putc(struct strbuf *b, char c)
+{
+    char *p = buf_reserve(b, 1);
+    p[0] = c;
+    p[1] = '\0';
+    b->n++;
+}
 void buf_printf(struct strbuf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct strbuf *b, const char *fmt, va_list ap);
 

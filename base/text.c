@@ -17,55 +17,85 @@ void buf_clear(struct strbuf *b)
         b->p[0] = '\0';
 }
 
-char *buf_reserve(struct strbuf *b, size_t n)
+char *buf_grow(struct strbuf *b, size_t n)
 {
     if (n > SIZE_MAX / 4 || b->n > SIZE_MAX / 4)
         mem_fatal();
-    size_t need = b->n + n + 1;
-    if (need > b->cap) {
-        size_t cap = b->cap ? b->cap : 256;
-        while (cap < need)
-            cap *= 2;
-        char *p = realloc(b->p, cap);
-        if (!p)
-            mem_fatal();
-        b->p = p;
-        b->cap = cap;
+    size_t need = b->n + n + 1, cap = b->cap ? b->cap + b->cap / 2 : 256;
+    if (cap < need)
+        cap = need;
+    char *p = realloc(b->p, cap);
+    if (!p)
+        mem_fatal();
+    b->p = p;
+    b->cap = cap;
+    return p + b->n;
+}
+
+static void add_number(struct strbuf *b, unsigned long v, bool negative)
+{
+    char digits[24], *p = digits + sizeof digits;
+    do
+        *--p = (char)('0' + v % 10);
+    while (v /= 10);
+    if (negative)
+        *--p = '-';
+    buf_add(b, p, (size_t)(digits + sizeof digits - p));
+}
+
+/* The conversions that almost all of our text uses, without the cost of stdio; false: one that it does not know.
+ * fmt has been checked by the compiler (PRINTF_LIKE). */
+static bool plain_printf(struct strbuf *b, const char *fmt, va_list ap)
+{
+    for (const char *f; *fmt; fmt = f) {
+        f = strchr(fmt, '%');
+        if (!f) {
+            buf_puts(b, fmt);
+            return true;
+        }
+        buf_add(b, fmt, (size_t)(f++ - fmt));
+        long v;
+        switch (*f++) {
+        case '%': buf_putc(b, '%'); break;
+        case 's': buf_puts(b, va_arg(ap, const char *)); break;
+        case 'c': buf_putc(b, (char)va_arg(ap, int)); break;
+        case 'u': add_number(b, va_arg(ap, unsigned), false); break;
+        case 'd':
+            v = va_arg(ap, int);
+            add_number(b, (unsigned long)(v < 0 ? -v : v), v < 0);
+            break;
+        case 'z':
+            if (*f++ != 'u')
+                return false;
+            add_number(b, va_arg(ap, size_t), false);
+            break;
+        default: return false;
+        }
     }
-    return b->p + b->n;
-}
-
-void buf_add(struct strbuf *b, const char *s, size_t n)
-{
-    char *p = buf_reserve(b, n);
-    if (n)
-        memcpy(p, s, n);
-    p[n] = '\0';
-    b->n += n;
-}
-
-void buf_puts(struct strbuf *b, const char *s)
-{
-    buf_add(b, s, strlen(s));
-}
-
-void buf_putc(struct strbuf *b, char c)
-{
-    buf_add(b, &c, 1);
+    return true;
 }
 
 void buf_vprintf(struct strbuf *b, const char *fmt, va_list ap)
 {
-    va_list again;
+    va_list first, again;
+    va_copy(first, ap);
     va_copy(again, ap);
-    char *p = buf_reserve(b, 240);
-    int n = vsnprintf(p, 241, fmt, ap);
-    if (n < 0)
-        mem_fatal();
-    if (n > 240)
-        vsnprintf(buf_reserve(b, (size_t)n), (size_t)n + 1, fmt, again);
+    size_t before = b->n;
+    bool done = plain_printf(b, fmt, first);
+    va_end(first);
+    if (!done) {
+        b->n = before;
+        char *p = buf_reserve(b, 240);
+        int n = vsnprintf(p, 241, fmt, ap);
+        if (n < 0)
+            mem_fatal();
+        if (n > 240)
+            vsnprintf(buf_reserve(b, (size_t)n), (size_t)n + 1, fmt, again);
+        b->n += (size_t)n;
+    } else if (!b->p) {
+        buf_add(b, "", 0);
+    }
     va_end(again);
-    b->n += (size_t)n;
 }
 
 void buf_printf(struct strbuf *b, const char *fmt, ...)
@@ -84,8 +114,13 @@ char ascii_lower(char c)
 int ascii_ncasecmp(const char *a, const char *b, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        if (a[i] == b[i]) {
+            if (!a[i])
+                return 0;
+            continue;
+        }
         unsigned char x = (unsigned char)ascii_lower(a[i]), y = (unsigned char)ascii_lower(b[i]);
-        if (x != y || !x)
+        if (x != y)
             return x - y;
     }
     return 0;
@@ -125,10 +160,23 @@ static long utf8_decode(const char *text, size_t n, size_t *len)
 
 bool utf8_valid(const char *s, size_t n)
 {
-    for (size_t i = 0, len; i < n; i += len)
-        if (utf8_decode(s + i, n - i, &len) < 0)
+    for (size_t i = 0, len; i < n; i += len) {
+        for (; i < n && (unsigned char)s[i] < 0x80; i++)
+            ;
+        len = 0;
+        if (i < n && utf8_decode(s + i, n - i, &len) < 0)
             return false;
+    }
     return true;
+}
+
+/* How many bytes from s on are printable ASCII. */
+static size_t printable(const char *s, size_t n)
+{
+    size_t i = 0;
+    while (i < n && (unsigned char)(s[i] - 0x20) < 0x5f)
+        i++;
+    return i;
 }
 
 /* Code points that change how text around them is shown, or end a line: UAX #9 controls, U+2028/2029, BOM, NEL, C1. */
@@ -142,6 +190,11 @@ void buf_visible(struct strbuf *b, const char *s)
 {
     size_t n = strlen(s), len;
     for (size_t i = 0; i < n; i += len) {
+        len = printable(s + i, n - i);
+        if (len) {
+            buf_add(b, s + i, len);
+            continue;
+        }
         long c = utf8_decode(s + i, n - i, &len);
         if (c < 0)
             buf_printf(b, "\\x%02x", (unsigned char)s[i]);
