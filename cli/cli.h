@@ -33,6 +33,8 @@ enum { EXIT_DONE = 0, EXIT_FINDINGS = 1, EXIT_FAILED = 2 };
     O(GROUP, 0, "group", "NAME", "a group of that user; may be repeated") \
     O(AT, 0, "at", "\"DAY HH:MM\"", "when, as in \"Tue 03:00\"") \
     O(JOBS, 'j', "jobs", "N", "how many at once; the number of processors by default") \
+    O(STAT, 0, "stat", NULL, "a line a change, and totals") \
+    O(LIMIT, 0, "limit", "N", "compare at most N classes of requests (2000000; 0: no limit)") \
     O(HELP, 'h', "help", NULL, "this text")
 enum cli_option {
 #define O(id, letter, name, arg, text) OPT_##id,
@@ -92,5 +94,6 @@ int cmd_check(struct cli *c);
 int cmd_capabilities(struct cli *c);
 int cmd_explain(struct cli *c);
 int cmd_verify(struct cli *c);
+int cmd_diff(struct cli *c);
 int cmd_not_yet(struct cli *c);
 #endif

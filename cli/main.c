@@ -20,6 +20,7 @@ static const char explain_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES 
                                        OPT_GROUP + 1, OPT_AT + 1, OPT_REQUESTS + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_COLOR + 1, 0};
 static const char verify_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES + 1, OPT_SEED + 1, OPT_RANDOM + 1, OPT_REQUESTS + 1, OPT_CONFIGS + 1, OPT_BINARY + 1,
                                       OPT_KEEP + 1, OPT_JOBS + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
+static const char diff_options[] = {OPT_SITE + 1, OPT_NAMES + 1, OPT_FORMAT + 1, OPT_STAT + 1, OPT_LIMIT + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
 
 static const struct command commands[] = {
     {"convert", "INPUT", "write the configs, the policy and the reports",
@@ -47,7 +48,14 @@ static const struct command commands[] = {
      "With --format json, sarif, csv or html the report goes to standard output.\n\n"
      "  tmgc check array.xml -m site.yaml --fail-on warning\n",
      input_options, 1, 1, cmd_check},
-    {"diff", "OLD NEW", "what changed in meaning, with witness requests", "", input_options, 0, -1, cmd_not_yet},
+    {"diff", "OLD NEW", "what changed in meaning, with witness requests",
+     "Each side is an export, a policy, or a folder that `tmgc convert` wrote. Prints the rules that were added, removed,\n"
+     "moved and changed, and for each change the smallest request that is answered differently, with both answers - or\n"
+     "that no request is, which is then proven. --format text, json or markdown; --stat; -q prints nothing.\n"
+     "Exit status 0: no difference in meaning. Works as git's external diff and textconv driver: docs/diff.md.\n\n"
+     "  tmgc diff old.xml new.xml -m site.yaml\n"
+     "  tmgc diff out policy.yaml --format markdown\n",
+     diff_options, 2, 9, cmd_diff},
     {"explain", "INPUT REQUEST", "which rule answers a request, and why",
      "REQUEST is a URL. Shows the listener, each rule in order with the first condition that failed, the rule that\n"
      "answers and what it does, and the lines of each target's config that handle the request. With --requests FILE\n"
