@@ -36,6 +36,8 @@ void write_blank(struct writer *w);                                         /* o
 void quote(struct strbuf *b, enum quoting mode, const char *text);
 /* The same as a string in a, for use as %s in write_line. Q_NGINX sets w->uses_dollar. */
 const char *quoted(struct writer *w, struct arena *a, enum quoting mode, const char *text);
+/* A name as part of a comment: visible, its first line, at most 160 bytes of it (nginx takes no line of 4096). */
+void buf_heading(struct strbuf *b, const char *text);
 /* "# rule 12 "OWA" {guid}, export line 1234" and its description's first line: the heading of each rule's block. */
 void write_rule_heading(struct writer *w, const struct plan *p, const struct plan_rule *r);
 /* A name for generated identifiers: "rule_12_owa": lower-case letters, digits, _; unique by the number; NN is rule index + 1. */

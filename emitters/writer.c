@@ -170,7 +170,7 @@ const char *quoted(struct writer *w, struct arena *a, enum quoting mode, const c
 
 /* ---- names and headings -------------------------------------------------------- */
 /* text up to the first line end and at most HEADING_MAX bytes, whole characters only. */
-static void heading_text(struct strbuf *b, const char *text)
+void buf_heading(struct strbuf *b, const char *text)
 {
     size_t n = strcspn(text, "\r\n");
     bool cut = n > HEADING_MAX;
@@ -192,11 +192,11 @@ void write_rule_heading(struct writer *w, const struct plan *p, const struct pla
     (void)p;
     write_indent(w);
     buf_printf(&w->out, "# rule %zu \"", (size_t)r->index + 1);
-    heading_text(&w->out, rule->name ? rule->name : "");
+    buf_heading(&w->out, rule->name ? rule->name : "");
     buf_putc(&w->out, '"');
     if (rule->at.guid) {
         buf_putc(&w->out, ' ');
-        heading_text(&w->out, rule->at.guid);
+        buf_heading(&w->out, rule->at.guid);
     }
     if (rule->at.line)
         buf_printf(&w->out, ", export line %lu", (unsigned long)rule->at.line);
@@ -204,7 +204,7 @@ void write_rule_heading(struct writer *w, const struct plan *p, const struct pla
     if (rule->description && rule->description[strspn(rule->description, " \t\r\n")]) {
         write_indent(w);
         buf_puts(&w->out, "#   ");
-        heading_text(&w->out, rule->description + strspn(rule->description, " \t\r\n"));
+        buf_heading(&w->out, rule->description + strspn(rule->description, " \t\r\n"));
         buf_putc(&w->out, '\n');
     }
 }
