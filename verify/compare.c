@@ -220,7 +220,7 @@ static void describe_answer(const struct exchange *e, struct strbuf *o)
 static void expected_answer(const struct decision *d, struct strbuf *o)
 {
     buf_printf(o, "%d", d->status);
-    if (d->location)
+    if (d->status == 302)
         buf_printf(o, " to %s", d->location);
     buf_printf(o, " (%s), nothing forwarded", answer_names[d->answer]);
 }
@@ -235,7 +235,7 @@ static bool location_is(const struct exchange *e, const char *want)
 static void judge_refused(const struct judge *j, const struct probe *b, const struct decision *d, const struct exchange *e,
                           const struct sighting *s, struct judgement *out)
 {
-    bool good = s->times == 0 && e->status == d->status && (d->location == NULL || location_is(e, d->location));
+    bool good = s->times == 0 && e->status == d->status && (d->status != 302 || location_is(e, d->location));
     if (good)
         return;
     if (s->times == 0 && (e->status == 400 || (e->status == 404 && d->status == 403))) {
@@ -309,10 +309,10 @@ void judge_exchange(const struct judge *j, const struct probe *b, size_t number,
     out->finding = -1;
     buf_clear(&out->expected);
     buf_clear(&out->got);
-    if (b->bad_certificate)
-        judge_bad_certificate(e, s, out);
-    else if (d.answer != ANSWER_FORWARD)
+    if (d.answer != ANSWER_FORWARD)
         judge_refused(j, b, &d, e, s, out);
+    else if (b->bad_certificate)
+        judge_bad_certificate(e, s, out);
     else if (s->times == 0)
         judge_unforwarded(j, b, &d, e, out);
     else

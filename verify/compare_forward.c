@@ -75,7 +75,7 @@ static const char *field_becomes(const struct judge *j, const struct probe *b, c
 {
     const struct plan_rule *r = &j->plan->rules.v[d->rule];
     if (ascii_casecmp(name, "Host") == 0)
-        return d->host && *d->host ? d->host : NULL;
+        return d->host;
     if (ascii_casecmp(name, "Accept-Encoding") == 0)
         return r->rule->accept_encoding ? value : NULL;                  /* B-64 */
     if (ascii_casecmp(name, "Authorization") == 0)
@@ -127,7 +127,9 @@ static void judge_sent_field(const struct judge *j, const struct probe *b, const
     if (!hop_by_hop(name)) {
         const char *want = field_becomes(j, b, d, name, value, a);
         got.p = head_field(s->head, name, 0, &got.n);
-        if (want ? !same(got, want) : got.p != NULL)
+        /* An empty Host and none are the same to a server. */
+        bool gone = want && *want == '\0' && got.p == NULL;
+        if (!gone && (want ? !same(got, want) : got.p != NULL))
             differs_text(out, want ? want : "none", got, name);
         got.p = head_field(s->head, name, 1, &got.n);
         if (got.p)
@@ -157,7 +159,7 @@ static void judge_added_fields(const struct judge *j, const struct probe *b, con
     }
     if (r->rule->front_end_https && head_field(s->head, "Front-End-Https", 0, &n) == NULL)
         differs(out, "On", "none", "Front-End-Https");
-    if (d->host && head_field(s->head, "Host", 0, &n) == NULL)
+    if (d->host && *d->host && head_field(s->head, "Host", 0, &n) == NULL)
         differs(out, d->host, "none", "Host");
 }
 

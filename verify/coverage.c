@@ -82,9 +82,10 @@ void coverage_measure(const struct plan *p, const probes *list, struct verify_re
             const struct row *row = &rows[i * ROWS + (size_t)k];
             if (!row_exists(&p->rules.v[i], k))
                 continue;
+            bool nobody = !p->rules.v[i].any_source && p->rules.v[i].sources.n == 0;     /* its sources hold no address */
             struct verify_condition *c = vec_push(out->arena, &out->conditions);
             *c = (struct verify_condition){ .rule = (uint32_t)i, .condition = row_conditions[k], .seen_true = row->seen[1],
-                                            .seen_false = row->seen[0] || k == WHOLE, .true_hidden_by = row->seen[1] ? -1 : row->hidden[1],
+                                            .seen_false = row->seen[0] || k == WHOLE, .true_hidden_by = row->seen[1] ? -1 : nobody ? (int)i : row->hidden[1],
                                             .false_hidden_by = row->seen[0] || k == WHOLE ? -1 : row->hidden[0] };
         }
     free(rows);

@@ -240,9 +240,9 @@ static void vary_sources(struct maker *m, const struct plan_rule *r)
     b.condition = FAILED_SOURCE;
     for (size_t i = 0; !r->any_source && i < r->sources.n && i < RANGES_VARIED; i++) {
         struct ip_range g = r->sources.v[i];
-        b.client = g.from;
+        b.client = g.from ? g.from : 1;                              /* no client is 0.0.0.0, ... */
         make_schemes(m, "first address of a range", &b);
-        b.client = g.to;
+        b.client = g.to < UINT32_MAX ? g.to : UINT32_MAX - 1;        /* ... nor 255.255.255.255 */
         make_schemes(m, "last address of a range", &b);
         b.client = g.from - 1;
         if (g.from > 0)

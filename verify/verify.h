@@ -42,7 +42,7 @@ struct verify_target {
     VEC(struct rule_lines) lines;      /* where each rule's block is in that file */
 };
 /* What the probes showed of one condition of one rule: a probe for which it held, and one for which it did not. Where
- * a rule before takes all requests that would show it, hidden_by names that rule. */
+ * a rule before takes all requests that would show it, hidden_by names that rule; the rule itself, if its sources hold no address. */
 struct verify_condition {
     uint32_t rule;
     enum condition condition;          /* FAILED_NAME: the name condition, and so on; MATCHED: the rule as a whole */

@@ -117,7 +117,9 @@ static void text_condition(struct strbuf *o, const struct verify_report *r, cons
         buf_puts(o, " answers no request");
     else
         buf_printf(o, ": no request reaches it whose %s %s", what[c->condition], c->seen_true ? "does not fit" : "fits");
-    if (by >= 0) {
+    if (by == (int)c->rule)
+        buf_puts(o, ": its sources hold no address");
+    else if (by >= 0) {
         buf_puts(o, ": ");
         rule_name(o, r, by);
         buf_puts(o, " answers them before");
