@@ -132,15 +132,13 @@ static const char *pem_file(struct haproxy *h, const struct plan_socket *s)
     size_t n = strlen(chain);
     bool missing = !strncmp(chain, MISSING_DIR "/", sizeof MISSING_DIR);
     bool beside = key && !strncmp(key, chain, n) && !strcmp(key + n, ".key");
-    if (missing || !key || beside || !strcmp(key, chain))
+    if (missing || !key || !s->thumbprint || beside || !strcmp(key, chain))
         return chain;
     for (size_t i = 0; i < h->pems.n; i++)
         if (str_equal(h->pems.v[i].chain, chain) && str_equal(h->pems.v[i].key, key))
             return h->pems.v[i].file;
-    const char *name =
-        identifier(h->a, "certificate", h->pems.n + 1, s->thumbprint ? s->thumbprint : path_basename(chain));
     struct pem *p = vec_push(h->a, &h->pems);
-    *p = (struct pem){ chain, key, arena_printf(h->a, "tls/%s.pem", name) };
+    *p = (struct pem){ chain, key, arena_printf(h->a, "tls/%s.pem", s->thumbprint) };
     struct emitted_file *link = vec_push(h->a, &h->out->links);
     *link = (struct emitted_file){ p->file, chain };
     link = vec_push(h->a, &h->out->links);

@@ -139,12 +139,23 @@ static void write_tls(struct haproxy *h, const struct plan_rule *r)
         write_raw(&h->w, " sni str(%s)", site);
 }
 
+/* The member's own name, so that HAProxy's logs and statistics are readable; numbered where that might be given twice. */
+static const char *server_name(struct haproxy *h, const struct plan_upstream *to, size_t i)
+{
+    enum { FEW = 64 }; /* beyond that, comparing each with all before would cost too much */
+    const char *name = to->servers.v[i].member;
+    bool own = plain_host(name) && to->servers.n <= FEW;
+    for (size_t k = 0; own && k < i; k++)
+        own = ascii_casecmp(to->servers.v[k].member, name) != 0;
+    return own ? name : identifier(h->a, "server", i + 1, name);
+}
+
 static void write_server(struct haproxy *h, const struct plan_rule *r, const struct plan_upstream *to, size_t i)
 {
     struct writer *w = &h->w;
     const struct plan_server *s = &to->servers.v[i];
     write_indent(w);
-    write_raw(w, "server %s %s:%u", identifier(h->a, "server", i + 1, s->member), s->host, (unsigned)s->port);
+    write_raw(w, "server %s %s:%u", server_name(h, to, i), s->host, (unsigned)s->port);
     if (to->tls)
         write_tls(h, r);
     if (r->farm && !r->rule->affinity_by_address)
