@@ -179,7 +179,7 @@ struct lookup *lookup_make(struct arena *a, const struct store *s)
         if (class != CLASS_OTHER && is_object(s, i) && *display_name(s, i))
             vec_add(a, &l->names, ((struct by_name){ display_name(s, i), i, class }));
         struct by_guid g = { .item = i, .size = item->end - i };
-        if (!item->storage || item->name == N_REF || !guid_parse(item_storage(s, i), &g.high, &g.low))
+        if (!item->storage || item->slot || item->name == N_REF || !guid_parse(item_storage(s, i), &g.high, &g.low))
             continue;
         g.rank = item->type == 1 ? 0 : item->type == 2 ? 1 : 2;
         vec_add(a, &l->guids, g);

@@ -185,22 +185,32 @@ const char *object_string(struct object *o, enum setting_id id)
     return *s ? arena_strdup(o->r->arena, s) : NULL;
 }
 
-static void bad_value(struct object *o, enum setting_id id, const char *text)
+/* What a value that cannot be read becomes where the default would open more than the rule's owner may have meant. */
+static const struct { enum setting_id id; const char *value; } closed_values[] = {
+    { S_RULE_ENABLED, "0" }, { S_RULE_PORT_LOW, "1" }, { S_RULE_PORT_HIGH, "1" }, { S_WEB_REQUIRE_SSL, "1" },
+    { S_WEB_REQUIRE_CERTIFICATE, "1" }, { S_WEB_CERTIFICATE_CLAIM, "1" }, { S_PROPS_ALWAYS, "1" },
+    { S_FORMS_CERTIFICATE, "1" }, { S_MEMBER_DRAINED, "1" },
+};
+
+/* Notes it, and gives what is taken instead. */
+static const char *bad_value(struct object *o, enum setting_id id, const char *text)
 {
-    size_t n = strcspn(settings[id].names, "|");
-    note(o->r, F_BAD_VALUE, o->about, arena_strndup(o->r->arena, settings[id].names, n), object_line(o, id),
-         "%.*s is \"%s\", which is not one of its values; %s was taken.", (int)n, settings[id].names, shortened(o->r, text),
-         settings[id].dflt ? settings[id].dflt : "its default");
+    const char *name = arena_strndup(o->r->arena, settings[id].names, strcspn(settings[id].names, "|"));
+    const char *taken = settings[id].dflt ? settings[id].dflt : "0";
+    for (size_t i = 0; i < sizeof closed_values / sizeof *closed_values; i++)
+        if (closed_values[i].id == id)
+            taken = closed_values[i].value;
+    note(o->r, F_BAD_VALUE, o->about, name, object_line(o, id), "%s is \"%s\", which is not one of its values; %s was taken.", name,
+         shortened(o->r, text), taken);
+    return taken;
 }
 
 bool object_bool(struct object *o, enum setting_id id)
 {
     const char *text = field_text(o, id);
     bool value = false;
-    if (!value_bool(text, &value)) {
-        bad_value(o, id, text);
-        value_bool(settings[id].dflt ? settings[id].dflt : "0", &value);
-    }
+    if (!value_bool(text, &value))
+        value_bool(bad_value(o, id, text), &value);
     return value;
 }
 
@@ -211,9 +221,8 @@ long object_int(struct object *o, enum setting_id id, long least, long most)
     if (!*text && settings[id].dflt)
         text = settings[id].dflt;
     if (*text && (!value_int(text, &value) || value < least || value > most)) {
-        bad_value(o, id, text);
         value = 0;
-        value_int(settings[id].dflt ? settings[id].dflt : "0", &value);
+        value_int(bad_value(o, id, text), &value);
     }
     return value;
 }
@@ -294,7 +303,9 @@ static void add_ref(struct reader *r, uint32_t item, uint32_t name_item, enum cl
         uint32_t class = object_field(&o, S_REF_CLASS);
         if (class && r->store->items[class].text)
             ref.class = class_of_ref(r->store, item_text(r->store, class));
-        ref.excluded = object_int(&o, S_REF_EXCLUDED, 0, 1) == 1;
+        uint32_t status = object_field(&o, S_REF_EXCLUDED);
+        const char *text = item_text(r->store, status);
+        ref.excluded = *text && strcmp(text, "0") != 0;      /* what nobody knows narrows rather than widens */
         name_item = o.at[S_REF_NAME - settings_first(OBJ_REF)];
     } else {
         name_item = item;

@@ -150,10 +150,12 @@ static void on_start(void *ctx, const xmlChar *local, const xmlChar *prefix, con
     for (int k = 0; k < nattributes; k++, attributes += 5) {
         const char *key = (const char *)attributes[0], *value = (const char *)attributes[3];
         size_t n = (size_t)(attributes[4] - attributes[3]);
-        if (ascii_casecmp(key, "StorageName") == 0 && !memchr(value, 0, n)) {
+        if (ascii_ncasecmp(key, "Storage", 7) != 0)
+            continue;
+        if (ascii_casecmp(key + 7, "Name") == 0) {
             i->storage = pooled(l, &l->last[name].storage, value, n);
             i->slot = n && *value != '{' ? xml_name_find(l->store->names, value, n) : 0;
-        } else if (ascii_casecmp(key, "StorageType") == 0 && n == 1 && *value >= '0' && *value <= '9') {
+        } else if (ascii_casecmp(key + 7, "Type") == 0 && n == 1 && *value >= '0' && *value <= '9') {
             i->type = (uint8_t)(*value - '0');
         }
     }

@@ -161,7 +161,7 @@ static void test_scalars(void)
     CHECK(r->code_pages.n == 1 && same(r->code_pages.v[0], "1252") && same(r->backend_certificate, "abcd"));
     CHECK(notes(F_UNKNOWN_ELEMENT) == 0);
     r = web_rule(ARRAY(RULE(S("Action", "banana") S("Enabled", "perhaps") WEB(PLAIN S("HTTPRedirectPort", "99999999999999999999"))), ""));
-    CHECK(r->action == ACTION_DENY && r->enabled && r->http_port == 80 && notes(F_BAD_VALUE) == 3);
+    CHECK(r->action == ACTION_DENY && !r->enabled && r->http_port == 80 && notes(F_BAD_VALUE) == 3);
 }
 
 static void test_names(void)
@@ -536,6 +536,51 @@ static void test_table(void)
     buf_free(&b);
 }
 
+/* Every scalar of the table that a rule, listener or farm may have has a reader: one without would be reported by the
+ * safety net here. */
+static void add_rows(struct strbuf *b, enum setting_object object)
+{
+    for (size_t i = 0; i < SETTINGS; i++) {
+        int n = (int)strcspn(settings[i].names, "|");
+        if (settings[i].object == object && settings[i].type <= TYPE_HEX)
+            buf_printf(b, "<fpc4:%.*s>1</fpc4:%.*s>\n", n, settings[i].names, n, settings[i].names);
+    }
+}
+
+static void test_every_row(void)
+{
+    struct strbuf b = { 0 };
+    buf_puts(&b, HEAD);
+    buf_puts(&b, "<fpc4:WebListener StorageName=\"" G("01") "\">");
+    add_rows(&b, OBJ_LISTENER);
+    buf_puts(&b, "<fpc4:WebListenerProperties>");
+    add_rows(&b, OBJ_LISTENER_PROPERTIES);
+    buf_puts(&b, "<fpc4:FormsBasedAuthenticationProperties>");
+    add_rows(&b, OBJ_FORMS);
+    buf_puts(&b, "</fpc4:FormsBasedAuthenticationProperties></fpc4:WebListenerProperties></fpc4:WebListener>"
+             "<fpc4:ServerFarm StorageName=\"" G("02") "\"><fpc4:ConnectivityVerifier>");
+    add_rows(&b, OBJ_VERIFIER);
+    buf_puts(&b, "</fpc4:ConnectivityVerifier>");
+    add_rows(&b, OBJ_FARM);
+    buf_puts(&b, "<fpc4:PublishedServers><fpc4:PublishedServer>");
+    add_rows(&b, OBJ_MEMBER);
+    buf_puts(&b, "</fpc4:PublishedServer></fpc4:PublishedServers></fpc4:ServerFarm><fpc4:PolicyRule StorageName=\"" G("03") "\"><fpc4:WebPublishingProperties>");
+    add_rows(&b, OBJ_WEB);
+    buf_puts(&b, "<fpc4:LoadBalancingConfig>");
+    add_rows(&b, OBJ_BALANCING);
+    buf_puts(&b, "</fpc4:LoadBalancingConfig><fpc4:PathMappings><fpc4:PathMapping>");
+    add_rows(&b, OBJ_PATH);
+    buf_puts(&b, "</fpc4:PathMapping></fpc4:PathMappings></fpc4:WebPublishingProperties>");
+    buf_puts(&b, S("Name", "every row") S("Description", "1") S("Enabled", "1") S("Action", "0") S("Order", "00") S("Predefined", "0") S("Type", "2")
+             S("EnableLogging", "1") S("LimitSourcePortLow", "1") S("LimitSourcePortHigh", "2") "</fpc4:PolicyRule>" TAIL);
+    CHECK(read_bytes(b.p, b.n, NULL) && policy->rules.n == 1 && policy->listeners.n == 1 && policy->farms.n == 1);
+    CHECK(policy && notes(F_UNKNOWN_ELEMENT) == 0);
+    for (size_t i = 0; policy && i < policy->notes.list.n; i++)
+        if (policy->notes.list.v[i].id == F_UNKNOWN_ELEMENT)
+            printf("parser: %s\n", policy->notes.list.v[i].message);
+    buf_free(&b);
+}
+
 /* ---- real exports ------------------------------------------------------------------------------------------------------------------------ */
 static void test_real(void)
 {
@@ -575,6 +620,7 @@ int main(void)
     test_refused();
     test_names_file();
     test_table();
+    test_every_row();
     test_real();
     policy_free(policy);
     buf_free(&errors);
