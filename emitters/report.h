@@ -26,14 +26,18 @@ struct report_model {
     struct arena *arena;             /* the model's own */
     const struct report *report;
     struct report_counts counts;
-    uint32_t *rule_of;               /* one a finding: the rule that it is about, or NOBODY */
-    uint32_t *listener_of;           /* the same for listeners */
-    uint32_t *of_rules, *first;      /* finding numbers of rule i: of_rules[first[i]] up to of_rules[first[i + 1] - 1] */
+    uint32_t *rule_of;               /* one a finding: the rule, listener or farm that it is about, or NOBODY */
+    uint32_t *listener_of, *farm_of;
+    /* Findings of one subject in the order of the list: the first of each, the next of each finding; NOBODY ends. */
+    uint32_t *of_rule, *of_listener, *of_farm, *next;
     struct rule_verdict *verdicts;   /* one a rule */
 };
 /* Linear in rules and findings; borrows r. */
 struct report_model *report_model_make(const struct report *r);
 void report_model_free(struct report_model *m);
+
+/* The heads of the lists that bear on a rule: its own, its listener's, its farm's. */
+void report_bearing(const struct report_model *m, const struct plan_rule *r, uint32_t heads[3]);
 
 struct report_counts report_count(const struct report *r);
 

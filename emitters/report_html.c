@@ -60,6 +60,20 @@ void put_value(struct page *p)
     buf_clear(&p->value);
 }
 
+void put_host(struct page *p)
+{
+    const char *s = p->value.p ? p->value.p : "";
+    while (*s) {
+        size_t n = strcspn(s, "./");
+        n += s[n] != '\0';
+        html_text_n(p->out, s, n);
+        s += n;
+        if (*s)
+            put(p, "<wbr>");
+    }
+    buf_clear(&p->value);
+}
+
 void put_plural(struct page *p, size_t n, const char *one)
 {
     put_count(p, n);
@@ -95,30 +109,42 @@ void put_verdict(struct page *p, const struct plan_rule *r, enum target t)
     put(p, "</span>");
 }
 
-bool put_losses(struct page *p, size_t rule, enum target t, size_t most)
+/* 0 is the gravest: closed, then errors, warnings, what was accepted; -1 does not tell targets apart. */
+static int grade(const struct finding *f, enum target t)
 {
-    const struct report_model *m = p->m;
+    enum finding_class class = finding_kinds[f->id].class;
+    if ((class != CLASS_LOST && class != CLASS_DIFFERS && class != CLASS_CLOSED) || (f->targets && !(f->targets & ON(t))))
+        return -1;
+    if (f->accepted)
+        return 3;
+    return f->severity == SEV_ERROR ? class != CLASS_CLOSED : f->severity == SEV_WARNING ? 2 : -1;
+}
+
+bool put_losses(struct page *p, const struct plan_rule *r, enum target t, size_t most)
+{
+    enum { SEEN = 8, SHARED = 100 };     /* a listener's list is looked through for each of its rules: not without end */
+    enum finding_id seen[SEEN];
     size_t found = 0;
-    enum finding_id seen[8];
-    for (int grade = 3; grade >= 0; grade--)
-        for (uint32_t k = m->first[rule]; k < m->first[rule + 1]; k++) {
-            const struct finding *f = &p->r->findings->list.v[m->of_rules[k]];
-            enum finding_class class = finding_kinds[f->id].class;
-            bool told = false;
-            for (size_t i = 0; i < found && i < 8; i++)
-                told |= seen[i] == f->id;
-            if ((int)f->severity + (class == CLASS_CLOSED) != grade || (f->severity == SEV_INFO && !f->accepted) || told ||
-                (class != CLASS_LOST && class != CLASS_DIFFERS && class != CLASS_CLOSED) || (f->targets && !(f->targets & ON(t))))
-                continue;
-            if (found == most || found == 8) {
-                put(p, ", \xe2\x80\xa6");
-                return true;
+    uint32_t heads[3];
+    report_bearing(p->m, r, heads);
+    for (int g = 0; g < 4; g++)
+        for (size_t list = 0; list < 3; list++)
+            for (uint32_t k = heads[list], n = 0; k != NOBODY && (list == 0 || n < SHARED); k = p->m->next[k], n++) {
+                const struct finding *f = &p->r->findings->list.v[k];
+                bool told = false;
+                for (size_t i = 0; i < found; i++)
+                    told |= seen[i] == f->id;
+                if (told || grade(f, t) != g)
+                    continue;
+                if (found == most || found == SEEN) {
+                    put(p, ", \xe2\x80\xa6");
+                    return true;
+                }
+                put(p, found ? ", " : "");
+                put(p, finding_kinds[f->id].name);
+                put(p, f->accepted ? " (accepted)" : "");
+                seen[found++] = f->id;
             }
-            put(p, found ? ", " : "");
-            put(p, finding_kinds[f->id].name);
-            put(p, f->accepted ? " (accepted)" : "");
-            seen[found++] = f->id;
-        }
     return found > 0;
 }
 

@@ -38,12 +38,14 @@ static inline void put_count(struct page *p, size_t n)
 }
 /* Escapes p->value into the page and empties it. */
 void put_value(struct page *p);
+/* The same with places to break a line after dots and slashes: for host names, addresses and URLs. */
+void put_host(struct page *p);
 /* "3 rules", "1 rule". */
 void put_plural(struct page *p, size_t n, const char *one);
 void put_rule_link(struct page *p, size_t index);                    /* "12" to the rule's part, if it has one */
 void put_verdict(struct page *p, const struct plan_rule *r, enum target t);  /* a mark with its word */
 /* "users-closed, delegation-lost": what a rule loses on a target, the gravest first, at most `most`. False: nothing. */
-bool put_losses(struct page *p, size_t rule, enum target t, size_t most);
+bool put_losses(struct page *p, const struct plan_rule *r, enum target t, size_t most);
 const char *rule_title(const struct plan_rule *r);                   /* its name, or "(no name)" */
 
 /* The sections, each in a file of its own. */

@@ -132,14 +132,19 @@ static void put_client_names(struct page *p)
 {
     enum { NAMES = 100 };
     size_t n = 0;
+    const char *told[NAMES];
     for (size_t i = 0; i < p->r->plan->rules.n && n < NAMES; i++) {
         const struct plan_rule *r = &p->r->plan->rules.v[i];
         if (!r->answers || !r->listener->integrated)
             continue;
         for (size_t k = 0; k < r->rule->names.n && n < NAMES; k++) {
             const struct public_name *name = &r->rule->names.v[k];
-            if (name->kind != NAME_EXACT || !is_plain(name->name))
+            size_t known = 0;
+            while (known < n && strcmp(told[known], name->name) != 0)
+                known++;
+            if (name->kind != NAME_EXACT || !is_plain(name->name) || known < n)
                 continue;
+            told[n] = name->name;
             if (!n++) {
                 item(p, "Register the public names", "Clients inside ask for a ticket for the name they type, where a listener offers Integrated sign-in.");
                 put(p, "<pre tabindex=\"0\"><code>");

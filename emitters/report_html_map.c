@@ -9,7 +9,7 @@
 
 enum { CHUNK = 40, OPEN = 4, LINES_EACH = 8 };       /* names or servers that are drawn for one rule */
 enum { PITCH = 30, BOX = 22, TOP = 10 };
-enum { X_LISTENER = 0, W_LISTENER = 150, X_NAME = 210, W_NAME = 260, X_RULE = 560, W_RULE = 260, X_SERVER = 910, W_SERVER = 250, WIDTH = 1160 };
+enum { X_LISTENER = 0, W_LISTENER = 200, X_NAME = 255, W_NAME = 255, X_RULE = 595, W_RULE = 260, X_SERVER = 940, W_SERVER = 260, WIDTH = 1200 };
 
 /* A box of the second or fourth column, with the rules (numbers in the chunk) that it has to do with. */
 struct box { const char *text; VEC(uint32_t) rules; };
@@ -151,8 +151,21 @@ static void put_box(struct chunk *c, const struct column *col, size_t i, bool le
             put_path(c, "lit", X_RULE + W_RULE, at, X_SERVER, y);
     }
     put_frame(c, "b", x, w, y);
-    put_label(c, x + 9, y, b->text, 33);
+    put_label(c, x + 9, y, b->text, left ? 34 : 35);
     put(c->p, "</g>\n");
+}
+
+/* The shapes of the verdicts' marks (style.css), so that colour is not all. */
+static void put_mark(struct page *p, enum verdict v, size_t x, size_t y)
+{
+    if (v == VERDICT_BROKEN)
+        buf_printf(p->out, "<path class=\"f3\" d=\"M%zu %zul5 -9l5 9z\"/>", x - 5, y + 4);
+    else if (v == VERDICT_CLOSED)
+        buf_printf(p->out, "<rect class=\"f4\" x=\"%zu\" y=\"%zu\" width=\"8\" height=\"8\"/>", x - 4, y - 4);
+    else if (v == VERDICT_DIFFERS)
+        buf_printf(p->out, "<circle class=\"half\" cx=\"%zu\" cy=\"%zu\" r=\"4\"/><path class=\"f2\" d=\"M%zu %zua4 4 0 0 0 0 8z\"/>", x, y, x, y - 4);
+    else
+        buf_printf(p->out, "<circle class=\"f%d\" cx=\"%zu\" cy=\"%zu\" r=\"4\"/>", (int)v, x, y);
 }
 
 static void put_marks(struct chunk *c, const struct plan_rule *r, size_t y)
@@ -160,8 +173,8 @@ static void put_marks(struct chunk *c, const struct plan_rule *r, size_t y)
     size_t x = X_RULE + W_RULE - 12;
     for (unsigned t = TARGETS; t-- > 0;)
         if (c->p->r->targets & ON(t)) {
-            buf_printf(c->p->out, "<rect class=\"f%d\" x=\"%zu\" y=\"%zu\" width=\"8\" height=\"10\" rx=\"1\"/>", (int)c->p->m->verdicts[r->index].on[t], x - 4, y - 5);
-            x -= 11;
+            put_mark(c->p, c->p->m->verdicts[r->index].on[t], x, y);
+            x -= 13;
         }
 }
 
@@ -217,7 +230,7 @@ static void put_listener(struct chunk *c)
     buf_printf(c->p->out, "<a class=\"listener\" href=\"#listener-%zu\">", c->listener + 1);
     put_title(c->p, c->l->listener->name ? c->l->listener->name : "(no name)");
     buf_printf(c->p->out, "<rect class=\"b\" x=\"%d\" y=\"%zu\" width=\"%d\" height=\"%zu\" rx=\"4\"/>", X_LISTENER + 1, top, W_LISTENER, tall);
-    put_label(c, X_LISTENER + 10, top + 15, c->l->listener->name ? c->l->listener->name : "(no name)", 20);
+    put_label(c, X_LISTENER + 10, top + 15, c->l->listener->name ? c->l->listener->name : "(no name)", 28);
     for (size_t i = 0; i < c->l->sockets.n && i < 6; i++) {
         const struct plan_socket *s = &c->l->sockets.v[i];
         buf_printf(c->p->out, "<text class=\"socket\" x=\"%d\" y=\"%zu\">", X_LISTENER + 10, top + 37 + 18 * i);

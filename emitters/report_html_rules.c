@@ -99,6 +99,11 @@ static void put_finding(struct page *p, const struct finding *f)
             buf_printf(p->out, " t%d", t);
     buf_printf(p->out, "\"><span class=\"s s%d\">%s</span> ", (int)f->severity, f->accepted ? "accepted" : severity_names[f->severity]);
     put(p, "<span class=\"says\">");
+    if (f->subject == SUBJECT_FARM && f->name) {
+        put(p, "Farm ");
+        put_text(p, f->name);
+        put(p, ": ");
+    }
     put_text(p, f->message);
     if (f->accepted) {
         put(p, " <em>Accepted: ");
@@ -122,6 +127,21 @@ static void put_finding(struct page *p, const struct finding *f)
 static bool is_shown(const struct page *p, const struct finding *f)
 {
     return p->infos || f->severity != SEV_INFO;
+}
+
+static void put_rows(struct page *p, uint32_t head)
+{
+    bool open = false;
+    for (int severity = SEV_ERROR; severity >= SEV_INFO; severity--)
+        for (uint32_t k = head; k != NOBODY; k = p->m->next[k]) {
+            const struct finding *f = &p->r->findings->list.v[k];
+            if ((int)f->severity != severity || !is_shown(p, f))
+                continue;
+            put(p, open ? "" : "<ul class=\"rows\">\n");
+            open = true;
+            put_finding(p, f);
+        }
+    put(p, open ? "</ul>" : "");
 }
 
 /* ---- the blocks that were made of a rule ------------------------------------------------ */
@@ -150,6 +170,19 @@ static struct lines find_lines(struct page *p, const struct emission *e)
     return l;
 }
 
+/* How far all lines of a block stand in. */
+static size_t indentation(const struct emission *e, const struct lines *l, struct rule_lines at)
+{
+    size_t least = SIZE_MAX;
+    for (uint32_t line = at.first; line <= at.last; line++) {
+        const char *s = e->text.p + l->at[line];
+        size_t n = strspn(s, " ");
+        if (s[n] != '\n' && n < least)
+            least = n;
+    }
+    return least == SIZE_MAX ? 0 : least;
+}
+
 static void put_block(struct page *p, const struct plan_rule *r, enum target t, const struct lines *l)
 {
     const struct emission *e = p->r->emissions[t];
@@ -164,8 +197,11 @@ static void put_block(struct page *p, const struct plan_rule *r, enum target t, 
     }
     buf_printf(p->out, "<small>%s/%s, lines %u to %u</small></figcaption><pre tabindex=\"0\"><code>", target_outputs[t].folder, target_outputs[t].file, (unsigned)at.first, (unsigned)at.last);
     uint32_t line = at.first;
+    size_t indent = indentation(e, l, at);
     for (; line <= at.last && line < at.first + BLOCK_LINES && l->at[line + 1] - l->at[at.first] < BLOCK_BYTES; line++) {
-        html_text_n(p->out, e->text.p + l->at[line], l->at[line + 1] - l->at[line] - 1);
+        size_t n = l->at[line + 1] - l->at[line] - 1;
+        if (n > indent)
+            html_text_n(p->out, e->text.p + l->at[line] + indent, n - indent);
         put(p, "\n");
     }
     put(p, "</code></pre>");
@@ -190,8 +226,6 @@ static void put_part(struct page *p, const char *what, size_t number, const char
 
 static void put_rule(struct page *p, const struct plan_rule *r, const struct lines *l)
 {
-    const struct report_model *m = p->m;
-    size_t open = 0;
     put_part(p, "rule", (size_t)r->index + 1, rule_title(r), !r->answers);
     put(p, "<p class=\"fates\">");
     for (unsigned t = 0; t < TARGETS; t++)
@@ -205,14 +239,7 @@ static void put_rule(struct page *p, const struct plan_rule *r, const struct lin
     if (r->rule->at.line)
         buf_printf(p->out, " <small>export line %u</small>", (unsigned)r->rule->at.line);
     put(p, "</p>");
-    for (uint32_t k = m->first[r->index]; k < m->first[r->index + 1]; k++) {
-        const struct finding *f = &p->r->findings->list.v[m->of_rules[k]];
-        if (!is_shown(p, f))
-            continue;
-        put(p, open++ ? "" : "<ul class=\"rows\">\n");
-        put_finding(p, f);
-    }
-    put(p, open ? "</ul>" : "");
+    put_rows(p, p->m->of_rule[r->index]);
     put(p, "<details><summary>Settings and generated configuration</summary><div class=\"beside\">");
     html_settings(p, r);
     put(p, "<div class=\"blocks\">");
@@ -224,28 +251,10 @@ static void put_rule(struct page *p, const struct plan_rule *r, const struct lin
 static void put_listeners(struct page *p)
 {
     const struct plan *plan = p->r->plan;
-    const struct policy *policy = plan->policy;
-    size_t n = p->r->findings->list.n;
-    /* One pass over the findings, however many listeners there are: each listener's are linked. */
-    uint32_t *next = arena_alloc(p->m->arena, (n + 1) * sizeof *next);
-    uint32_t *first = arena_alloc(p->m->arena, (policy->listeners.n + 1) * sizeof *first);
-    for (size_t i = 0; i < policy->listeners.n; i++)
-        first[i] = NOBODY;
-    for (size_t i = n; i-- > 0;) {
-        uint32_t of = p->m->listener_of[i];
-        if (of != NOBODY && is_shown(p, &p->r->findings->list.v[i])) {
-            next[i] = first[of];
-            first[of] = (uint32_t)i;
-        }
-    }
     for (size_t i = 0; i < plan->listeners.n && i < RULES_SHOWN; i++) {
         const struct plan_listener *l = &plan->listeners.v[i];
-        size_t of = (size_t)(l->listener - policy->listeners.v);
         put_part(p, "listener", i + 1, l->listener->name ? l->listener->name : "(no name)", false);
-        put(p, first[of] != NOBODY ? "<ul class=\"rows\">\n" : "");
-        for (uint32_t k = first[of]; k != NOBODY; k = next[k])
-            put_finding(p, &p->r->findings->list.v[k]);
-        put(p, first[of] != NOBODY ? "</ul>" : "");
+        put_rows(p, p->m->of_listener[l->listener - plan->policy->listeners.v]);
         put(p, "<details><summary>Settings</summary><div class=\"beside\">");
         html_listener_settings(p, l);
         put(p, "</div></details></article>\n");

@@ -239,7 +239,7 @@ static void put_row(struct page *p, const char *title, const char *key, unsigned
         put(p, "</small>");
     }
     put(p, "</th><td>");
-    put_value(p);
+    put_host(p);
     put(p, "</td><td class=\"n\">");
     if (line)
         put_count(p, line);

@@ -1,20 +1,39 @@
 /* report_html_sites: the parts of report.html for who decides: the policy at a glance, what will be different by kind,
  * and the table of sites with the target that carries each with the fewest differences. */
 #include "report_html.h"
+#include <stdlib.h>
+#include <string.h>
 
 /* ---- at a glance ------------------------------------------------------------------ */
+
+static int by_text(const void *x, const void *y)
+{
+    return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+/* Different names that some rule answers. */
+static size_t count_names(struct page *p)
+{
+    const struct plan *plan = p->r->plan;
+    strings all = { 0 };
+    for (size_t i = 0; i < plan->rules.n; i++)
+        for (size_t k = 0; plan->rules.v[i].answers && !plan->rules.v[i].rule->all_names && k < plan->rules.v[i].rule->names.n; k++)
+            vec_add(p->m->arena, &all, plan->rules.v[i].rule->names.v[k].name);
+    if (all.n)
+        qsort(all.v, all.n, sizeof *all.v, by_text);
+    size_t different = all.n > 0;
+    for (size_t i = 1; i < all.n; i++)
+        different += strcmp(all.v[i - 1], all.v[i]) != 0;
+    return different;
+}
 
 static void glance_text(struct page *p)
 {
     const struct plan *plan = p->r->plan;
     const struct report_counts *c = &p->m->counts;
-    size_t names = 0, all = 0;
-    for (size_t i = 0; i < plan->rules.n; i++) {
-        const struct plan_rule *r = &plan->rules.v[i];
-        if (r->answers)
-            names += r->rule->all_names ? 0 : r->rule->names.n;
-        all += r->answers && r->rule->all_names;
-    }
+    size_t names = count_names(p), all = 0;
+    for (size_t i = 0; i < plan->rules.n; i++)
+        all += plan->rules.v[i].answers && plan->rules.v[i].rule->all_names;
     put(p, "<p class=\"lead\">");
     put_plural(p, c->answering, "rule");
     put(p, c->answering == 1 ? " publishes " : " publish ");
@@ -82,7 +101,7 @@ static void glance_target(struct page *p, enum target t)
     put(p, "</svg><ul>");
     for (size_t v = VERDICT_SAME; v < VERDICTS; v++)
         buf_printf(p->out, "<li%s><span class=\"v v%zu\">%s</span> <b>%zu</b></li>", n[v] ? "" : " class=\"none\"", v, verdict_words[v], n[v]);
-    buf_printf(p->out, "</ul><p>Fewest differences for %zu of %zu answering rule%s.</p>", best, total, total == 1 ? "" : "s");
+    buf_printf(p->out, "</ul><p>Fewest differences, alone or with others, for %zu of %zu rule%s.</p>", best, total, total == 1 ? "" : "s");
     if (p->r->emissions[t])
         buf_printf(p->out, "<p><a href=\"%s/%s\">%s/%s</a></p>", target_outputs[t].folder, target_outputs[t].file, target_outputs[t].folder, target_outputs[t].file);
     put(p, "</li>\n");
@@ -178,7 +197,8 @@ static void site_names(struct page *p, const struct rule *r)
         put(p, "<i>no name</i>");
     for (size_t i = 0; !r->all_names && i < r->names.n && i < NAMES; i++) {
         put(p, i ? "<br>" : "");
-        put_text(p, r->names.v[i].display ? r->names.v[i].display : r->names.v[i].name);
+        buf_puts(&p->value, r->names.v[i].display ? r->names.v[i].display : r->names.v[i].name);
+        put_host(p);
     }
     if (!r->all_names && r->names.n > NAMES)
         buf_printf(p->out, "<br><i>and %zu more</i>", r->names.n - NAMES);
@@ -191,7 +211,7 @@ static void site_paths(struct page *p, const struct rule *r)
         put(p, i ? " " : "");
         put(p, "<code>");
         buf_path_pattern(&p->value, r->paths.v[i].kind, r->paths.v[i].external);
-        put_value(p);
+        put_host(p);
         put(p, "</code>");
     }
     if (r->paths.n > PATHS)
@@ -241,7 +261,7 @@ static void site_row(struct page *p, const struct plan_rule *r)
     site_paths(p, r->rule);
     put(p, "</td><td class=\"host\">");
     put_rule_goal(&p->value, r);
-    put_value(p);
+    put_host(p);
     put(p, "</td>");
     for (unsigned t = 0; t < TARGETS; t++) {
         if (!(p->r->targets & ON(t)))
@@ -250,7 +270,7 @@ static void site_row(struct page *p, const struct plan_rule *r)
         put_verdict(p, r, (enum target)t);
         size_t before = p->out->n;
         put(p, "<small>");
-        if (!r->answers || !put_losses(p, r->index, (enum target)t, 2)) {
+        if (!r->answers || !put_losses(p, r, (enum target)t, 2)) {
             p->out->n = before;
             p->out->p[before] = '\0';
         } else

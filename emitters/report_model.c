@@ -126,12 +126,6 @@ static uint32_t find_rule(struct finder *x, struct arena *a, const struct findin
     return at == SIZE_MAX ? NOBODY : (uint32_t)(x->last = at);
 }
 
-static uint32_t find_listener(const struct policy *p, const struct finding *f)
-{
-    const struct listener *l = policy_listener(p, f->name);
-    return l ? (uint32_t)(l - p->listeners.v) : NOBODY;
-}
-
 static void find_subjects(struct report_model *m)
 {
     const struct policy *p = m->report->plan->policy;
@@ -139,26 +133,48 @@ static void find_subjects(struct report_model *m)
     struct finder x = { .policy = p };
     for (size_t i = 0; i < f->list.n; i++) {
         const struct finding *one = &f->list.v[i];
+        const struct listener *l = one->subject == SUBJECT_LISTENER ? policy_listener(p, one->name) : NULL;
+        const struct farm *farm = one->subject == SUBJECT_FARM ? policy_farm(p, one->name) : NULL;
         m->rule_of[i] = one->subject == SUBJECT_RULE ? find_rule(&x, m->arena, one) : NOBODY;
-        m->listener_of[i] = one->subject == SUBJECT_LISTENER ? find_listener(p, one) : NOBODY;
+        m->listener_of[i] = l ? (uint32_t)(l - p->listeners.v) : NOBODY;
+        m->farm_of[i] = farm ? (uint32_t)(farm - p->farms.v) : NOBODY;
     }
 }
 
-/* A counting sort: each rule's findings, in the order in which they stand in the list. */
-static void gather_by_rule(struct report_model *m)
+static uint32_t *nobodies(struct arena *a, size_t n)
 {
-    size_t n = m->report->findings->list.n, rules = m->report->plan->rules.n;
+    uint32_t *v = arena_alloc(a, (n + 1) * sizeof *v);
     for (size_t i = 0; i < n; i++)
-        if (m->rule_of[i] != NOBODY)
-            m->first[m->rule_of[i] + 1]++;
-    for (size_t i = 0; i < rules; i++)
-        m->first[i + 1] += m->first[i];
-    uint32_t *next = arena_alloc(m->arena, (rules + 1) * sizeof *next);
-    for (size_t i = 0; i < rules; i++)
-        next[i] = m->first[i];
-    for (size_t i = 0; i < n; i++)
-        if (m->rule_of[i] != NOBODY)
-            m->of_rules[next[m->rule_of[i]]++] = (uint32_t)i;
+        v[i] = NOBODY;
+    return v;
+}
+
+/* From the last finding to the first, so that each list is in order. */
+static void link_subjects(struct report_model *m)
+{
+    const struct policy *p = m->report->plan->policy;
+    size_t n = m->report->findings->list.n;
+    m->of_rule = nobodies(m->arena, p->rules.n);
+    m->of_listener = nobodies(m->arena, p->listeners.n);
+    m->of_farm = nobodies(m->arena, p->farms.n);
+    m->next = nobodies(m->arena, n);
+    for (size_t i = n; i-- > 0;) {
+        uint32_t *head = m->rule_of[i] != NOBODY ? &m->of_rule[m->rule_of[i]]
+                         : m->listener_of[i] != NOBODY ? &m->of_listener[m->listener_of[i]]
+                         : m->farm_of[i] != NOBODY ? &m->of_farm[m->farm_of[i]] : NULL;
+        if (!head)
+            continue;
+        m->next[i] = *head;
+        *head = (uint32_t)i;
+    }
+}
+
+void report_bearing(const struct report_model *m, const struct plan_rule *r, uint32_t heads[3])
+{
+    const struct policy *p = m->report->plan->policy;
+    heads[0] = m->of_rule[r->index];
+    heads[1] = r->listener ? m->of_listener[r->listener - p->listeners.v] : NOBODY;
+    heads[2] = r->farm ? m->of_farm[r->farm - p->farms.v] : NOBODY;
 }
 
 /* ---- verdicts ---------------------------------------------------------------- */
@@ -209,21 +225,38 @@ static void judge(struct report_model *m, size_t index, const struct load *w)
     }
 }
 
+/* What a list of findings weighs, added to w. */
+static void weigh_all(const struct report_model *m, struct load *w, uint32_t head)
+{
+    for (; head != NOBODY; head = m->next[head])
+        weigh(w, &m->report->findings->list.v[head]);
+}
+
+static void add(struct load *w, const struct load *x)
+{
+    for (size_t t = 0; t < TARGETS; t++)
+        for (size_t i = 0; i < WEIGHTS; i++)
+            w->on[t][i] += x->on[t][i];
+}
+
+/* Listeners and farms are weighed once each, however many rules use them. */
 static void judge_all(struct report_model *m)
 {
     const struct policy *p = m->report->plan->policy;
-    const struct findings *f = m->report->findings;
     struct load *of_listener = arena_alloc(m->arena, (p->listeners.n + 1) * sizeof *of_listener);
-    for (size_t i = 0; i < f->list.n; i++)
-        if (m->listener_of[i] != NOBODY)
-            weigh(&of_listener[m->listener_of[i]], &f->list.v[i]);
+    struct load *of_farm = arena_alloc(m->arena, (p->farms.n + 1) * sizeof *of_farm);
+    for (size_t i = 0; i < p->listeners.n; i++)
+        weigh_all(m, &of_listener[i], m->of_listener[i]);
+    for (size_t i = 0; i < p->farms.n; i++)
+        weigh_all(m, &of_farm[i], m->of_farm[i]);
     for (size_t i = 0; i < m->report->plan->rules.n; i++) {
-        const struct listener *l = m->report->plan->rules.v[i].listener;
+        const struct plan_rule *r = &m->report->plan->rules.v[i];
         struct load w = { 0 };
-        if (l)
-            w = of_listener[l - p->listeners.v];
-        for (uint32_t k = m->first[i]; k < m->first[i + 1]; k++)
-            weigh(&w, &f->list.v[m->of_rules[k]]);
+        weigh_all(m, &w, m->of_rule[i]);
+        if (r->listener)
+            add(&w, &of_listener[r->listener - p->listeners.v]);
+        if (r->farm)
+            add(&w, &of_farm[r->farm - p->farms.v]);
         judge(m, i, &w);
     }
 }
@@ -238,11 +271,10 @@ struct report_model *report_model_make(const struct report *r)
     m->counts = report_count(r);
     m->rule_of = arena_alloc(a, (findings + 1) * sizeof *m->rule_of);
     m->listener_of = arena_alloc(a, (findings + 1) * sizeof *m->listener_of);
-    m->of_rules = arena_alloc(a, (findings + 1) * sizeof *m->of_rules);
-    m->first = arena_alloc(a, (rules + 1) * sizeof *m->first);
+    m->farm_of = arena_alloc(a, (findings + 1) * sizeof *m->farm_of);
     m->verdicts = arena_alloc(a, (rules + 1) * sizeof *m->verdicts);
     find_subjects(m);
-    gather_by_rule(m);
+    link_subjects(m);
     judge_all(m);
     return m;
 }

@@ -167,12 +167,9 @@ static void put_physical(struct strbuf *b, const char *uri, const char *base, in
     buf_puts(b, "\",\"index\":");
     put_number(b, (size_t)index);
     buf_putc(b, '}');
-    if (line) {
-        buf_puts(b, ",\"region\":{\"startLine\":");
-        put_number(b, line);
-        buf_putc(b, '}');
-    }
-    buf_putc(b, '}');
+    buf_puts(b, ",\"region\":{\"startLine\":");
+    put_number(b, line ? line : 1);      /* what concerns the whole file is at its beginning */
+    buf_puts(b, "}}");
 }
 
 static void put_location(struct sarif *s, const struct finding *f)
