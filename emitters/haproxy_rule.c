@@ -130,6 +130,21 @@ static void add_doubled(struct strbuf *b, const char *text, const char *which)
     }
 }
 
+/* What follows the internal part. The result begins with a slash and is never empty: where nothing stands before the
+ * rest, its own slash is taken for that. */
+static void add_rest(struct strbuf *b, const struct path *p)
+{
+    size_t cut = strlen(p->external);
+    if (p->kind == PATH_EXACT)
+        buf_puts(b, *p->internal ? "" : "/");
+    else if (*p->internal)
+        buf_printf(b, cut ? "%%[path,bytes(%zu)]" : "%%[path]", cut);
+    else if (p->kind == PATH_PREFIX)
+        buf_printf(b, "/%%[path,bytes(%zu)]", cut + 1);
+    else
+        buf_printf(b, "/%%[path,bytes(%zu),regsub(\"^/\",\"\")]", cut);
+}
+
 /* D-04: the external part is cut off by its length, whatever its case, and the rest goes on byte for byte. */
 static void write_rewriting(struct haproxy *h, const struct rule *r)
 {
@@ -139,12 +154,9 @@ static void write_rewriting(struct haproxy *h, const struct rule *r)
         if (!p->internal)
             continue;
         const char *when = r->paths.n == 1 ? "" : arena_printf(h->a, " if { var(txn.path) -m int %zu }", ++number);
-        /* an empty result is "/", and so the rest is taken without its slash where nothing stands before it */
-        size_t cut = strlen(p->external) + (!*p->internal && p->kind == PATH_PREFIX);
         struct strbuf to = { 0 };
-        add_doubled(&to, *p->internal ? p->internal : "/", "%");
-        if (p->kind != PATH_EXACT)
-            buf_printf(&to, cut ? "%%[path,bytes(%zu)]" : "%%[path]", cut);
+        add_doubled(&to, p->internal, "%");
+        add_rest(&to, p);
         write_line(&h->w, "http-request set-path %s%s", haproxy_word(h, to.p), when);
         buf_free(&to);
     }
