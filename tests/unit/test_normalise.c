@@ -70,7 +70,7 @@ static void hosts(void)
     host("a\xe3\x80\x82" "b", "a.b");
     static const char *const none[] = { "", " ", ".", "..", "a..b", ".a", "a.b..", "-a", "a-", "a.-b", "*.x", "a b", "a,b", "a;b", "a'b", "a\"b", "a$b", "${a}",
         "a{b", "a/b", "a?b", "a#b", "a\\b", "a%b", "a@b", "(a|b)", "a+b", "^a", "a\nb", "a:b", "a:1:2", "a:65536", "a:-1", "[::1]", "::1", "http://", "10.1",
-        "1.2.3.4.5", "300.1.1.1", "1", "a.1", "\xff", "a\xc0\xaf", "\xe2\x80\xae" "a.b", "a\x01" };
+        "1.2.3.4.5", "300.1.1.1", "1", "a.1", "\xff", "a\xc0\xaf", "\xe2\x80\xae.b", "a\x01" };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         host(none[i], NULL);
     host(NULL, NULL);
