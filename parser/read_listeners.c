@@ -48,7 +48,7 @@ static void add_certificate(struct reader *r, struct about *who, struct listener
         return;
     c.thumbprint = thumbprint(r, text);
     if (!c.thumbprint)
-        note(r, F_BAD_VALUE, who, "SSLCertificateHash", c.line, "its certificate's hash \"%s\" is no thumbprint and was left out.", shortened(r, text));
+        note(r, F_BAD_VALUE, who, "SSLCertificateHash", c.line, "its certificate's hash \"%s\" is no thumbprint and was left out", shortened(r, text));
     else
         vec_add(r->arena, &l->certificates, c);
 }
@@ -87,7 +87,7 @@ static void use_scheme(struct reader *r, struct about *who, struct listener *l, 
         }
     l->always_authenticate = true;         /* fail closed: nobody knows how this scheme lets users in */
     note(r, F_BAD_VALUE, who, "AuthenticationSchemes", line,
-         "its authentication scheme %s is not known; its rules are taken to need a user.", name);
+         "its authentication scheme %s is not known; its rules are taken to need a user", name);
 }
 
 static void read_schemes(struct reader *r, struct about *who, struct listener *l, struct object *props)
@@ -146,12 +146,12 @@ static void read_authentication(struct reader *r, struct about *who, struct list
         l->integrated = false;
     else if (defaulted)
         note(r, F_DEFAULT_TAKEN, who, "IntegratedWindowsAuthentication", object_line(props, S_PROPS_INTEGRATED),
-             "IntegratedWindowsAuthentication is not in the export; the documented default, on, was taken.");
+             "IntegratedWindowsAuthentication is not in the export; the documented default, on, was taken");
     l->authenticate_over_http = object_bool(props, S_PROPS_AUTH_OVER_HTTP);
     l->domain = object_string(props, S_PROPS_DOMAIN);
     if (object_bool(props, S_PROPS_CERT_RESTRICTED))
         note(r, F_BAD_VALUE, who, "SSLClientCertificateRestrictionsEnabled", object_line(props, S_PROPS_CERT_RESTRICTED),
-             "restrictions on client certificates are not read; no target signs users in by certificate.");
+             "its restrictions on client certificates are not read");
     read_forms(r, who, l, object_field(props, S_PROPS_FORMS));
 }
 
@@ -165,7 +165,7 @@ static void read_sso(struct reader *r, struct about *who, struct listener *l, st
         vec_add(r->arena, &l->sso_domains, arena_strdup(r->arena, domains.v[i].text));
     if (domains.n && !object_has(props, S_PROPS_SSO))
         note(r, F_SSO_AMBIGUOUS, who, "SSOEnabled", domains.v[0].line,
-             "single sign-on domains are listed, but SSOEnabled is not in the export; it was taken as off.");
+             "single sign-on domains are listed, but SSOEnabled is not in the export; it was taken as off");
 }
 
 /* ---- where it listens ------------------------------------------------------------------------------------------------------- */
@@ -179,7 +179,7 @@ static const char *ref_network(struct reader *r, struct about *who, const struct
     bool known;
     const char *name = network_named(r, ref->name, &known);
     if (!known)
-        note(r, F_DANGLING_REF, who, "IPsOnNetworks", ref->line, "it listens on the network %s, which is not in the export.", ref->name);
+        note(r, F_DANGLING_REF, who, "IPsOnNetworks", ref->line, "it listens on the network %s, which is not in the export", ref->name);
     return name;
 }
 
@@ -200,7 +200,7 @@ static void add_listen_on(struct reader *r, struct about *who, struct listener *
         if (ip_parse(addresses.v[i].text, &ip))
             vec_add(r->arena, &on.addresses, arena_strdup(r->arena, addresses.v[i].text));
         else
-            note(r, F_BAD_VALUE, who, "IPAddresses", addresses.v[i].line, "it listens on \"%s\", which is no IPv4 address; it was left out.",
+            note(r, F_BAD_VALUE, who, "IPAddresses", addresses.v[i].line, "it listens on \"%s\", which is no IPv4 address; it was left out",
                  shortened(r, addresses.v[i].text));
     }
     vec_add(r->arena, &l->on, on);
@@ -225,7 +225,7 @@ static void read_ports(struct reader *r, struct about *who, struct listener *l, 
     l->https = object_int(props, S_PROPS_HTTPS, 0, 65535);
     if (!object_has(props, S_PROPS_HTTP))
         note(r, F_DEFAULT_TAKEN, who, "TCPPort", r->store->items[props->item].line,
-             "TCPPort is not in the export; the documented default, 8080, was taken as its HTTP port.");
+             "TCPPort is not in the export; the documented default, 8080, was taken as its HTTP port");
     l->redirect = (enum https_redirect)object_int(props, S_PROPS_REDIRECT, 0, 2);
 }
 
@@ -277,7 +277,7 @@ static void add_member(struct reader *r, struct about *who, struct farm *f, uint
     if (m.host)
         vec_add(r->arena, &f->members, m);
     else
-        note(r, F_BAD_VALUE, who, "PublishedServers", m.line, "its member \"%s\" is no host name or address and was left out.",
+        note(r, F_BAD_VALUE, who, "PublishedServers", m.line, "its member \"%s\" is no host name or address and was left out",
              shortened(r, text ? text : ""));
 }
 

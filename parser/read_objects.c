@@ -29,7 +29,7 @@ static void add_address(struct reader *r, uint32_t item, struct compiled *out)
         return;
     }
     out->bad = true;
-    note(r, F_BAD_VALUE, NULL, "IPAddress", r->store->items[item].line, "\"%s%s%s\" is not an IPv4 address or range; rules that use it are closed.",
+    note(r, F_BAD_VALUE, NULL, "IPAddress", r->store->items[item].line, "\"%s%s%s\" is not an IPv4 address or range; rules that use it are closed",
          shortened(r, from), mask ? "/" : "-", shortened(r, mask ? mask : to));
 }
 
@@ -45,7 +45,7 @@ static void add_referred(struct reader *r, uint32_t item, struct compiled *out)
             continue;
         }
         out->bad = true;
-        note(r, F_DANGLING_REF, NULL, NULL, list.v[i].line, "%s, part of a computer set, is not in the export; rules that use the set are closed.",
+        note(r, F_DANGLING_REF, NULL, NULL, list.v[i].line, "%s, part of a computer set, is not in the export; rules that use the set are closed",
              list.v[i].name);
     }
 }
@@ -145,7 +145,7 @@ static void read_set(struct reader *r, struct object *o, struct network *n)
         bool known = true;
         vec_add(r->arena, &n->members, e ? e->name : network_named(r, list.v[i].name, &known));
         if (!known)
-            note(r, F_DANGLING_REF, o->about, "Networks", list.v[i].line, "%s, a network of the set %s, is not in the export.", list.v[i].name, n->name);
+            note(r, F_DANGLING_REF, o->about, "Networks", list.v[i].line, "%s, a network of the set %s, is not in the export", list.v[i].name, n->name);
     }
     bool except = object_int(o, S_NETWORK_SET_TYPE, 0, 1) == 1;
     n->kind = except ? n->members.n ? NETWORK_SET_EXCEPT : NETWORK_EVERYWHERE : NETWORK_SET;
@@ -219,7 +219,7 @@ static void add_source(struct reader *r, const struct about *who, const struct r
     } else {
         *unknown = true;
     }
-    note(r, F_DANGLING_REF, who, "SourceSelectionIPs", ref->line, "its sources name %s, %s; until its addresses are known the rule is closed.",
+    note(r, F_DANGLING_REF, who, "SourceSelectionIPs", ref->line, "its sources name %s, %s; until its addresses are known the rule is closed",
          ref->name, ref->target ? "an object that holds no addresses" : "which is not in the export");
 }
 
@@ -310,7 +310,7 @@ const char *schedule_name(struct reader *r, uint32_t item)
     const char *text = object_string(&o, S_SCHEDULE_HOURS);
     if (!text || !read_hours(r, text, s.hours)) {
         note(r, F_BAD_VALUE, &who, "Schedule", object_line(&o, S_SCHEDULE_HOURS),
-             "the hours of the schedule %s cannot be read; rules that use it are closed.", s.name);
+             "the hours of the schedule %s cannot be read; rules that use it are closed", s.name);
         e->bad = true;                     /* from now on like a schedule that is not there */
         return NULL;
     }

@@ -36,7 +36,7 @@ static enum kind kind_of(struct reader *r, uint32_t item, uint32_t *web)
     if (has_content(s, *web)) {
         if (typed && type != 2)
             note(r, F_BAD_VALUE, &who, "Type", object_line(&o, S_RULE_TYPE),
-                 "its type is %ld, but it has web publishing properties; it was taken for a web publishing rule.", type);
+                 "its type is %ld, but it has web publishing properties; it was taken for a web publishing rule", type);
         return KIND_WEB;
     }
     if (typed && type == 2)
@@ -110,7 +110,7 @@ static void check_order(struct reader *r)
         bool same = i < s->n && s->items[i].parent == list;
         if (!same && worst)
             note(r, F_ORDER_DISAGREES, NULL, "Order", s->items[worst].line, "the Order values of the rules disagree with their order in the file, "
-                 "here for the first time; the order of the file was kept.");
+                 "here for the first time; the order of the file was kept");
         if (i == s->n)
             return;
         const char *order = order_of(s, i);
@@ -137,7 +137,7 @@ static void note_others(struct reader *r, const struct rules *all)
         for each_child(r->store, all->first[k], c)
             if (r->store->items[c].name == N_NAME)
                 name = item_text(r->store, c);
-        note(r, F_NOT_CONVERTED, NULL, NULL, r->store->items[all->first[k]].line, "%zu %s rule%s not converted%s%s%s.", all->counts[k],
+        note(r, F_NOT_CONVERTED, NULL, NULL, r->store->items[all->first[k]].line, "%zu %s rule%s not converted%s%s%s", all->counts[k],
              kind_names[k], all->counts[k] == 1 ? " was" : "s were", *name ? "; the first is \"" : "", shortened(r, name), *name ? "\"" : "");
     }
 }
@@ -155,8 +155,8 @@ void read_rules(struct reader *r)
     note_others(r, &all);
     check_order(r);
     if (all.arrays > 1)
-        note(r, F_ORDER_DISAGREES, NULL, NULL, 1, "the export holds the rules of %zu arrays; they were put one behind the other.", all.arrays)
+        note(r, F_ORDER_DISAGREES, NULL, NULL, 1, "the export holds the rules of %zu arrays; they were put one behind the other", all.arrays)
             ->remedy = "Export each array alone, unless one host is to take the place of all.";
     if (!r->policy->rules.n)
-        note(r, F_NO_RULE, NULL, NULL, 1, "the export holds no web publishing rule, so the configs answer every request with 403.");
+        note(r, F_NO_RULE, NULL, NULL, 1, "the export holds no web publishing rule, so the configs answer every request with 403");
 }

@@ -66,7 +66,7 @@ static void check(struct reader *r, uint32_t top)
             add_value(r, i, &text);
             struct about who = who_is(r, top);
             const char *element = arena_strdup(r->arena, step(s, i));
-            note(r, F_UNKNOWN_ELEMENT, &who, element, s->items[i].line, "%s is not known and was not translated.", text.p);
+            note(r, F_UNKNOWN_ELEMENT, &who, element, s->items[i].line, "%s is not known and was not translated", text.p);
         }
         i = s->items[i].end;
     }

@@ -100,7 +100,7 @@ static void read_blob(struct reader *r, const struct about *who, struct set *set
     }
     r->store->items[item].used |= USED;
     if (!good)
-        note(r, F_BAD_VALUE, who, "BlobData", line, "the binary form of the vendor parameters %s cannot be read further than %zu parameters.",
+        note(r, F_BAD_VALUE, who, "BlobData", line, "the binary form of the vendor parameters %s cannot be read further than %zu parameters",
              set->guid, set->list.n);
 }
 
@@ -130,7 +130,7 @@ static void read_set(struct reader *r, const struct about *who, uint32_t item, s
         } else if (!skip && x->name == N_CONFIGURATION) {
             add(r, set, "XML_POLICY", "<Configuration/>", x->line);
             mark_all(r, i);
-            note(r, F_BAD_VALUE, who, "XML_POLICY", x->line, "its HTTP filter is written as elements instead of text; its content was not read.");
+            note(r, F_BAD_VALUE, who, "XML_POLICY", x->line, "its HTTP filter is written as elements instead of text; its content was not read");
             i = x->end;
             continue;
         } else if (!skip && item_is_leaf(s, i)) {    /* <AddHttpsFrontEndOn>1</...>, or a text with its name outside */

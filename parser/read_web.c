@@ -53,19 +53,19 @@ static void gather(struct web *w, const struct object *o)
 
 static void dangling(struct web *w, const struct ref *ref, const char *setting, const char *what, const char *result)
 {
-    note(w->r, F_DANGLING_REF, &w->who, setting, ref->line, "its %s %s is not in the export%s.", what, ref->name, result);
+    note(w->r, F_DANGLING_REF, &w->who, setting, ref->line, "its %s %s is not in the export%s", what, ref->name, result);
 }
 
 static void use_listener(struct web *w, const struct ref *ref)
 {
     struct entry *e = ref->target ? entry_find(&w->r->listeners, ref->target) : NULL;
     if (w->rule.listener && e)
-        note(w->r, F_BAD_VALUE, &w->who, "WebListenerUsed", ref->line, "it names more than one listener; %s was left out.", e->name);
+        note(w->r, F_BAD_VALUE, &w->who, "WebListenerUsed", ref->line, "it names more than one listener; %s was left out", e->name);
     else if (e)
         w->rule.listener = e->name;
     else
         note(w->r, F_RULE_WITHOUT_LISTENER, &w->who, "WebListenerUsed", ref->line,
-             "its listener %s is not in the export, so it answers nothing.", ref->name);
+             "its listener %s is not in the export, so it answers nothing", ref->name);
 }
 
 static void use_farm(struct web *w, const struct ref *ref)
@@ -83,12 +83,12 @@ static void settle_farm(struct web *w)
     bool given = object_has(&w->web, S_WEB_BALANCED), on = object_bool(&w->web, S_WEB_BALANCED);
     if (given && on && !w->farm_given)
         note(w->r, F_NO_BACKEND, &w->who, "LoadBalancingEnabled", object_line(&w->web, S_WEB_BALANCED),
-             "it is load balanced but names no server farm; requests go to the site itself.");
+             "it is load balanced but names no server farm; requests go to the site itself");
     if (given && !on)
         w->rule.farm = NULL;
     if (!given && w->farm_given)
         note(w->r, F_DEFAULT_TAKEN, &w->who, "LoadBalancingEnabled", object_line(&w->web, S_WEB_BALANCING),
-             "it names the server farm %s, but LoadBalancingEnabled is not in the export; the farm is used.", w->rule.farm);
+             "it names the server farm %s, but LoadBalancingEnabled is not in the export; the farm is used", w->rule.farm);
 }
 
 static void use_schedule(struct web *w, const struct ref *ref)
@@ -122,7 +122,7 @@ static void use_users(struct web *w, const struct ref *ref)
         name = ref->name;
     if (ref->excluded) {
         name = arena_printf(w->r->arena, "all but %s", name);
-        note(w->r, F_BAD_VALUE, &w->who, "UserSets", ref->line, "it is for everybody but the user set \"%s\", which cannot be expressed.", name + 8);
+        note(w->r, F_BAD_VALUE, &w->who, "UserSets", ref->line, "it is for everybody but the user set \"%s\", which cannot be expressed", name + 8);
     } else if (ascii_casecmp(name, "All Users") == 0) {
         w->rule.all_users = true;
         return;
@@ -144,12 +144,12 @@ static void use_refs(struct web *w)
         case CLASS_GROUP: break;                 /* a folder in the console */
         case CLASS_NONE: dangling(w, ref, NULL, "reference to", ", and it does not say what it is"); break;
         default:
-            note(w->r, F_UNKNOWN_ELEMENT, &w->who, NULL, ref->line, "PolicyRule/Ref: a reference to %s has no known meaning in a web publishing rule.",
+            note(w->r, F_UNKNOWN_ELEMENT, &w->who, NULL, ref->line, "PolicyRule/Ref: a reference to %s has no known meaning in a web publishing rule",
                  ref->name);
         }
     }
     if (!slot_filled)
-        note(w->r, F_RULE_WITHOUT_LISTENER, &w->who, "WebListenerUsed", w->rule.at.line, "it names no listener, so it answers nothing.");
+        note(w->r, F_RULE_WITHOUT_LISTENER, &w->who, "WebListenerUsed", w->rule.at.line, "it names no listener, so it answers nothing");
     /* an exception among the sets is a restriction that All Users does not lift */
     if (w->rule.all_users && w->rule.users.n) {
         bool except = false;
@@ -182,10 +182,10 @@ static void add_public_name(struct web *w, struct name_set *seen, const struct t
     if (str_equal(t->text, "*")) {
         w->rule.all_names = true;
     } else if (!normalise_public_name(w->r->arena, t->text, &name)) {
-        note(w->r, F_BAD_NAME, &w->who, "PublicNames", t->line, "its public name \"%s\" is no host name, wildcard or address and was left out.",
+        note(w->r, F_BAD_NAME, &w->who, "PublicNames", t->line, "its public name \"%s\" is no host name, wildcard or address and was left out",
              shortened(w->r, t->text));
     } else if (listed(w, seen, name.name)) {
-        note(w->r, F_DUPLICATE_NAME, &w->who, "PublicNames", t->line, "its public name %s is listed twice.", name.name);
+        note(w->r, F_DUPLICATE_NAME, &w->who, "PublicNames", t->line, "its public name %s is listed twice", name.name);
     } else {
         name.line = t->line;
         if (seen)
@@ -207,7 +207,7 @@ static void read_names(struct web *w)
     if (w->rule.all_names)
         w->rule.names.n = 0;
     else if (!w->rule.names.n)
-        note(w->r, F_RULE_WITHOUT_NAME, &w->who, "PublicNames", object_line(o, S_WEB_NAMES), "it has no usable public name, so it answers nothing.");
+        note(w->r, F_RULE_WITHOUT_NAME, &w->who, "PublicNames", object_line(o, S_WEB_NAMES), "it has no usable public name, so it answers nothing");
 }
 
 /* ---- paths ------------------------------------------------------------------------------------------------------------------- */
@@ -215,11 +215,11 @@ static bool usable(struct web *w, const char *text, uint32_t line, enum path_kin
 {
     bool odd = false;
     if (!normalise_path(w->r->arena, text, kind, literal, &odd)) {
-        note(w->r, F_BAD_PATH, &w->who, "PathMappings", line, "its path \"%s\" is not usable and was left out.", shortened(w->r, text));
+        note(w->r, F_BAD_PATH, &w->who, "PathMappings", line, "its path \"%s\" is not usable and was left out", shortened(w->r, text));
         return false;
     }
     if (odd)
-        note(w->r, F_PATH_PATTERN, &w->who, "PathMappings", line, "its path \"%s\" is not of a documented form; it is taken as %s \"%s\".",
+        note(w->r, F_PATH_PATTERN, &w->who, "PathMappings", line, "its path \"%s\" is not of a documented form; it is taken as %s \"%s\"",
              shortened(w->r, text), *kind == PATH_EXACT ? "the path" : "everything that begins with", *literal);
     return true;
 }
@@ -236,7 +236,7 @@ static void add_path(struct web *w, const char *external, const char *internal, 
             return;
         if (kind != p.kind) {
             note(w->r, F_PATH_PATTERN, &w->who, "PathMappings", line, "its external path \"%s\" and internal path \"%s\" are of different kinds; what follows "
-                 "the external one is put behind the internal one.", shortened(w->r, external), shortened(w->r, internal));
+                 "the external one is put behind the internal one", shortened(w->r, external), shortened(w->r, internal));
             if (p.kind == PATH_EXACT && kind == PATH_PREFIX)
                 literal = arena_printf(w->r->arena, "%s/", literal);
         }
@@ -269,7 +269,7 @@ static void read_mapping(struct web *w, uint32_t item)
     if (external)
         add_path(w, external, same ? NULL : internal, line);
     else
-        note(w->r, F_BAD_PATH, &w->who, "PathMappings", line, "a path mapping has no path and was left out.");
+        note(w->r, F_BAD_PATH, &w->who, "PathMappings", line, "a path mapping has no path and was left out");
 }
 
 static bool is_mapping(const struct store *s, uint32_t item)
@@ -323,7 +323,7 @@ static void check_overlap(struct web *w)
                 continue;
             buf_path_pattern(&a, sorted[i]->kind, literal);
             buf_path_pattern(&b, outer->kind, outer->external);
-            note(w->r, F_OVERLAPPING_PATHS, &w->who, "PathMappings", sorted[i]->line, "its paths overlap: %s is part of %s; the longest is tried first.", a.p, b.p);
+            note(w->r, F_OVERLAPPING_PATHS, &w->who, "PathMappings", sorted[i]->line, "its paths overlap: %s is part of %s; the longest is tried first", a.p, b.p);
         }
     }
     buf_free(&a);
@@ -344,7 +344,7 @@ static void read_paths(struct web *w)
             }
         }
     if (!w->rule.paths.n)
-        note(w->r, F_RULE_WITHOUT_PATH, &w->who, "PathMappings", object_line(&w->web, S_WEB_PATHS), "it has no usable path, so it answers nothing.");
+        note(w->r, F_RULE_WITHOUT_PATH, &w->who, "PathMappings", object_line(&w->web, S_WEB_PATHS), "it has no usable path, so it answers nothing");
     check_overlap(w);
 }
 
@@ -357,11 +357,11 @@ static void read_backend(struct web *w)
     rule->site = site ? normalise_host(w->r->arena, site) : NULL;
     rule->server = server ? normalise_host(w->r->arena, server) : NULL;
     if (!rule->site && rule->action == ACTION_ALLOW)
-        note(w->r, F_NO_BACKEND, &w->who, "WebSite", object_line(o, S_WEB_SITE), site ? "its site \"%s\" is no host name or address%s." :
-             "it names no published site%s%s.", site ? shortened(w->r, site) : "", ", so it cannot forward");
+        note(w->r, F_NO_BACKEND, &w->who, "WebSite", object_line(o, S_WEB_SITE), site ? "its site \"%s\" is no host name or address%s" :
+             "it names no published site%s%s", site ? shortened(w->r, site) : "", ", so it cannot forward");
     if (server && !rule->server)
         note(w->r, F_BAD_VALUE, &w->who, "PublishedServer", object_line(o, S_WEB_SERVER),
-             "its published server \"%s\" is no host name or address; requests go to the site itself.", shortened(w->r, server));
+             "its published server \"%s\" is no host name or address; requests go to the site itself", shortened(w->r, server));
     if (str_equal(rule->server, rule->site))
         rule->server = NULL;
     rule->affinity_by_address = object_int(&w->balancing, S_BALANCE_AFFINITY, 0, 1) == 1;
@@ -371,7 +371,7 @@ static void read_backend(struct web *w)
     rule->ftp_port = object_int(o, S_WEB_FTP_PORT, 1, 65535);
     if (!object_has(o, S_WEB_BRIDGING) && object_has(o, S_WEB_SSL_PORT))
         note(w->r, F_DEFAULT_TAKEN, &w->who, "PublishedServerType", object_line(o, S_WEB_SSL_PORT),
-             "PublishedServerType is not in the export, although an HTTPS port is; requests go on over HTTP to port %ld.", rule->http_port);
+             "PublishedServerType is not in the export, although an HTTPS port is; requests go on over HTTP to port %ld", rule->http_port);
 }
 
 static void read_forwarding(struct web *w)
@@ -452,7 +452,7 @@ static void read_head(struct web *w)
         bool valid = value_int(item_text(w->r->store, object_field(o, S_RULE_ACTION)), &action);
         rule->action = valid && action == 0 ? ACTION_ALLOW : ACTION_DENY;
         if (!valid || action < 0 || action > 1)
-            note(w->r, F_BAD_VALUE, &w->who, "Action", object_line(o, S_RULE_ACTION), "its action is neither allow nor deny; it was taken as deny.");
+            note(w->r, F_BAD_VALUE, &w->who, "Action", object_line(o, S_RULE_ACTION), "its action is neither allow nor deny; it was taken as deny");
     }
     rule->source_port_low = object_int(o, S_RULE_PORT_LOW, 0, 65535);
     rule->source_port_high = object_int(o, S_RULE_PORT_HIGH, 0, 65535);

@@ -200,7 +200,7 @@ static const char *bad_value(struct object *o, enum setting_id id, const char *t
     for (size_t i = 0; i < sizeof closed_values / sizeof *closed_values; i++)
         if (closed_values[i].id == id)
             taken = closed_values[i].value;
-    note(o->r, F_BAD_VALUE, o->about, name, object_line(o, id), "%s is \"%s\", which is not one of its values; %s was taken.", name,
+    note(o->r, F_BAD_VALUE, o->about, name, object_line(o, id), "%s is \"%s\", which is not one of its values; %s was taken", name,
          shortened(o->r, text), taken);
     return taken;
 }
