@@ -219,7 +219,12 @@ static void compare(const struct policy *x, const struct policy *y, int round, s
     snprintf(label, sizeof label, "round %d", round);
     bool differs = sampled(before, after, &which);
     check(!(d->same && differs), "called the same, and is not", which.p ? which.p : "");
-    check(!d->other, "a difference without a change that explains it", label);
+    if (d->other) {
+        buf_clear(&which);
+        buf_printf(&which, "%s, bits %x, ", label, d->other->bits);
+        buf_witness_request(&which, d->other);
+    }
+    check(!d->other, "a difference without a change that explains it", which.p ? which.p : "");
     for (size_t i = 0; i < d->changes.n; i++) {
         replay(before, after, d->changes.v[i].witness, &witnesses);
         replay(before, after, d->changes.v[i].move_witness, &witnesses);
@@ -262,7 +267,7 @@ static void test_pairs(int rounds)
         policy_free(x);
         policy_free(y);
     }
-    check(same > (size_t)rounds / 10 && same < (size_t)rounds * 9 / 10, "both kinds of pairs occur", "");
+    check(rounds < 100 || (same > (size_t)rounds / 10 && same < (size_t)rounds * 9 / 10), "both kinds of pairs occur", "");
 }
 
 int main(int argc, char **argv)
