@@ -320,7 +320,8 @@ static void return_pairs(struct block *b, strings *pairs)
         qsort(moved.v, moved.n, sizeof *moved.v, longest_internal_first);
     for (size_t i = 0; i < moved.n; i++) {
         const struct path *m = moved.v[i];
-        const char *pattern = arena_printf(b->m->arena, "%s%s%s", origin, escaped(b, m->internal), rests[m->kind]);
+        enum path_kind kind = *m->internal ? m->kind : PATH_PREFIX;     /* the server's name must end here */
+        const char *pattern = arena_printf(b->m->arena, "%s%s%s", origin, escaped(b, m->internal), rests[kind]);
         add_pair(b, pairs, pattern, value_with(b, "$scheme://$http_host", m->external, "$below"));
         prove_pair(b, pattern, arena_printf(b->m->arena, "HTTP://%s%s?q", rule->site ? rule->site : rule->server, m->internal), "/");
     }
