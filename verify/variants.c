@@ -46,6 +46,9 @@ void variants_of_name(struct arena *a, const struct public_name *n, variants *ou
         add(a, out, "wildcard's domain within another", arena_printf(a, "any%s.example", n->name + 1));
         return;
     }
+    char *dot = arena_strdup(a, h);
+    dot[strcspn(dot, ".")] = dot[strcspn(dot, ".")] ? 'x' : '\0';
+    add(a, out, "name with a letter for its first dot", dot);
     add(a, out, "name with a letter more before it", arena_printf(a, "x%s", h));
     add(a, out, "name with a letter less", h + 1);
     add(a, out, "name with a label before it", arena_printf(a, "sub.%s", h));
@@ -111,6 +114,20 @@ static void add_spellings(struct arena *a, variants *out, const char *base)
     buf_free(&b);
 }
 
+/* Each character that patterns treat, as a letter: what an escape that was forgotten would let in. */
+static void add_metacharacters(struct arena *a, variants *out, const char *base)
+{
+    char *other = arena_strdup(a, base);
+    bool any = false;
+    for (char *p = other; *p; p++)
+        if (strchr(".+*?()[]{}|^$\\", *p)) {
+            *p = 'x';
+            any = true;
+        }
+    if (any)
+        add(a, out, "letters in place of what patterns treat", other);
+}
+
 /* The first letter percent-encoded: another path for the source, which compares the raw one (D-03). */
 static void add_encoded_letter(struct arena *a, variants *out, const char *base)
 {
@@ -140,6 +157,7 @@ void variants_of_path(struct arena *a, const struct path *p, variants *out)
         add(a, &all, "path with a parameter", arena_printf(a, "%s;p=1", base));
         add(a, &all, "path with an encoded slash after it", arena_printf(a, "%s%%2fx", base));
         add_encoded_letter(a, &all, base);
+        add_metacharacters(a, &all, base);
     }
     edges = all.n;
     add_spellings(a, &all, base);
