@@ -217,7 +217,7 @@ static void test_rules(void)
         wants(e, "#   disabled at the source (D-16)\n");
         check(!has(e, "f.example"), "a disabled rule", "is reached");
         wants(e, "weight 0");
-        wants(e, "option httpchk\n");
+        wants(e, "http-check send meth GET uri '/up%20date' ver HTTP/1.1 hdr Host web.corp.example\n");
         wants(e, "port 8443 check-ssl");
         wants(e, "insert indirect nocache httponly\n");
         wants(e, "http-request set-path '/i%[path,bytes(2)]' if { var(txn.path) -m int 1 }\n");
