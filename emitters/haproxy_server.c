@@ -91,13 +91,24 @@ static struct probe parse_probe(const char *url)
     return p;
 }
 
+/* What stands in a request line: a blank or a byte outside ASCII would end it. */
+static const char *probe_target(struct haproxy *h, const char *path)
+{
+    struct strbuf b = { 0 };
+    for (size_t n = strcspn(path, "#"); n; n--, path++)
+        buf_printf(&b, *path <= ' ' || *path > '~' ? "%%%02X" : "%c", (unsigned char)*path);
+    const char *s = arena_strdup(h->a, b.p);
+    buf_free(&b);
+    return haproxy_word(h, s);
+}
+
 /* B-118, B-119: a GET, where 1xx to 3xx and 401 are good answers. */
 static void write_http_probe(struct haproxy *h, const struct plan_rule *r, struct probe p)
 {
     struct writer *w = &h->w;
     const char *host = r->farm->probe_host ? r->farm->probe_host : r->rule->site;
     write_line(w, "option httpchk");
-    write_line(w, "http-check send meth GET uri %s ver HTTP/1.1 hdr Host %s", haproxy_word(h, p.path),
+    write_line(w, "http-check send meth GET uri %s ver HTTP/1.1 hdr Host %s", probe_target(h, p.path),
                quoted(w, h->a, Q_HAPROXY_FORMAT, host));
     write_line(w, "http-check expect rstatus '^(?:[123]..|401)$'");
 }
