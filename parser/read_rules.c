@@ -23,7 +23,7 @@ static bool has_content(const struct store *s, uint32_t item) { return item && !
 /* By the properties that carry data; the numeric type is a second witness only (format 6.2.9). */
 static enum kind kind_of(struct reader *r, uint32_t item, uint32_t *web)
 {
-    struct about who = { SUBJECT_RULE, NULL, item_guid(r, item), NULL };
+    struct about who = about_item(r, item);
     struct object o = object_read(r, &who, OBJ_RULE, item);
     const struct store *s = r->store;
     bool system = object_bool(&o, S_RULE_SYSTEM), typed = object_has(&o, S_RULE_TYPE);

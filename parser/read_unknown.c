@@ -36,21 +36,6 @@ static void add_value(struct reader *r, uint32_t item, struct strbuf *out)
         buf_puts(out, ", empty");
 }
 
-static struct about who_is(struct reader *r, uint32_t top)
-{
-    struct about who = { SUBJECT_NONE, NULL, item_guid(r, top), NULL };
-    for each_child(r->store, top, c)
-        if (r->store->items[c].name == N_NAME && r->store->items[c].text && !who.name)
-            who.name = arena_strdup(r->arena, item_text(r->store, c));
-    switch (r->store->items[top].name) {
-    case N_POLICY_RULE: who.subject = SUBJECT_RULE; break;
-    case N_WEB_LISTENER: who.subject = SUBJECT_LISTENER; break;
-    case N_SERVER_FARM: who.subject = SUBJECT_FARM; break;
-    default: break;
-    }
-    return who;
-}
-
 static void check(struct reader *r, uint32_t top)
 {
     const struct store *s = r->store;
@@ -64,7 +49,7 @@ static void check(struct reader *r, uint32_t top)
             buf_clear(&text);
             add_path(s, top, i, &text);
             add_value(r, i, &text);
-            struct about who = who_is(r, top);
+            struct about who = about_item(r, top);
             const char *element = arena_strdup(r->arena, step(s, i));
             note(r, F_UNKNOWN_ELEMENT, &who, element, s->items[i].line, "%s is not known and was not translated", text.p);
         }

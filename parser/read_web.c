@@ -284,7 +284,9 @@ static bool is_mapping(const struct store *s, uint32_t item)
 
 static int path_order(const void *x, const void *y)
 {
-    return ascii_casecmp((*(const struct path *const *)x)->external, (*(const struct path *const *)y)->external);
+    const struct path *a = *(const struct path *const *)x, *b = *(const struct path *const *)y;
+    int order = ascii_casecmp(a->external, b->external);
+    return order ? order : a->kind != b->kind ? (int)a->kind - (int)b->kind : a < b ? -1 : a > b;
 }
 
 /* The path, if there is one, of which every path with this beginning is part. */
@@ -317,6 +319,10 @@ static void check_overlap(struct web *w)
     struct strbuf a = { 0 }, b = { 0 };
     for (size_t i = 0; i < n && !a.n; i++) {
         const char *literal = sorted[i]->external;
+        if (i && sorted[i]->kind == sorted[i - 1]->kind && !ascii_casecmp(literal, sorted[i - 1]->external)) {
+            buf_path_pattern(&a, sorted[i]->kind, literal);
+            note(w->r, F_OVERLAPPING_PATHS, &w->who, "PathMappings", sorted[i]->line, "its path %s is listed twice; the first one counts", a.p);
+        }
         for (size_t k = 0; literal[k] && !a.n; k++) {
             const struct path *outer = literal[k] == '/' ? wider(sorted, n, literal, k) : NULL;
             if (!outer || outer == sorted[i])

@@ -26,6 +26,21 @@ struct finding *note(struct reader *r, enum finding_id id, const struct about *w
     return f;
 }
 
+struct about about_item(struct reader *r, uint32_t item)
+{
+    struct about who = { SUBJECT_NONE, NULL, item_guid(r, item), NULL };
+    for each_child(r->store, item, c)
+        if (r->store->items[c].name == N_NAME && r->store->items[c].text && !who.name)
+            who.name = arena_strdup(r->arena, item_text(r->store, c));
+    switch (r->store->items[item].name) {
+    case N_POLICY_RULE: who.subject = SUBJECT_RULE; break;
+    case N_WEB_LISTENER: who.subject = SUBJECT_LISTENER; break;
+    case N_SERVER_FARM: who.subject = SUBJECT_FARM; break;
+    default: break;
+    }
+    return who;
+}
+
 const char *shortened(struct reader *r, const char *text)
 {
     enum { MOST = 60 };

@@ -36,6 +36,8 @@ struct reader {
 /* ---- notes ------------------------------------------------------------------------------------------------------ */
 struct finding *note(struct reader *r, enum finding_id id, const struct about *who, const char *setting, uint32_t line,
                      const char *fmt, ...) PRINTF_LIKE(6, 7);
+/* A rule, listener, farm or other object by its element alone. */
+struct about about_item(struct reader *r, uint32_t item);
 /* A value as it may stand in a message: not longer than a line. */
 const char *shortened(struct reader *r, const char *text);
 

@@ -216,6 +216,8 @@ static void test_paths(void)
     }
     r = web_rule(WITH_PATHS(PATHS(PATH(S("InternalPath", "/_vti_inf.html*")) PATH(S("InternalPath", "/a/*")) PATH(S("InternalPath", "/A/b/*")))));
     CHECK(r->paths.n == 3 && notes(F_PATH_PATTERN) == 1 && notes(F_OVERLAPPING_PATHS) == 1);
+    web_rule(WITH_PATHS(PATHS(PATH(S("InternalPath", "/a/*")) PATH(S("InternalPath", "/A/*")))));
+    CHECK(notes(F_OVERLAPPING_PATHS) == 1 && strstr(first_note(F_OVERLAPPING_PATHS)->message, "twice"));
     r = web_rule(WITH_PATHS(PATHS(PATH(S("ExternalPath", "/one") S("InternalPath", "/two/*")))));
     CHECK(notes(F_PATH_PATTERN) == 1 && same(r->paths.v[0].internal, "/two/"));
     static const char *const shapes[] = {
