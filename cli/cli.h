@@ -34,6 +34,8 @@ enum { EXIT_DONE = 0, EXIT_FINDINGS = 1, EXIT_FAILED = 2 };
     O(AT, 0, "at", "\"DAY HH:MM\"", "when, as in \"Tue 03:00\"") \
     O(JOBS, 'j', "jobs", "N", "how many at once; the number of processors by default") \
     O(STAT, 0, "stat", NULL, "a line a change, and totals") \
+    O(CHECK, 0, "check", NULL, "write nothing; exit status 1 if a file would change") \
+    O(MAP, 0, "map", "FILE", "where to write which pseudonym stands for what") \
     O(LIMIT, 0, "limit", "N", "compare at most N classes of requests (2000000; 0: no limit)") \
     O(HELP, 'h', "help", NULL, "this text")
 enum cli_option {
@@ -84,8 +86,24 @@ int print_out(const struct strbuf *b);                                   /* to s
 /* output.c: a set of files below one folder, replaced together: all are written beside their places first, then
  * renamed. Unchanged files keep their time stamps. Interrupted, it leaves no temporary file. */
 struct out_file { const char *name; const char *data; size_t n; const char *link_to; };   /* link_to: a symbolic link */
-struct out_set { struct arena *arena; const char *dir; VEC(struct out_file) files; };
-int out_write(struct out_set *o, struct strbuf *err);     /* also removes files of earlier runs that are not in the set */
+struct out_set {
+    struct arena *arena;
+    const char *dir;
+    VEC(struct out_file) files;
+    bool keeps_others;                       /* removes no file of earlier runs that is not in the set */
+    bool check;                              /* writes nothing: says in changes what writing would do */
+    strings changes;                         /* "out/policy.yaml: would change" */
+};
+int out_write(struct out_set *o, struct strbuf *err);
+
+/* convert.c: one input into one folder, for convert and batch; with --check, only what would change there. Messages of
+ * a failure are on standard error. done->in is to be freed in either case. */
+struct converted {
+    struct cli_input in;
+    strings changes;
+};
+int convert_one(struct cli *c, const char *path, const char *dir, struct converted *done);
+void changes_print(const strings *changes);
 
 int cmd_convert(struct cli *c);
 int cmd_ir(struct cli *c);
@@ -95,5 +113,7 @@ int cmd_capabilities(struct cli *c);
 int cmd_explain(struct cli *c);
 int cmd_verify(struct cli *c);
 int cmd_diff(struct cli *c);
+int cmd_batch(struct cli *c);
+int cmd_redact(struct cli *c);
 int cmd_not_yet(struct cli *c);
 #endif

@@ -73,7 +73,7 @@ static void add_emission(struct out_set *o, const struct job *j)
     }
 }
 
-static void summary(const struct cli *c, const struct cli_input *in, const struct out_set *o)
+static void summary(const struct cli *c, const struct cli_input *in, const char *dir)
 {
     size_t rules = 0, open[TARGETS] = {0};
     for (size_t i = 0; i < in->plan->rules.n; i++) {
@@ -81,34 +81,16 @@ static void summary(const struct cli *c, const struct cli_input *in, const struc
         for (unsigned t = 0; t < TARGETS; t++)
             open[t] += in->plan->rules.v[i].answers && !(in->plan->rules.v[i].closed & ON(t));
     }
-    printf("%s: %zu rule%s on %zu listener%s -> %s\n", in->export_name, rules, rules == 1 ? "" : "s", in->plan->listeners.n, in->plan->listeners.n == 1 ? "" : "s", o->dir);
+    printf("%s: %zu rule%s on %zu listener%s -> %s\n", in->export_name, rules, rules == 1 ? "" : "s", in->plan->listeners.n, in->plan->listeners.n == 1 ? "" : "s", dir);
     for (unsigned t = 0; t < TARGETS; t++)
         if (c->targets & ON(t))
             printf("  %-9s %s/%s, %zu of %zu rules answer as the source did or with a stated difference, %zu closed\n", target_names[t], target_outputs[t].folder, target_outputs[t].file, open[t], rules, rules - open[t]);
 }
 
-int cmd_convert(struct cli *c)
+/* All files of one conversion. The reports borrow from jobs and r. */
+static int emit_all(struct job jobs[TARGETS], struct report *r, struct out_set *o, struct writing *page, struct writing *log)
 {
-    struct cli_input in;
-    struct job jobs[TARGETS] = {0};
-    struct writing page = {0}, log = {0};
-    struct strbuf policy = {0}, text = {0}, json = {0}, err = {0};
-    if (!c->value[OPT_OUT])
-        return cli_error(c, "say with -o DIR where the files go (see tmgc help convert)");
-    int status = input_load(c, c->operands.v[0], &in);
-    if (status != EXIT_DONE)
-        goto out;
-    for (unsigned t = 0; t < TARGETS; t++)
-        if (c->targets & ON(t))
-            start(&jobs[t], in.plan, (enum target)t);
-    struct report r = {in.plan, &in.findings, c->targets, in.policy->source, in.site_name ? path_basename(in.site_name) : NULL, {NULL}};
-    page = (struct writing){&r, report_html, {0}};
-    log = (struct writing){&r, report_sarif, {0}};
-    policy_write(&policy, in.policy);
-    report_text(&text, &r);
-    report_json(&json, &r);
-
-    struct out_set o = {.arena = c->arena, .dir = c->value[OPT_OUT]};
+    int status = EXIT_DONE;
     for (unsigned t = 0; t < TARGETS; t++) {
         if (jobs[t].threaded)
             pthread_join(jobs[t].thread, NULL);
@@ -118,11 +100,35 @@ int cmd_convert(struct cli *c)
             fputs(jobs[t].err.p ? jobs[t].err.p : "tmgc: emission failed\n", stderr);
             status = EXIT_FAILED;
         }
-        r.emissions[t] = &jobs[t].out;
-        add_emission(&o, &jobs[t]);
+        r->emissions[t] = &jobs[t].out;
+        add_emission(o, &jobs[t]);
     }
+    *page = (struct writing){r, report_html, {0}};
+    *log = (struct writing){r, report_sarif, {0}};
     if (status == EXIT_DONE)
-        write_reports(&page, &log);
+        write_reports(page, log);
+    return status;
+}
+
+int convert_one(struct cli *c, const char *path, const char *dir, struct converted *done)
+{
+    struct job jobs[TARGETS] = {0};
+    struct writing page = {0}, log = {0};
+    struct strbuf policy = {0}, text = {0}, json = {0}, err = {0};
+    struct out_set o = {.arena = c->arena, .dir = dir, .check = c->value[OPT_CHECK] != NULL};
+    *done = (struct converted){0};
+    struct cli_input *in = &done->in;
+    int status = input_load(c, path, in);
+    if (status != EXIT_DONE)
+        goto out;
+    for (unsigned t = 0; t < TARGETS; t++)
+        if (c->targets & ON(t))
+            start(&jobs[t], in->plan, (enum target)t);
+    struct report r = {in->plan, &in->findings, c->targets, in->policy->source, in->site_name ? path_basename(in->site_name) : NULL, {NULL}};
+    policy_write(&policy, in->policy);
+    report_text(&text, &r);
+    report_json(&json, &r);
+    status = emit_all(jobs, &r, &o, &page, &log);
     add(&o, "policy.yaml", &policy);
     add(&o, "report.txt", &text);
     add(&o, "report.json", &json);
@@ -132,13 +138,7 @@ int cmd_convert(struct cli *c)
         fputs(err.p, stderr);
         status = EXIT_FAILED;
     }
-    if (status != EXIT_DONE)
-        goto out;
-    if (!c->value[OPT_QUIET]) {
-        findings_print(c, &in, c->value[OPT_VERBOSE] ? SEV_INFO : SEV_WARNING);
-        summary(c, &in, &o);
-    }
-    status = findings_status(c, &in.findings);
+    done->changes = o.changes;
 out:
     for (unsigned t = 0; t < TARGETS; t++) {
         emission_free(&jobs[t].out);
@@ -151,6 +151,34 @@ out:
     buf_free(&page.out);
     buf_free(&log.out);
     buf_free(&err);
-    input_free(&in);
+    return status;
+}
+
+void changes_print(const strings *changes)
+{
+    for (size_t i = 0; i < changes->n; i++)
+        fprintf(stderr, "%s\n", changes->v[i]);
+}
+
+int cmd_convert(struct cli *c)
+{
+    struct converted done;
+    const char *dir = c->value[OPT_OUT];
+    if (!dir)
+        return cli_error(c, "say with -o DIR where the files go (see tmgc help convert)");
+    int status = convert_one(c, c->operands.v[0], dir, &done);
+    bool quiet = c->value[OPT_QUIET] != NULL;
+    if (status == EXIT_DONE && c->value[OPT_CHECK]) {
+        if (!quiet)
+            changes_print(&done.changes);
+        status = done.changes.n ? EXIT_FINDINGS : EXIT_DONE;
+    } else if (status == EXIT_DONE) {
+        if (!quiet) {
+            findings_print(c, &done.in, c->value[OPT_VERBOSE] ? SEV_INFO : SEV_WARNING);
+            summary(c, &done.in, dir);
+        }
+        status = findings_status(c, &done.in.findings);
+    }
+    input_free(&done.in);
     return status;
 }

@@ -13,7 +13,7 @@ static const struct { int letter; const char *name, *arg, *text; } options[CLI_O
 };
 /* Lists of options as characters: each command's own, and what all of them take. */
 static const char input_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES + 1, OPT_FAIL_ON + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
-static const char convert_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_OUT + 1, OPT_NAMES + 1, OPT_FAIL_ON + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
+static const char convert_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_OUT + 1, OPT_NAMES + 1, OPT_CHECK + 1, OPT_FAIL_ON + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
 static const char policy_options[] = {OPT_NAMES + 1, OPT_COLOR + 1, 0};
 static const char capabilities_options[] = {OPT_TARGETS + 1, OPT_FORMAT + 1, 0};
 static const char explain_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES + 1, OPT_METHOD + 1, OPT_FROM + 1, OPT_TO + 1, OPT_HOST + 1, OPT_HEADER + 1, OPT_USER + 1,
@@ -29,7 +29,8 @@ static const struct command commands[] = {
      "Findings of level error and warning go to standard error; the reports hold them all.\n\n"
      "  tmgc site array.xml > site.yaml         what the export cannot say; fill it in\n"
      "  tmgc convert array.xml -m site.yaml -o out\n"
-     "  nginx -t -c $PWD/out/nginx/nginx.conf\n",
+     "  nginx -t -c $PWD/out/nginx/nginx.conf\n"
+     "  tmgc convert array.xml -m site.yaml -o out --check    # in CI: is what is committed what it would write?\n",
      convert_options, 1, 1, cmd_convert},
     {"batch", "INPUT...", "convert many exports", "", input_options, 0, -1, cmd_not_yet},
     {"ir", "INPUT", "print the policy (YAML) that an export means",

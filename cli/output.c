@@ -59,11 +59,25 @@ static int write_beside(struct out_set *o, const struct out_file *f, const char 
     return -1;
 }
 
+static void would_change(struct out_set *o, const char *path, const char *what)
+{
+    vec_add(o->arena, &o->changes, arena_printf(o->arena, "%s: %s", path, what));
+}
+
+static void remove_one(struct out_set *o, const char *path)
+{
+    struct stat st;
+    if (!o->check)
+        unlink(path);
+    else if (lstat(path, &st) == 0)
+        would_change(o, path, "would be removed");
+}
+
 static void remove_stale(struct out_set *o)
 {
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!in_set(o, known[i]))
-            unlink(path_join(o->arena, o->dir, known[i]));
+            remove_one(o, path_join(o->arena, o->dir, known[i]));
     for (size_t i = 0; i < sizeof known_links / sizeof *known_links; i++) {
         const char *path = path_join(o->arena, o->dir, known_links[i]);
         DIR *d = opendir(path);
@@ -72,17 +86,32 @@ static void remove_stale(struct out_set *o)
             const char *name = arena_printf(o->arena, "%s/%s", known_links[i], e->d_name);
             const char *full = path_join(o->arena, o->dir, name);
             if (!in_set(o, name) && lstat(full, &st) == 0 && S_ISLNK(st.st_mode))
-                unlink(full);
+                remove_one(o, full);
         }
         if (d)
             closedir(d);
     }
-    for (size_t i = 0; i < sizeof known_dirs / sizeof *known_dirs; i++)
+    for (size_t i = 0; i < sizeof known_dirs / sizeof *known_dirs && !o->check; i++)
         rmdir(path_join(o->arena, o->dir, known_dirs[i])); /* fails, rightly, where something is in it */
+}
+
+static int out_check(struct out_set *o)
+{
+    struct stat st;
+    for (size_t i = 0; i < o->files.n; i++) {
+        const char *path = path_join(o->arena, o->dir, o->files.v[i].name);
+        if (!unchanged(&o->files.v[i], path))
+            would_change(o, path, lstat(path, &st) == 0 ? "would change" : "would be new");
+    }
+    if (!o->keeps_others)
+        remove_stale(o);
+    return 0;
 }
 
 int out_write(struct out_set *o, struct strbuf *err)
 {
+    if (o->check)
+        return out_check(o);
     size_t n = o->files.n;
     const char **paths = arena_alloc(o->arena, (n + 1) * sizeof *paths), **tmps = arena_alloc(o->arena, (n + 1) * sizeof *tmps);
     sigset_t wait, before;
@@ -106,7 +135,7 @@ int out_write(struct out_set *o, struct strbuf *err)
     for (size_t i = 0; i < n && rc < 0; i++)
         if (tmps[i])
             unlink(tmps[i]);
-    if (rc == 0)
+    if (rc == 0 && !o->keeps_others)
         remove_stale(o);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return rc;
