@@ -31,6 +31,9 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libtmgc.a
 	$(CC) $(ALL_CFLAGS) -I. -o $@ $^ $(PKG_LIBS) $(LDFLAGS)
 $(BUILD)/gen_docs: tests/gen_docs.c $(BUILD)/libtmgc.a
 	$(CC) $(ALL_CFLAGS) -I. -o $@ $^ $(PKG_LIBS) $(LDFLAGS)
+$(BUILD)/measure: tests/measure.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $<
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -46,7 +49,7 @@ $(BUILD)/gen/report_assets.o: $(BUILD)/gen/report_assets.c
 # ---- for newcomers: each does its own set-up ----------------------------------
 demo: ; @tests/setup build run && $(MAKE) -s -j2 all && tests/demo $(BUILD)  ## converts a sample, runs the result, asks it
 check: ; @tests/setup build run && $(MAKE) -s -j2 check-now                  ## every test; ends with "N passed, N failed"
-bench: ; @tests/setup build bench && $(MAKE) -s -j2 all && tests/bench $(BUILD)  ## time and memory beside xmllint
+bench: ; @tests/setup build bench && $(MAKE) -s -j2 all $(BUILD)/measure && tests/bench $(BUILD)  ## time and memory beside xmllint
 lint: ; @tests/setup build lint && $(MAKE) -s lint-now                   ## compilers, clang-tidy, cppcheck, formatting
 
 check-now: all $(UNIT) $(BUILD)/gen_docs asan
