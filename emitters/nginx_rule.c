@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* nginx takes no parameter of 4096 bytes, so long lists of names or paths are cut into several conditions. */
-enum { PIECE_MAX = 600,      /* bytes of pattern made of names, or of paths, in one condition; about */
+enum { PIECE_MAX = 1000,     /* bytes of pattern made of names, or of paths, in one condition */
        LITERAL_MAX = 1000,   /* bytes of one escaped path; what begins as a longer one is refused */
        VALUE_MAX = 3800,     /* bytes of one quoted value */
        TIMEOUT_DEFAULT = 120 };
@@ -112,25 +112,31 @@ bool nginx_path_too_long(const struct path *p)
 }
 
 /* ---- condition --------------------------------------------------------------------------- */
-/* How many elements from `from` on go into one pattern. */
-static size_t piece(struct block *b, size_t from, size_t n, const char *(*text)(const struct rule *, size_t))
+/* One more escaped text in a piece of *bytes so far? The first always fits. */
+static bool fits(struct block *b, size_t *bytes, const char *text)
 {
-    size_t bytes = 0, i = from;
-    while (i < n && (i == from || bytes < PIECE_MAX))
-        bytes += strlen(escaped(b, text(b->r->rule, i++))) + 1;
-    if (i > from + 1 && bytes > LITERAL_MAX)
-        i--;
-    return i - from;
+    size_t n = strlen(escaped(b, text)) + 1;
+    if (*bytes && *bytes + n > PIECE_MAX)
+        return false;
+    *bytes += n;
+    return true;
 }
 
-static const char *name_text(const struct rule *r, size_t i)
+/* How many of the names, or paths, go into one pattern. */
+static size_t names_piece(struct block *b, const struct public_name *names, size_t n)
 {
-    return r->names.v[i].name;
+    size_t bytes = 0, i = 0;
+    while (i < n && fits(b, &bytes, names[i].name))
+        i++;
+    return i;
 }
 
-static const char *path_text(const struct rule *r, size_t i)
+static size_t paths_piece(struct block *b, const struct path *paths, size_t n)
 {
-    return r->paths.v[i].external;
+    size_t bytes = 0, i = 0;
+    while (i < n && fits(b, &bytes, paths[i].external))
+        i++;
+    return i;
 }
 
 /* A request that the condition is for, as its subject spells it. */
@@ -172,7 +178,7 @@ static void write_conditions_for(struct block *b, const char *from, bool host, c
         return;
     }
     for (size_t i = 0, n; i < rule->names.n; i += n) {
-        n = piece(b, i, rule->names.n, name_text);
+        n = names_piece(b, rule->names.v + i, rule->names.n - i);
         const char *names = regex_names(b->m->arena, rule->names.v + i, n);
         if (!b->m->failed)
             proven(b, regex_prove_names(names, rule->names.v + i, n, b->m->err));
@@ -188,7 +194,7 @@ static void write_conditions(struct block *b, bool host, const char *id)
     for (size_t i = 0, n; i < rule->paths.n; i += n) {
         const struct path *first = &rule->paths.v[i];
         struct path stem = {.kind = PATH_STEM};
-        n = piece(b, i, rule->paths.n, path_text);
+        n = paths_piece(b, first, rule->paths.n - i);
         b->action = enter;
         if (nginx_path_too_long(first)) {
             stem.external = arena_strndup(b->m->arena, first->external, LITERAL_MAX / 4);
@@ -204,32 +210,30 @@ static void write_conditions(struct block *b, bool host, const char *id)
 }
 
 /* ---- what becomes of dots and of the path ----------------------------------------------------- */
-/* VARIABLE becomes `inside` if $place, the path with its dots resolved, is one that the rule publishes as it is. */
-static void write_places(struct block *b, const char *set)
+/* $place is the path with its dots resolved: it must be one that the rule publishes as it is. If `into` names a
+ * variable, that says whether it is not; else the answer is given here. */
+static void write_places(struct block *b, const char *into)
 {
     const struct rule *rule = b->r->rule;
     VEC(struct path) same = {0};
     for (size_t i = 0; i < rule->paths.n; i++)
         if (!rule->paths.v[i].internal && !nginx_path_too_long(&rule->paths.v[i]))
             vec_add(b->m->arena, &same, rule->paths.v[i]);
-    struct rule view = {.paths = {same.v, same.n, same.n}};
-    struct plan_rule of_view = {.rule = &view};
-    struct block sub = {.m = b->m, .w = b->w, .r = &of_view};
-    bool single = same.n && piece(&sub, 0, same.n, path_text) == same.n && !set;
-    if (!single)
+    bool at_once = !into && same.n && paths_piece(b, same.v, same.n) == same.n;
+    if (!at_once)
         write_line(b->w, "set $leaves 1;");
     for (size_t i = 0, n; i < same.n; i += n) {
-        n = piece(&sub, i, same.n, path_text);
+        n = paths_piece(b, same.v + i, same.n - i);
         const char *pattern = regex_paths(b->m->arena, same.v + i, n);
         if (!pattern[1])
             pattern = "^/";                  /* all, but not the "" that $place is for what is spelled oddly */
-        write_line(b->w, single ? "if ($place !~* %s) { return 403; }" : "if ($place ~* %s) { set $leaves 0; }",
+        write_line(b->w, at_once ? "if ($place !~* %s) { return 403; }" : "if ($place ~* %s) { set $leaves 0; }",
                    pattern_quoted(b, pattern));
     }
-    if (!single && !set)
+    if (into)
+        write_line(b->w, "set %s $leaves;", into);
+    else if (!at_once)
         write_line(b->w, "if ($leaves) { return 403; }");
-    else if (set)
-        write_line(b->w, "set %s $leaves;", set);
 }
 
 /* Pattern over the request target for what path m takes; what follows its literal is in $rest. */
