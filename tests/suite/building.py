@@ -20,3 +20,10 @@ def test_generated_docs(t):
         r = t.run(what, program=os.path.join(t.build, "gen_docs"))
         t.equal(r.status, 0, "gen_docs " + what)
         t.check(r.out == read(os.path.join(TOP, "docs", name)), "docs/%s is stale: run `make docs`" % name)
+
+
+@test
+def test_readme(t):
+    """README.md shows what tmgc really prints (`make docs` fills it in)."""
+    r = t.run(t.build, "--check", program=os.path.join(TOP, "tests", "readme"))
+    t.check(r.status == 0, "README.md", r)
