@@ -93,7 +93,7 @@ HAPROXY = [
     ("source range too short", ["Branch", "Mail"], None, r"(src 10\.0\.0\.0/16[^}]*) 10\.128\.0\.0/9", r"\g<1> 10.128.0.0/10"),
     ("source condition dropped", ["Mail", "Branch"], None, r"(use_backend rule_1_branch .*)\{ src [^}]*\}", r"\g<1>"),
     ("unknown hosts served", ANY, None, r"default_backend no_rule", r"default_backend rule_6_web"),
-    ("final 403 missing", ANY, None, r"(backend no_rule\n).*", r"\g<1>    server web www.corp.example:80 init-addr none"),
+    ("final 403 missing", ANY, None, r"(\nbackend no_rule\n).*", r"\g<1>    server web www.corp.example:80 init-addr none"),
     ("drained member not drained", ["Mail"], "Mail", r" weight 0", r""),
     ("member drained", ["Mail"], "Mail", r"(server cas2\S* .*check)", r"\g<1> weight 0"),
     ("no affinity", ["Mail"], "Mail", r"    cookie WPLB.*", r""),
