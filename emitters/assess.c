@@ -161,6 +161,17 @@ static void assess_conditions(struct assessing *s, struct plan_rule *r)
                    "denies certain users only; the target knows no users, so the rule denies everybody");
 }
 
+/* nginx refuses what begins like a path that it cannot hold; other paths of the rule answer. */
+static void assess_lengths(struct assessing *s, const struct rule *rule)
+{
+    for (size_t i = 0; i < rule->paths.n; i++)
+        if (nginx_path_too_long(&rule->paths.v[i])) {
+            struct finding *x = about(s, F_UNSAFE_STRING, ON(TARGET_NGINX), rule, "paths", "PathMappings", "a path is longer than nginx can match; requests that begin like it get 403");
+            if (x && rule->paths.v[i].line)
+                x->line = rule->paths.v[i].line;
+        }
+}
+
 static void assess_sign_in(struct assessing *s, struct plan_rule *r)
 {
     const struct rule *rule = r->rule;
@@ -225,6 +236,15 @@ static void assess_forwarding(struct assessing *s, struct plan_rule *r)
               "the client certificate that was shown to the published server is not in the export");
     if (rule->forward_client_address)
         about(s, F_SOURCE_IP_LOST, ON_ALL, rule, "forward_client_address", "", "requests no longer appear to come from the client's own address");
+    if (rule->block_attachments_public || rule->block_attachments_private)
+        about(s, F_ATTACHMENTS_LOST, ON_ALL, rule, rule->block_attachments_public ? "block_attachments_public" : "block_attachments_private",
+              rule->block_attachments_public ? "BlockAttachmentsForPublicComputers" : "BlockAttachmentsForTrustedComputers", "Outlook Web Access attachments are no longer blocked for certain computers");
+    if (rule->logoff_url)
+        about(s, F_LOGOFF_LOST, ON_PROXIES, rule, "logoff_url", "LogoffURL", "its log-off address ends no session here, for the target has none");
+    if (!rule->pass_options)
+        about(s, F_OPTIONS_PASSED, ON_ALL, rule, "pass_options", "PassOptionsRequestsToServer", "OPTIONS requests go on to the published server; the source answered them itself");
+    if (rule->pass_auth_body && rule->delegation != DELEGATE_NONE_PASS)
+        about(s, F_AUTH_BODY, ON_ALL, rule, "pass_auth_body", "PassAuthenticationResponseBodyToClient", "the published server's page for a refused sign-in does not reach the client");
     for (size_t i = 0; i < rule->parameters.n; i++) {
         struct finding *x = about(s, F_VENDOR_LOST, ON_ALL, rule, "parameters", "VendorParametersSets",
                                   arena_printf(s->f->arena, "the vendor parameter %s of the set %s has no translation", rule->parameters.v[i].name, rule->parameters.v[i].set));
@@ -282,27 +302,37 @@ static void assess_policy(struct assessing *s, bool all_names, bool dots, size_t
     on_policy(s, F_VIA_GONE, ON_ALL, "no Via header is added to requests and responses unless the site map asks for it");
 }
 
+/* One finding about listener l for those of `on` that are asked for. */
+static void about_listener(struct assessing *s, enum finding_id id, unsigned on, const struct listener *l, const char *key,
+                           const char *setting, const char *message)
+{
+    struct finding *x = about(s, id, on, NULL, NULL, setting, message);
+    if (!x)
+        return;
+    x->subject = SUBJECT_LISTENER;
+    x->name = l->name;
+    x->guid = l->at.guid;
+    x->line = origin_line(&l->at, key);
+}
+
 static void assess_listener(struct assessing *s, const struct listener *l)
 {
-    struct finding *x = NULL;
-    if (l->sso && (ON_PROXIES & s->targets)) {
-        x = finding_add(s->f, F_SSO_LOST, "single sign-on across its names needs pre-authentication, which the target does not have");
-        x->line = origin_line(&l->at, "sso");
-        x->setting = "SSOEnabled";
-        x->targets = ON_PROXIES & s->targets;
-        x->subject = SUBJECT_LISTENER;
-        x->name = l->name;
-        x->guid = l->at.guid;
-    }
-    if (l->max_connections) {
-        x = finding_add(s->f, F_LIMITS_LOST, "its limit of %ld connections is not translated", l->max_connections);
-        x->line = origin_line(&l->at, "max_connections");
-        x->setting = "NumberOfConnections";
-        x->targets = s->targets;
-        x->subject = SUBJECT_LISTENER;
-        x->name = l->name;
-        x->guid = l->at.guid;
-    }
+    if (listener_authenticates(l))
+        about_listener(s, F_PRE_AUTH_LOST, ON_PROXIES, l, l->forms ? "forms" : "integrated", l->forms ? "AuthenticationSchemes" : "IntegratedWindowsAuthentication",
+                       "asked for credentials where a rule needed them; the target asks nobody, and such rules answer 403");
+    if (l->digest)
+        about_listener(s, F_DIGEST_LOST, ON(TARGET_PUBLISHD), l, "digest", "DigestAuthentication", "Digest authentication is not offered");
+    if (l->sso)
+        about_listener(s, F_SSO_LOST, ON_PROXIES, l, "sso", "SSOEnabled", "single sign-on across its names needs pre-authentication, which the target does not have");
+    if (l->form.directory || l->form.change_password)
+        about_listener(s, F_FORM_LOST, ON_ALL, l, l->form.directory ? "form.directory" : "form.change_password", l->form.directory ? "CustomFormsDirectory" : "ChangePasswordAllowed",
+                       l->form.directory ? "its custom sign-in form is not in the export" : "passwords can no longer be changed on the sign-in form");
+    if (l->max_connections)
+        about_listener(s, F_LIMITS_LOST, ON_ALL, l, "max_connections", "NumberOfConnections",
+                       arena_printf(s->f->arena, "its limit of %ld connections is not translated", l->max_connections));
+    if (l->ssl_accelerator_port)
+        about_listener(s, F_ACCELERATOR, ON_ALL, l, "ssl_accelerator_port", "SSLAcceleratorPort",
+                       arena_printf(s->f->arena, "links to the site itself carry the target's own port instead of the SSL accelerator's %ld", l->ssl_accelerator_port));
 }
 
 void assess(struct plan *p, unsigned targets, const char *today, struct findings *f)
@@ -321,6 +351,7 @@ void assess(struct plan *p, unsigned targets, const char *today, struct findings
         all_names |= r->rule->all_names;
         dots |= !rule_publishes_all(r->rule);
         assess_conditions(&s, r);
+        assess_lengths(&s, r->rule);
         if (r->rule->action == ACTION_ALLOW) {
             assess_sign_in(&s, r);
             assess_delegation(&s, r);

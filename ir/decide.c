@@ -145,12 +145,14 @@ static size_t resolve(const char *path, size_t n, char *out)
         bool slash = out[from] == '/';
         size_t seg = end - from - slash;
         const char *s = out + from + slash;
-        if (seg == 2 && s[0] == '.' && s[1] == '.') {
-            while (to > 0 && out[--to] != '/')
-                ;
-        } else if (!(seg == 1 && s[0] == '.')) {
+        bool up = seg == 2 && s[0] == '.' && s[1] == '.', stay = seg == 1 && s[0] == '.';
+        while (up && to > 0 && out[--to] != '/')
+            ;
+        if (!up && !stay) {
             memmove(out + to, out + from, end - from);
             to += end - from;
+        } else if (end == len) {
+            out[to++] = '/'; /* "/a/b/.." is "/a/" (RFC 3986) */
         }
         from = end;
     }
@@ -200,7 +202,7 @@ static const char *forwarded_target(struct arena *a, const struct path *m, const
         return arena_printf(a, "%s%s", path, query);
     const char *rest = m->kind == PATH_EXACT ? "" : path + strlen(m->external);
     const char *to = arena_printf(a, "%s%s", m->internal, rest);
-    return arena_printf(a, "%s%s", *to ? to : "/", query);
+    return arena_printf(a, "%s%s%s", *to == '/' ? "" : "/", to, query);
 }
 
 static enum condition first_failed(const struct plan_rule *r, const struct request *q, const char *host,

@@ -159,9 +159,15 @@ static void test_paths(void)
     expect("D-04 empty result", (struct ask){"m", "/gone?x", 0, 1, 0}, "1 in.example /?x in.example:80");
     expect("D-04 to the root", (struct ask){"m", "/gone/a", 0, 1, 0}, "1 in.example /a in.example:80");
     expect("D-05 rewritten", (struct ask){"m", "/ext/../x", 0, 1, 0}, dots);
+    add_rule("e", "e", "/a /b/ /c/*");
+    expect("D-05 the parent has its slash", (struct ask){"e", "/c/../b/x/..", 0, 1, 0}, "2 in.example /c/../b/x/.. in.example:80");
+    expect("D-05 and is not the exact path without", (struct ask){"e", "/c/../a/x/..", 0, 1, 0}, dots);
+    expect("D-05 a final dot too", (struct ask){"e", "/c/../b/.", 0, 1, 0}, "2 in.example /c/../b/. in.example:80");
+    add_rule("t", "t", "/s*>/*");
+    expect("D-04 a stem to the root", (struct ask){"t", "/sx?y", 0, 1, 0}, "3 in.example /x?y in.example:80");
     add_rule("r", "r", "/*");
-    expect("D-05 everything published", (struct ask){"r", "/../x", 0, 1, 0}, "2 in.example /../x in.example:80");
-    expect("asterisk", (struct ask){"r", "*", 0, 1, 0}, "2 in.example * in.example:80");
+    expect("D-05 everything published", (struct ask){"r", "/../x", 0, 1, 0}, "4 in.example /../x in.example:80");
+    expect("asterisk", (struct ask){"r", "*", 0, 1, 0}, "4 in.example * in.example:80");
     policy_free(p);
 }
 
