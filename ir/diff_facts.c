@@ -128,7 +128,10 @@ static void add_paths(struct strbuf *b, const struct rule *r, bool rewriting_onl
 {
     for (size_t i = 0; i < r->paths.n; i++) {
         const struct path *p = &r->paths.v[i];
+        const struct path *above = i ? p - 1 : NULL;
         if (!p->internal && rewriting_only)
+            continue;
+        if (above && above->kind == p->kind && ascii_casecmp(above->external, p->external) == 0 && str_equal(above->internal, p->internal))
             continue;
         buf_putc(b, ' ');
         for (const char *s = p->external; *s; s++)

@@ -16,6 +16,8 @@ struct meaning { const char *key; unsigned bits; };
 #define USERS (DIFFERS_BY(ANSWER_NEEDS_USER) | DIFFERS_BY(ANSWER_WRONG_USER) | DIFFERS_BY(ANSWER_HTTPS))
 #define UNKNOWN DIFFERS_BY(ANSWER_UNKNOWN)
 #define SIGN_IN DIFFERS_SIGN_IN
+/* What the listener takes decides whether a delegation can work (behaviour 6.1), and whether D-09 applies. */
+#define METHOD (DIFFERS_SIGN_IN | DIFFERS_HANDLING | DIFFERS_BY(ANSWER_PASS_OVER_HTTP))
 
 static const struct meaning rule_meanings[] = {
     {"name", DIFFERS_SITE}, {"description", NO_MEANING}, {"export", NO_MEANING},
@@ -35,14 +37,14 @@ static const struct meaning rule_meanings[] = {
     {"logging", RUNS_DIFFERENTLY}, {"code_pages", DIFFERS_HANDLING | FIELD_IS_SET}, {"parameters", DIFFERS_HANDLING | FIELD_IS_SET},
 };
 static const struct meaning listener_meanings[] = {
-    {"name", NO_MEANING}, {"description", NO_MEANING}, {"export", NO_MEANING}, {"scheme", SIGN_IN},
+    {"name", NO_MEANING}, {"description", NO_MEANING}, {"export", NO_MEANING}, {"scheme", METHOD},
     {"on", DIFFERS_SOCKET | FIELD_IS_SET}, {"http", DIFFERS_SOCKET}, {"https", DIFFERS_SOCKET | DIFFERS_LOCATION | DIFFERS_BY(ANSWER_HTTPS)},
     {"certificates", DIFFERS_CERTIFICATE},
     {"redirect", DIFFERS_LOCATION | DIFFERS_BY(ANSWER_HTTPS)},
-    {"basic", SIGN_IN | DIFFERS_BY(ANSWER_PASS_OVER_HTTP)}, {"digest", SIGN_IN | DIFFERS_BY(ANSWER_PASS_OVER_HTTP)},
-    {"integrated", SIGN_IN | DIFFERS_BY(ANSWER_PASS_OVER_HTTP)}, {"forms", SIGN_IN | DIFFERS_BY(ANSWER_PASS_OVER_HTTP)},
-    {"client_certificate", SIGN_IN | DIFFERS_BY(ANSWER_PASS_OVER_HTTP)},
-    {"validator", SIGN_IN}, {"always_authenticate", SIGN_IN | USERS}, {"authenticate_over_http", SIGN_IN}, {"domain", SIGN_IN}, {"form", SIGN_IN},
+    {"basic", METHOD}, {"digest", METHOD},
+    {"integrated", METHOD}, {"forms", METHOD},
+    {"client_certificate", METHOD},
+    {"validator", METHOD}, {"always_authenticate", SIGN_IN | USERS}, {"authenticate_over_http", SIGN_IN}, {"domain", SIGN_IN}, {"form", SIGN_IN},
     {"sso", SIGN_IN}, {"sso_domains", SIGN_IN | FIELD_IS_SET},
     {"max_connections", RUNS_DIFFERENTLY}, {"connection_timeout", RUNS_DIFFERENTLY}, {"ssl_accelerator_port", RUNS_DIFFERENTLY},
 };

@@ -199,15 +199,20 @@ static const char *climbing(struct arena *a, const char *open, const char *flat)
 static void ask_dots(struct walk *w, struct arena *a, const struct request *q, const struct answered *got, const char *open)
 {
     const struct path *p[2] = {answering_path(w, 0, got), answering_path(w, 1, got)};
-    if (!open || !p[0] || !p[1])
+    if (!open || (!p[0] && !p[1]))
         return;
-    if (w->d->facts[0][got->rule[0]].dots == w->d->facts[1][got->rule[1]].dots && !p[0]->internal == !p[1]->internal)
-        return;
+    /* Elsewhere the path without dots has told the two apart, or nothing does. A class whose every path has dots has none. */
+    if (!path_has_dots(open, strlen(open))) {
+        if (!p[0] || !p[1])
+            return;
+        if (w->d->facts[0][got->rule[0]].dots == w->d->facts[1][got->rule[1]].dots && !p[0]->internal == !p[1]->internal)
+            return;
+    }
     struct path_atoms flat = {0};
     struct request dots = *q;
     for (int side = 0; side < 2; side++) {
-        const struct rule *r = w->d->plan[side]->rules.v[got->rule[side]].rule;
-        for (size_t i = 0; i < r->paths.n; i++)
+        const struct rule *r = got->rule[side] < 0 ? NULL : w->d->plan[side]->rules.v[got->rule[side]].rule;
+        for (size_t i = 0; r && i < r->paths.n; i++)
             if (!r->paths.v[i].internal)
                 path_atoms_add(a, &flat, r->paths.v[i].external);
     }

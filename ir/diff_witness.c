@@ -51,7 +51,7 @@ static unsigned forwarded_differently(const struct judged *x, const struct judge
         bits |= DIFFERS_TARGET;
     if (x->facts->handling != y->facts->handling)
         bits |= DIFFERS_HANDLING;
-    if (x->q.user && x->facts->sign_in != y->facts->sign_in)
+    if (x->rule->needs_user && y->rule->needs_user && x->facts->sign_in != y->facts->sign_in)
         bits |= DIFFERS_SIGN_IN;
     if (!bits && x->facts->site != y->facts->site)
         bits |= DIFFERS_SITE;
@@ -301,7 +301,7 @@ static void credit(struct credit *c)
 {
     if (c->bits & ~(unsigned)DIFFERS_CERTIFICATE)
         credit_rules(c);
-    give_listeners(c, c->bits);
+    give_listeners(c, c->given ? c->bits & ~(unsigned)DIFFERS_HANDLING : c->bits);
     if (!c->given)
         give(c, &c->m->d->out->other);
 }
@@ -334,7 +334,8 @@ struct answered meeting_ask(struct meeting *m, const struct request *q, const ch
         struct request other = *q;
         size_t cost = cost_of(q, account);
         m->d->out->different++;
-        if (bits == DIFFERS_HOST && q->host && str_equal(j[0].d.host, j[1].d.host)) {
+        bool quiet = !DIFFERS_LOUDLY(bits & ~(unsigned)DIFFERS_HOST);
+        if (bits & DIFFERS_HOST && quiet && q->host && str_equal(j[0].d.host, j[1].d.host)) {
             other.host = unusual_host(a, q->host);
             cost += 20;
             for (int side = 0; side < 2; side++)
