@@ -48,5 +48,7 @@ const char *finding_subject(const struct finding *f);                /* "rule", 
 const char *finding_file(const struct report *r, const struct finding *f);   /* NULL: not known */
 void put_rule_goal(struct strbuf *b, const struct plan_rule *r);     /* "https://site:443", or the deny rule's answer */
 void put_authentication(struct strbuf *b, const struct listener *l); /* "forms (AD), basic" */
+/* One cell of a CSV line, with the comma before it unless it begins the line; never computed by a spreadsheet. */
+void report_csv_cell(struct strbuf *b, const char *s);
 void put_number(struct strbuf *b, size_t n);                         /* decimal, without printf's cost */
 #endif

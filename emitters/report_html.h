@@ -15,6 +15,7 @@ struct page {
     size_t rules;                    /* how many rules are shown: the first ones */
     bool infos;                      /* findings of level info are listed */
     struct strbuf value;             /* text of the export on its way to html_text */
+    const struct setting **titles;   /* report_html_settings.c: the product's names of the settings, once found */
 };
 extern const char *const target_titles[TARGETS];     /* "HAProxy" */
 

@@ -2,7 +2,10 @@
  * were made of it; above them filters that need no script.
  *
  * A finding is a row with the classes of its severity (s0 to s2), class (c0 …) and targets (t0 …); checked radio
- * buttons hide the rest (html_filters). A link to one rule shows that rule alone, by :target. */
+ * buttons hide the rest (html_filters). So that a part without a row left goes too, each part has a class for every
+ * combination that one of its rows answers to ("s2c3"): asking that of its rows with :has would take a browser seconds
+ * on a large page, and so would asking for the buttons, which is why they stand before the parts as siblings.
+ * A link to one rule shows that rule alone, by :target. */
 #include "report_html.h"
 #include <string.h>
 
@@ -10,70 +13,151 @@ enum { CLASSES = 6, BLOCK_LINES = 150, BLOCK_BYTES = 12000 };
 
 /* ---- filters ------------------------------------------------------------------------ */
 
-static void radio(struct page *p, const char *group, const char *value, const char *title, bool checked)
+static const struct group { const char *name, *title; int most; } groups[] = {
+    { "severity", "Severity", SEV_ERROR }, { "class", "Class", CLASSES - 1 }, { "target", "Target", TARGETS - 1 }
+};
+enum { GROUPS = sizeof groups / sizeof *groups };
+
+static const char *choice(size_t group, int value)
 {
-    buf_printf(p->out, "<label><input type=\"radio\" name=\"%s\" id=\"%s-%s\"%s>%s</label>", group, group, value, checked ? " checked" : "", title);
+    static const char *const severities[] = { "information", "warnings", "errors" };
+    return value < 0 ? "all" : group == 0 ? severities[value] : group == 1 ? class_names[value] : target_titles[value];
+}
+
+/* "severity-2", "severity-all" */
+static void put_choice_id(struct strbuf *b, size_t group, int value)
+{
+    if (value < 0)
+        buf_printf(b, "%s-all", groups[group].name);
+    else
+        buf_printf(b, "%s-%d", groups[group].name, value);
+}
+
+static bool offered(const struct page *p, size_t group, int value)
+{
+    return group != 2 || value < 0 || p->r->targets & ON(value);
+}
+
+static void put_button(struct page *p, size_t group, int value)
+{
+    if (!offered(p, group, value))
+        return;
+    buf_printf(p->out, "<input type=\"radio\" name=\"%s\" id=\"", groups[group].name);
+    put_choice_id(p->out, group, value);
+    buf_printf(p->out, "\" aria-label=\"%s: %s\"%s>", groups[group].title, choice(group, value), value < 0 ? " checked" : "");
+}
+
+static void put_label(struct page *p, size_t group, int value)
+{
+    if (!offered(p, group, value))
+        return;
+    put(p, "<label for=\"");
+    put_choice_id(p->out, group, value);
+    buf_printf(p->out, "\">%s</label>", choice(group, value));
+}
+
+/* Severities the gravest first, the others in their order. */
+static void each_choice(struct page *p, size_t group, void (*one)(struct page *, size_t, int))
+{
+    one(p, group, -1);
+    for (int i = 0; i <= groups[group].most; i++)
+        one(p, group, group == 0 ? groups[group].most - i : i);
 }
 
 static void put_filters(struct page *p)
 {
-    static const char *const severities[] = { "information", "warnings", "errors" };
-    char number[2] = "0";
-    put(p, "<div class=\"filters\"><fieldset><legend>Severity</legend>");
-    radio(p, "severity", "all", "all", true);
-    for (int s = SEV_ERROR; s >= SEV_INFO; s--) {
-        number[0] = (char)('0' + s);
-        radio(p, "severity", number, severities[s], false);
+    for (size_t g = 0; g < GROUPS; g++)
+        each_choice(p, g, put_button);
+    put(p, "<div class=\"filters\">");
+    for (size_t g = 0; g < GROUPS; g++) {
+        buf_printf(p->out, "<p><span>%s</span>", groups[g].title);
+        each_choice(p, g, put_label);
+        put(p, "</p>");
     }
-    put(p, "</fieldset><fieldset><legend>Class</legend>");
-    radio(p, "class", "all", "all", true);
-    for (int c = 0; c < CLASSES; c++) {
-        number[0] = (char)('0' + c);
-        radio(p, "class", number, class_names[c], false);
-    }
-    put(p, "</fieldset><fieldset><legend>Target</legend>");
-    radio(p, "target", "all", "all", true);
-    for (int t = 0; t < TARGETS; t++)
-        if (p->r->targets & ON(t)) {
-            number[0] = (char)('0' + t);
-            radio(p, "target", number, target_titles[t], false);
-        }
-    put(p, "</fieldset><label class=\"search\" hidden>Search <input type=\"search\" id=\"search\" autocomplete=\"off\" spellcheck=\"false\"></label>"
-           "<p class=\"hits\" role=\"status\" id=\"hits\"></p></div>\n");
+    put(p, "<p><label class=\"search\" hidden>Search <input type=\"search\" id=\"search\" autocomplete=\"off\" spellcheck=\"false\"></label> "
+           "<span role=\"status\" id=\"hits\"></span></p></div>\n");
 }
 
-/* -1: any. A part goes when it has no row that passes all three filters. */
-static void filter_rule(struct strbuf *b, int severity, int class, int target)
+/* "s2c3t0"; what is -1 is left out. */
+static void put_combination(struct strbuf *b, int severity, int class, int target)
 {
-    struct strbuf row = { 0 };
-    buf_puts(b, ".work");
-    if (severity >= 0) {
-        buf_printf(b, ":has(#severity-%d:checked)", severity);
-        buf_printf(&row, ".s%d", severity);
+    if (severity >= 0)
+        buf_printf(b, "s%d", severity);
+    if (class >= 0)
+        buf_printf(b, "c%d", class);
+    if (target >= 0)
+        buf_printf(b, "t%d", target);
+}
+
+static void filter_rule(struct strbuf *b, const int v[GROUPS])
+{
+    struct strbuf gate = { 0 };
+    size_t n = 0;
+    for (size_t g = 0; g < GROUPS; g++) {
+        if (v[g] < 0)
+            continue;
+        buf_putc(&gate, '#');
+        put_choice_id(&gate, g, v[g]);
+        buf_puts(&gate, ":checked~");
+        n++;
     }
-    if (class >= 0) {
-        buf_printf(b, ":has(#class-%d:checked)", class);
-        buf_printf(&row, ".c%d", class);
+    buf_printf(b, "%s.parts>.part:not(.", gate.p);
+    put_combination(b, v[0], v[1], v[2]);
+    if (n == 1) {
+        buf_printf(b, "),%s.parts .f:not(.", gate.p);
+        put_combination(b, v[0], v[1], v[2]);
     }
-    if (target >= 0) {
-        buf_printf(b, ":has(#target-%d:checked)", target);
-        buf_printf(&row, ".t%d", target);
-    }
-    size_t filters = (size_t)(severity >= 0) + (size_t)(class >= 0) + (size_t)(target >= 0);
-    if (filters == 1)
-        buf_printf(b, " .f:not(%s),.work:has(#%s-%d:checked)", row.p, severity >= 0 ? "severity" : class >= 0 ? "class" : "target",
-                   severity >= 0 ? severity : class >= 0 ? class : target);
-    buf_printf(b, " .part:not(:has(%s)){display:none}\n", row.p);
-    buf_free(&row);
+    buf_puts(b, "){display:none}\n");
+    buf_free(&gate);
+}
+
+/* The label of what is chosen, and of what has the focus, shows it. */
+static void label_rules(struct strbuf *b, const char *state, const char *looks)
+{
+    for (size_t g = 0; g < GROUPS; g++)
+        for (int v = -1; v <= groups[g].most; v++) {
+            buf_puts(b, g || v >= 0 ? ",#" : "#");
+            put_choice_id(b, g, v);
+            buf_printf(b, ":%s~.filters [for=", state);
+            put_choice_id(b, g, v);
+            buf_putc(b, ']');
+        }
+    buf_printf(b, "{%s}\n", looks);
 }
 
 void html_filters(struct strbuf *style)
 {
-    for (int s = -1; s <= SEV_ERROR; s++)
-        for (int c = -1; c < CLASSES; c++)
-            for (int t = -1; t < TARGETS; t++)
+    label_rules(style, "checked", "background:var(--ink);color:var(--paper)");
+    label_rules(style, "focus-visible", "outline:2px solid var(--focus);outline-offset:2px");
+    for (int s = -1; s <= groups[0].most; s++)
+        for (int c = -1; c <= groups[1].most; c++)
+            for (int t = -1; t <= groups[2].most; t++)
                 if (s >= 0 || c >= 0 || t >= 0)
-                    filter_rule(style, s, c, t);
+                    filter_rule(style, (int[GROUPS]){ s, c, t });
+}
+
+/* The combinations that the rows of a part answer to, each once. */
+struct combinations { bool has[4][CLASSES + 1][TARGETS + 1]; };
+
+static void combine(struct combinations *x, const struct finding *f)
+{
+    size_t severity = (size_t)f->severity + 1, class = (size_t)finding_kinds[f->id].class + 1;
+    for (size_t t = 0; t <= TARGETS; t++) {
+        if (t && f->targets && !(f->targets & 1u << (t - 1)))
+            continue;
+        x->has[severity][class][t] = x->has[severity][0][t] = x->has[0][class][t] = x->has[0][0][t] = true;
+    }
+}
+
+static void put_combinations(struct strbuf *b, const struct combinations *x)
+{
+    for (int s = -1; s <= groups[0].most; s++)
+        for (int c = -1; c <= groups[1].most; c++)
+            for (int t = -1; t <= groups[2].most; t++)
+                if ((s >= 0 || c >= 0 || t >= 0) && x->has[s + 1][c + 1][t + 1]) {
+                    buf_putc(b, ' ');
+                    put_combination(b, s, c, t);
+                }
 }
 
 /* ---- findings ------------------------------------------------------------------------- */
@@ -189,13 +273,12 @@ static void put_block(struct page *p, const struct plan_rule *r, enum target t, 
     if (!e)
         return;
     struct rule_lines at = r->index < e->rules.n ? e->rules.v[r->index] : (struct rule_lines){ 0, 0 };
-    buf_printf(p->out, "<figure><figcaption>%s ", target_titles[t]);
-    put_verdict(p, r, t);
+    buf_printf(p->out, "<p class=\"file\"><b>%s</b> ", target_titles[t]);
     if (!at.first || at.last < at.first || (size_t)at.last + 1 >= l->n) {
-        put(p, "<small>nothing was written for this rule</small></figcaption></figure>");
+        put(p, "nothing was written for this rule</p>");
         return;
     }
-    buf_printf(p->out, "<small>%s/%s, lines %u to %u</small></figcaption><pre tabindex=\"0\"><code>", target_outputs[t].folder, target_outputs[t].file, (unsigned)at.first, (unsigned)at.last);
+    buf_printf(p->out, "%s/%s, lines %u to %u</p><pre tabindex=\"0\">", target_outputs[t].folder, target_outputs[t].file, (unsigned)at.first, (unsigned)at.last);
     uint32_t line = at.first;
     size_t indent = indentation(e, l, at);
     for (; line <= at.last && line < at.first + BLOCK_LINES && l->at[line + 1] - l->at[at.first] < BLOCK_BYTES; line++) {
@@ -204,17 +287,22 @@ static void put_block(struct page *p, const struct plan_rule *r, enum target t, 
             html_text_n(p->out, e->text.p + l->at[line] + indent, n - indent);
         put(p, "\n");
     }
-    put(p, "</code></pre>");
+    put(p, "</pre>");
     if (line <= at.last)
         buf_printf(p->out, "<p class=\"limit\">%u more lines are in the file.</p>", (unsigned)(at.last - line + 1));
-    put(p, "</figure>");
 }
 
 /* ---- parts -------------------------------------------------------------------------------- */
 
-static void put_part(struct page *p, const char *what, size_t number, const char *title, bool off)
+static void put_part(struct page *p, const char *what, size_t number, const char *title, uint32_t findings, bool off)
 {
-    buf_printf(p->out, "<article class=\"part%s\" id=\"%s-%zu\" aria-labelledby=\"h-%s-%zu\"><h3 id=\"h-%s-%zu\"><span class=\"n\">", off ? " off" : "", what, number, what, number, what, number);
+    struct combinations x = { 0 };
+    for (; findings != NOBODY; findings = p->m->next[findings])
+        if (is_shown(p, &p->r->findings->list.v[findings]))
+            combine(&x, &p->r->findings->list.v[findings]);
+    put(p, off ? "<article class=\"part off" : "<article class=\"part");
+    put_combinations(p->out, &x);
+    buf_printf(p->out, "\" id=\"%s-%zu\" aria-labelledby=\"h-%s-%zu\"><h3 id=\"h-%s-%zu\"><span class=\"n\">", what, number, what, number, what, number);
     if (strcmp(what, "rule") == 0)
         put_count(p, number);
     else
@@ -226,18 +314,19 @@ static void put_part(struct page *p, const char *what, size_t number, const char
 
 static void put_rule(struct page *p, const struct plan_rule *r, const struct lines *l)
 {
-    put_part(p, "rule", (size_t)r->index + 1, rule_title(r), !r->answers);
+    put_part(p, "rule", (size_t)r->index + 1, rule_title(r), p->m->of_rule[r->index], !r->answers);
     put(p, "<p class=\"fates\">");
     for (unsigned t = 0; t < TARGETS; t++)
         if (p->r->targets & ON(t)) {
-            buf_printf(p->out, "<span>%s ", target_titles[t]);
+            put(p, target_titles[t]);
+            put(p, " ");
             put_verdict(p, r, (enum target)t);
-            put(p, "</span> ");
+            put(p, " \xc2\xb7 ");
         }
     if (r->answers)
         buf_printf(p->out, "<a href=\"#map-%u\">in the map</a>", (unsigned)r->index + 1);
     if (r->rule->at.line)
-        buf_printf(p->out, " <small>export line %u</small>", (unsigned)r->rule->at.line);
+        buf_printf(p->out, "%sexport line %u", r->answers ? " \xc2\xb7 " : "", (unsigned)r->rule->at.line);
     put(p, "</p>");
     put_rows(p, p->m->of_rule[r->index]);
     put(p, "<details><summary>Settings and generated configuration</summary><div class=\"beside\">");
@@ -253,7 +342,7 @@ static void put_listeners(struct page *p)
     const struct plan *plan = p->r->plan;
     for (size_t i = 0; i < plan->listeners.n && i < RULES_SHOWN; i++) {
         const struct plan_listener *l = &plan->listeners.v[i];
-        put_part(p, "listener", i + 1, l->listener->name ? l->listener->name : "(no name)", false);
+        put_part(p, "listener", i + 1, l->listener->name ? l->listener->name : "(no name)", p->m->of_listener[l->listener - plan->policy->listeners.v], false);
         put_rows(p, p->m->of_listener[l->listener - plan->policy->listeners.v]);
         put(p, "<details><summary>Settings</summary><div class=\"beside\">");
         html_listener_settings(p, l);
@@ -264,16 +353,23 @@ static void put_listeners(struct page *p)
 /* What belongs to no listener or rule: the whole policy, farms, the site map. */
 static void put_general(struct page *p)
 {
-    size_t open = 0;
-    for (size_t i = 0; i < p->r->findings->list.n && open < ROWS_SHOWN; i++) {
+    struct combinations x = { 0 };
+    VEC(const struct finding *) rows = { 0 };
+    for (size_t i = 0; i < p->r->findings->list.n && rows.n < ROWS_SHOWN; i++) {
         const struct finding *f = &p->r->findings->list.v[i];
         if (p->m->rule_of[i] != NOBODY || p->m->listener_of[i] != NOBODY || !is_shown(p, f))
             continue;
-        if (!open++)
-            put(p, "<article class=\"part\" id=\"general\" aria-labelledby=\"h-general\"><h3 id=\"h-general\">The whole policy</h3><ul class=\"rows\">\n");
-        put_finding(p, f);
+        vec_add(p->m->arena, &rows, f);
+        combine(&x, f);
     }
-    put(p, open ? "</ul></article>\n" : "");
+    if (!rows.n)
+        return;
+    put(p, "<article class=\"part");
+    put_combinations(p->out, &x);
+    put(p, "\" id=\"general\" aria-labelledby=\"h-general\"><h3 id=\"h-general\">The whole policy</h3><ul class=\"rows\">\n");
+    for (size_t i = 0; i < rows.n; i++)
+        put_finding(p, rows.v[i]);
+    put(p, "</ul></article>\n");
 }
 
 void html_rules(struct page *p)

@@ -1,5 +1,6 @@
 /* report_html_settings: what the source says about a rule or a listener, setting by setting, with its name and line in
- * the export. What is at its default and says nothing is left out. */
+ * the export. What the export does not state is at its default and left out; where nothing has a line (a policy that
+ * was written by hand) all are shown. */
 #include "report_html.h"
 #include "../settings/settings.h"
 #include <string.h>
@@ -228,23 +229,21 @@ static uint32_t stated_line(const struct origin *o, const char *key)
     return 0;
 }
 
-static void put_row(struct page *p, const char *title, const char *key, unsigned objects, uint32_t line)
+static void put_row(struct page *p, const char *title, const struct setting *s, uint32_t line)
 {
-    const struct setting *s = setting_of(key, objects);
-    put(p, "<tr><th scope=\"row\">");
-    put(p, title);
+    put(p, "<tr><th scope=\"row\"");
     if (s) {
-        put(p, "<small>");
+        put(p, " title=\"");
         html_text_n(p->out, s->names, strcspn(s->names, "|"));
-        put(p, "</small>");
+        put(p, "\"");
     }
+    put(p, ">");
+    put(p, title);
     put(p, "</th><td>");
-    put_host(p);
-    put(p, "</td><td class=\"n\">");
+    put_value(p);
+    put(p, "</td><td>");
     if (line)
         put_count(p, line);
-    else
-        put(p, "default");
     put(p, "</td></tr>");
 }
 
@@ -255,18 +254,25 @@ static void put_caption(struct page *p)
 
 void html_settings(struct page *p, const struct plan_rule *r)
 {
-    const unsigned objects = 1u << OBJ_RULE | 1u << OBJ_WEB | 1u << OBJ_BALANCING;
+    enum { ROWS = sizeof rows / sizeof *rows };
+    if (!p->titles) {
+        p->titles = arena_alloc(p->m->arena, ROWS * sizeof *p->titles);
+        for (size_t i = 0; i < ROWS; i++)
+            p->titles[i] = setting_of(rows[i].key, 1u << OBJ_RULE | 1u << OBJ_WEB | 1u << OBJ_BALANCING);
+    }
     put_caption(p);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        rows[i].value(&p->value, r->rule);
-        if (!p->value.n)
-            continue;
+    for (size_t i = 0; i < ROWS; i++) {
         uint32_t line = stated_line(&r->rule->at, rows[i].key);
         if (!line && strcmp(rows[i].key, "names") == 0 && r->rule->names.n)
             line = r->rule->names.v[0].line;
         if (!line && strcmp(rows[i].key, "paths") == 0 && r->rule->paths.n)
             line = r->rule->paths.v[0].line;
-        put_row(p, rows[i].title, rows[i].key, objects, line);
+        if (!line && r->rule->at.lines.n)
+            continue;
+        rows[i].value(&p->value, r->rule);
+        if (!p->value.n)
+            continue;
+        put_row(p, rows[i].title, p->titles[i], line);
     }
     put(p, "</tbody></table>");
 }
@@ -276,7 +282,7 @@ void html_settings(struct page *p, const struct plan_rule *r)
 static void listener_row(struct page *p, const struct listener *l, const char *title, const char *key)
 {
     if (p->value.n)
-        put_row(p, title, key, 1u << OBJ_LISTENER | 1u << OBJ_LISTENER_PROPERTIES, stated_line(&l->at, key));
+        put_row(p, title, setting_of(key, 1u << OBJ_LISTENER | 1u << OBJ_LISTENER_PROPERTIES), stated_line(&l->at, key));
 }
 
 void html_listener_settings(struct page *p, const struct plan_listener *pl)

@@ -124,7 +124,7 @@ void html_glance(struct page *p)
 
 /* ---- what will be different ---------------------------------------------------------- */
 
-enum { LINKS = 8 };
+enum { LINKS = 8, SLAB = 100 };
 struct tally { size_t open, accepted, rules; enum severity gravest; uint32_t rule[LINKS], last; };
 
 static void tally_findings(struct page *p, struct tally *of)
@@ -211,7 +211,7 @@ static void site_paths(struct page *p, const struct rule *r)
         put(p, i ? " " : "");
         put(p, "<code>");
         buf_path_pattern(&p->value, r->paths.v[i].kind, r->paths.v[i].external);
-        put_host(p);
+        put_value(p);
         put(p, "</code>");
     }
     if (r->paths.n > PATHS)
@@ -282,6 +282,20 @@ static void site_row(struct page *p, const struct plan_rule *r)
     put(p, "</td></tr>\n");
 }
 
+/* A long table is many short ones of the same measures, so that a browser lays out only those in sight. */
+static void site_slab(struct page *p, size_t from, size_t to)
+{
+    put(p, "<div class=\"slab\"><table class=\"sites\"><thead><tr><th scope=\"col\" class=\"number\">#</th><th scope=\"col\">Rule</th><th scope=\"col\" class=\"wide\">Public names</th>"
+           "<th scope=\"col\">Paths</th><th scope=\"col\" class=\"wide\">Published server</th>");
+    for (unsigned t = 0; t < TARGETS; t++)
+        if (p->r->targets & ON(t))
+            buf_printf(p->out, "<th scope=\"col\">%s</th>", target_titles[t]);
+    put(p, "<th scope=\"col\">Advice</th></tr></thead><tbody>\n");
+    for (size_t i = from; i < to; i++)
+        site_row(p, &p->r->plan->rules.v[i]);
+    put(p, "</tbody></table></div>\n");
+}
+
 void html_sites(struct page *p)
 {
     put(p, "<section id=\"sites\" aria-labelledby=\"h-sites\">\n<h2 id=\"h-sites\">Sites</h2>\n");
@@ -292,13 +306,8 @@ void html_sites(struct page *p)
     put(p, "<p>Rules in the order in which they are tried. The advice is the target with the fewest differences; the finding names say why the others have more.</p>\n");
     if (p->rules < p->r->plan->rules.n)
         buf_printf(p->out, "<p class=\"limit\">This page shows the first %zu of %zu rules; report.txt and report.json list all of them.</p>\n", p->rules, p->r->plan->rules.n);
-    put(p, "<div class=\"scroll\" role=\"region\" aria-labelledby=\"h-sites\" tabindex=\"0\"><table class=\"sites\"><thead><tr><th scope=\"col\">#</th><th scope=\"col\">Rule</th><th scope=\"col\">Public names</th>"
-           "<th scope=\"col\">Paths</th><th scope=\"col\">Published server</th>");
-    for (unsigned t = 0; t < TARGETS; t++)
-        if (p->r->targets & ON(t))
-            buf_printf(p->out, "<th scope=\"col\">%s</th>", target_titles[t]);
-    put(p, "<th scope=\"col\">Advice</th></tr></thead><tbody>\n");
-    for (size_t i = 0; i < p->rules; i++)
-        site_row(p, &p->r->plan->rules.v[i]);
-    put(p, "</tbody></table></div>\n</section>\n");
+    put(p, "<div class=\"scroll\" role=\"region\" aria-labelledby=\"h-sites\" tabindex=\"0\">\n");
+    for (size_t i = 0; i < p->rules; i += SLAB)
+        site_slab(p, i, i + SLAB < p->rules ? i + SLAB : p->rules);
+    put(p, "</div>\n</section>\n");
 }

@@ -99,22 +99,28 @@ struct report_counts report_count(const struct report *r)
 
 /* ---- whom findings are about ----------------------------------------------- */
 
-struct finder { const struct policy *policy; struct name_index guids, names; bool indexed; size_t last; };
+struct finder { const struct policy *policy; struct name_index guids, names; bool indexed; };
 
 static bool is_about(const struct finding *f, const struct rule *r)
 {
     return f->guid && r->at.guid ? str_equal(f->guid, r->at.guid) : f->name && str_equal(f->name, r->name);
 }
 
-/* Findings come in the order of the export, so the rule is nearly always the last one's or one shortly after it. */
+/* Rules stand in the order of the export, so the finding's line nearly always leads to its rule; names and identifiers
+ * are indexed only if it does not (a policy that was edited). */
 static uint32_t find_rule(struct finder *x, struct arena *a, const struct finding *f)
 {
-    enum { NEAR = 8 };
-    size_t n = x->policy->rules.n;
+    size_t n = x->policy->rules.n, low = 0, high = n;
     const struct rule *v = x->policy->rules.v;
-    for (size_t i = x->last; i < n && i < x->last + NEAR; i++)
-        if (is_about(f, &v[i]))
-            return (uint32_t)(x->last = i);
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (v[mid].at.line <= f->line)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (low && is_about(f, &v[low - 1]))
+        return (uint32_t)(low - 1);
     if (!x->indexed) {
         index_build(a, &x->guids, v, n, sizeof *v, offsetof(struct rule, at.guid));
         index_build(a, &x->names, v, n, sizeof *v, offsetof(struct rule, name));
@@ -123,7 +129,7 @@ static uint32_t find_rule(struct finder *x, struct arena *a, const struct findin
     size_t at = index_find(&x->guids, f->guid);
     if (at == SIZE_MAX)
         at = index_find(&x->names, f->name);
-    return at == SIZE_MAX ? NOBODY : (uint32_t)(x->last = at);
+    return at == SIZE_MAX ? NOBODY : (uint32_t)at;
 }
 
 static void find_subjects(struct report_model *m)

@@ -8,7 +8,7 @@
   let texts = null, timer = 0;
   search.parentElement.hidden = false;
   function count() {
-    const chosen = Array.from(work.querySelectorAll(".filters input:checked")).map((i) => [i.name, i.id.split("-").pop()]).filter((c) => c[1] !== "all");
+    const chosen = Array.from(work.querySelectorAll("input:checked")).map((i) => [i.name, i.id.split("-").pop()]).filter((c) => c[1] !== "all");
     const rows = ".f" + chosen.map((c) => "." + { severity: "s", class: "c", target: "t" }[c[0]] + c[1]).join("");
     const open = parts.filter((p) => !p.hidden);
     const n = open.reduce((sum, p) => sum + p.querySelectorAll(rows).length, 0);
