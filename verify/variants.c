@@ -4,6 +4,8 @@
 
 #include "internal.h"
 
+static const char raw_bytes[] = "raw bytes outside ASCII";
+
 static void add(struct arena *a, variants *out, const char *aim, const char *text)
 {
     if (*text == '\0')
@@ -55,13 +57,14 @@ void variants_of_name(struct arena *a, const struct public_name *n, variants *ou
     add(a, out, "name within another domain", arena_printf(a, "%s.example", h));
 }
 
-/* Only visible ASCII can stand in a request line. */
-static bool sendable(const char *s)
+/* Only visible characters can stand in a request line; "#" is never sent, and bytes outside ASCII only on purpose. */
+static bool sendable(const struct variant *v)
 {
-    for (; *s; s++)
-        if ((unsigned char)*s <= ' ' || *s == 127 || *s == '#' || (unsigned char)*s > 127)
+    bool raw = strcmp(v->aim, raw_bytes) == 0;
+    for (const char *s = v->text; *s; s++)
+        if ((unsigned char)*s <= ' ' || *s == 127 || *s == '#' || (!raw && (unsigned char)*s > 127))
             return false;
-    return true;
+    return *v->text == '/';
 }
 
 const char *path_sample(struct arena *a, const struct path *p)
@@ -101,7 +104,7 @@ static void add_spellings(struct arena *a, variants *out, const char *base)
     add(a, out, "characters that configs treat", arena_printf(a, "%s/$host$1${x}'\"*()!,;:@=&[]|^`", base));
     add(a, out, "malformed percent-encoding", arena_printf(a, "%s/%%zz", base));
     add(a, out, "encoded NUL", arena_printf(a, "%s/%%00", base));
-    add(a, out, "raw bytes outside ASCII", arena_printf(a, "%s/\xc3\xa9", base));
+    add(a, out, raw_bytes, arena_printf(a, "%s/\xc3\xa9", base));
     struct strbuf b = { 0 };
     buf_printf(&b, "%s/", base);
     for (int i = 0; i < 500; i++)
@@ -165,6 +168,6 @@ void variants_of_path(struct arena *a, const struct path *p, variants *out)
     for (size_t i = 0; i < edges; i++)
         all.v[i].edge = true;
     for (size_t i = 0; i < all.n; i++)
-        if (all.v[i].text[0] == '/' && (sendable(all.v[i].text) || strcmp(all.v[i].aim, "raw bytes outside ASCII") == 0))
+        if (sendable(&all.v[i]))
             vec_add(a, out, all.v[i]);
 }
