@@ -14,6 +14,7 @@ static const struct { int letter; const char *name, *arg, *text; } options[CLI_O
 /* Lists of options as characters: each command's own, and what all of them take. */
 static const char input_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES + 1, OPT_FAIL_ON + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
 static const char convert_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_OUT + 1, OPT_NAMES + 1, OPT_CHECK + 1, OPT_FAIL_ON + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
+static const char batch_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_OUT + 1, OPT_NAMES + 1, OPT_JOBS + 1, OPT_CHECK + 1, OPT_FAIL_ON + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
 static const char policy_options[] = {OPT_NAMES + 1, OPT_COLOR + 1, 0};
 static const char capabilities_options[] = {OPT_TARGETS + 1, OPT_FORMAT + 1, 0};
 static const char explain_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES + 1, OPT_METHOD + 1, OPT_FROM + 1, OPT_TO + 1, OPT_HOST + 1, OPT_HEADER + 1, OPT_USER + 1,
@@ -32,7 +33,15 @@ static const struct command commands[] = {
      "  nginx -t -c $PWD/out/nginx/nginx.conf\n"
      "  tmgc convert array.xml -m site.yaml -o out --check    # in CI: is what is committed what it would write?\n",
      convert_options, 1, 1, cmd_convert},
-    {"batch", "INPUT...", "convert many exports", "", input_options, 0, -1, cmd_not_yet},
+    {"batch", "INPUT...", "convert many exports, each into a folder of its own",
+     "Each INPUT is a file or a folder; of a folder, and of those in it, every file is taken that is an export or a policy\n"
+     "by its content. Each is converted by a process of its own into DIR/NAME, where NAME is the file's name, or its path\n"
+     "where several files have the same. A bad file is reported and the rest goes on. The summary goes to standard output,\n"
+     "in --format text, json, csv or html, and in all four into DIR. -v shows all findings; --check writes nothing.\n"
+     "Exit status 1: findings from --fail-on on, or an input failed; 2: all failed.\n\n"
+     "  tmgc batch exports/ -m site.yaml -o out\n"
+     "  tmgc batch a.xml b.xml -o out -t nginx -j 4 --format json > summary.json\n",
+     batch_options, 1, -1, cmd_batch},
     {"ir", "INPUT", "print the policy (YAML) that an export means",
      "The policy is the normalised form of the export: rules in order, with names, paths, sources, published\n"
      "server, delegation. Every command takes it in place of the export, so it can be edited and converted.\n\n"

@@ -5,7 +5,7 @@
 #include "report.h"
 #include <string.h>
 
-static void put_cell(struct strbuf *b, const char *s)
+void report_csv_cell(struct strbuf *b, const char *s)
 {
     if (b->n && b->p[b->n - 1] != '\n')
         buf_putc(b, ',');
@@ -30,7 +30,7 @@ static void put_visible(struct strbuf *b, struct strbuf *scratch, const char *s)
 {
     buf_clear(scratch);
     buf_visible(scratch, s ? s : "");
-    put_cell(b, scratch->p ? scratch->p : "");
+    report_csv_cell(b, scratch->p ? scratch->p : "");
 }
 
 static void put_targets(struct strbuf *b, struct strbuf *scratch, unsigned targets)
@@ -39,7 +39,7 @@ static void put_targets(struct strbuf *b, struct strbuf *scratch, unsigned targe
     for (unsigned t = 0; t < TARGETS; t++)
         if (targets & ON(t))
             buf_printf(scratch, "%s%s", scratch->n ? " " : "", target_names[t]);
-    put_cell(b, scratch->p ? scratch->p : "");
+    report_csv_cell(b, scratch->p ? scratch->p : "");
 }
 
 static void put_finding(struct strbuf *b, struct strbuf *scratch, const struct report *r, const struct finding *f)
@@ -47,13 +47,13 @@ static void put_finding(struct strbuf *b, struct strbuf *scratch, const struct r
     const struct finding_kind *kind = &finding_kinds[f->id];
     buf_puts(b, "TMG");
     put_number(b, kind->code);
-    put_cell(b, kind->name);
-    put_cell(b, severity_names[f->severity]);
-    put_cell(b, class_names[kind->class]);
-    put_cell(b, finding_subject(f));
+    report_csv_cell(b, kind->name);
+    report_csv_cell(b, severity_names[f->severity]);
+    report_csv_cell(b, class_names[kind->class]);
+    report_csv_cell(b, finding_subject(f));
     put_visible(b, scratch, f->name);
     put_visible(b, scratch, f->guid);
-    put_cell(b, f->setting);
+    report_csv_cell(b, f->setting);
     put_visible(b, scratch, finding_file(r, f));
     buf_putc(b, ',');
     if (f->line)
