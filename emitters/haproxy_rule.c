@@ -17,6 +17,12 @@ static size_t count_rewriting(const struct rule *r)
     return n;
 }
 
+/* Takes every request, those for "*" included. */
+static bool whole_site(const struct path *p)
+{
+    return p->kind != PATH_EXACT && !*p->external;
+}
+
 /* Which path a request came by, for rules with several of which some are rewritten: txn.path is its number, or 0
  * for one that goes on untouched. The first that matches counts (D-03). */
 static void write_path_choice(struct haproxy *h, const struct rule *r)
@@ -24,11 +30,12 @@ static void write_path_choice(struct haproxy *h, const struct rule *r)
     size_t left = count_rewriting(r), number = 0;
     for (size_t i = 0; i < r->paths.n && left; i++) {
         const struct path *p = &r->paths.v[i];
-        const char *first = number || i ? " !{ var(txn.path) -m found }" : "";
+        const char *first = i ? " !{ var(txn.path) -m found }" : "";
+        const char *fits = whole_site(p) ? "" : arena_printf(h->a, " { path -i -m reg %s }", haproxy_paths(h, p, 1));
         if (p->internal)
             left--;
-        write_line(&h->w, "http-request set-var(txn.path) int(%zu) if%s { path -i -m reg %s }",
-                   p->internal ? ++number : 0, first, haproxy_paths(h, p, 1));
+        write_line(&h->w, "http-request set-var(txn.path) int(%zu)%s%s%s", p->internal ? ++number : 0,
+                   *first || *fits ? " if" : "", first, fits);
     }
 }
 
@@ -138,7 +145,7 @@ static void add_rest(struct strbuf *b, const struct path *p)
     if (p->kind == PATH_EXACT)
         buf_puts(b, *p->internal ? "" : "/");
     else if (*p->internal)
-        buf_printf(b, cut ? "%%[path,bytes(%zu)]" : "%%[path]", cut);
+        buf_printf(b, "%%[path,bytes(%zu)]", cut);
     else if (p->kind == PATH_PREFIX)
         buf_printf(b, "/%%[path,bytes(%zu)]", cut + 1);
     else
@@ -155,9 +162,13 @@ static void write_rewriting(struct haproxy *h, const struct rule *r)
             continue;
         const char *when = r->paths.n == 1 ? "" : arena_printf(h->a, " if { var(txn.path) -m int %zu }", ++number);
         struct strbuf to = { 0 };
+        bool all = whole_site(p) && *p->internal;
         add_doubled(&to, p->internal, "%");
-        add_rest(&to, p);
-        write_line(&h->w, "http-request set-path %s%s", haproxy_word(h, to.p), when);
+        if (all)
+            buf_puts(&to, "%[url]"); /* nothing to cut off, so the target goes on as it came */
+        else
+            add_rest(&to, p);
+        write_line(&h->w, "http-request %s %s%s", all ? "set-uri" : "set-path", haproxy_word(h, to.p), when);
         buf_free(&to);
     }
 }
