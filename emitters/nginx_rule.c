@@ -16,6 +16,7 @@ enum { PIECE_MAX = 1000,     /* bytes of pattern made of names, or of paths, in 
 
 struct block {
     struct maker *m;
+    struct arena *scratch;   /* what only this rule's lines need; the shared objects keep copies */
     struct writer *w;
     const struct place *at;
     const struct plan_rule *r;
@@ -24,22 +25,22 @@ struct block {
 
 static const char *escaped(struct block *b, const char *text)
 {
-    return quoted(b->w, b->m->arena, Q_REGEX, text);
+    return quoted(b->w, b->scratch, Q_REGEX, text);
 }
 
 static const char *pattern_quoted(struct block *b, const char *pattern)
 {
-    return quoted(b->w, b->m->arena, Q_NGINX_REGEX, pattern);
+    return quoted(b->w, b->scratch, Q_NGINX_REGEX, pattern);
 }
 
 /* A value of text and then trusted nginx variables, in one pair of quotes. */
 static const char *value_with(struct block *b, const char *before, const char *text, const char *after)
 {
-    const char *q = quoted(b->w, b->m->arena, Q_NGINX, text);
+    const char *q = quoted(b->w, b->scratch, Q_NGINX, text);
     size_t n = strlen(q);
     if (q[0] == '"')
-        return arena_printf(b->m->arena, "\"%s%.*s%s\"", before, (int)(n - 2), q + 1, after);
-    return arena_printf(b->m->arena, "\"%s%s%s\"", before, q, after);
+        return arena_printf(b->scratch, "\"%s%.*s%s\"", before, (int)(n - 2), q + 1, after);
+    return arena_printf(b->scratch, "\"%s%s%s\"", before, q, after);
 }
 
 static void proven(struct block *b, int rc)
@@ -54,9 +55,9 @@ static void proven(struct block *b, int rc)
 static void prove_pair(struct block *b, const char *pattern, const char *yes, const char *no)
 {
     strings y = {0}, n = {0};
-    vec_add(b->m->arena, &y, yes);
+    vec_add(b->scratch, &y, yes);
     if (no)
-        vec_add(b->m->arena, &n, no);
+        vec_add(b->scratch, &n, no);
     if (!b->m->failed)
         proven(b, regex_prove(pattern, &y, &n, b->m->err));
 }
@@ -142,14 +143,14 @@ static size_t paths_piece(struct block *b, const struct path *paths, size_t n)
 /* A request that the condition is for, as its subject spells it. */
 static const char *sample(struct block *b, const char *from, const struct public_name *name, const struct path *path)
 {
-    const char *host = !name ? "" : name->kind == NAME_WILDCARD ? arena_printf(b->m->arena, "a%s", name->name + 1) : name->name;
-    return arena_printf(b->m->arena, "%s%s%s", from, host, path ? *path->external ? path->external : "/" : "");
+    const char *host = !name ? "" : name->kind == NAME_WILDCARD ? arena_printf(b->scratch, "a%s", name->name + 1) : name->name;
+    return arena_printf(b->scratch, "%s%s%s", from, host, path ? *path->external ? path->external : "/" : "");
 }
 
 /* One `if`, for a source set or NULL, a pattern of names or NULL, and a pattern of paths or NULL, without anchors. */
 static void write_condition(struct block *b, const char *from, const char *names, const char *paths, const char *text)
 {
-    struct arena *a = b->m->arena;
+    struct arena *a = b->scratch;
     if (!names && !paths) {
         write_line(b->w, from ? "if ($%s) { %s }" : "%s%s", from ? from : "", b->action);
         return;
@@ -179,7 +180,7 @@ static void write_conditions_for(struct block *b, const char *from, bool host, c
     }
     for (size_t i = 0, n; i < rule->names.n; i += n) {
         n = names_piece(b, rule->names.v + i, rule->names.n - i);
-        const char *names = regex_names(b->m->arena, rule->names.v + i, n);
+        const char *names = regex_names(b->scratch, rule->names.v + i, n);
         if (!b->m->failed)
             proven(b, regex_prove_names(names, rule->names.v + i, n, b->m->err));
         write_condition(b, from, names, paths, sample(b, one, &rule->names.v[i], path));
@@ -190,19 +191,19 @@ static void write_conditions(struct block *b, bool host, const char *id)
 {
     const struct rule *rule = b->r->rule;
     const char *from = b->r->any_source ? NULL : shared_sources(b->m, b->r);
-    const char *enter = arena_printf(b->m->arena, "rewrite ^ %s last;", id);
+    const char *enter = arena_printf(b->scratch, "rewrite ^ %s last;", id);
     for (size_t i = 0, n; i < rule->paths.n; i += n) {
         const struct path *first = &rule->paths.v[i];
         struct path stem = {.kind = PATH_STEM};
         n = paths_piece(b, first, rule->paths.n - i);
         b->action = enter;
         if (nginx_path_too_long(first)) {
-            stem.external = arena_strndup(b->m->arena, first->external, LITERAL_MAX / 4);
+            stem.external = arena_strndup(b->scratch, first->external, LITERAL_MAX / 4);
             first = &stem;
             b->action = "return 403;";
             write_line(b->w, "# closed: nginx cannot hold a path as long as the one that begins like this");
         }
-        const char *paths = regex_paths(b->m->arena, first, n);
+        const char *paths = regex_paths(b->scratch, first, n);
         if (!b->m->failed)
             proven(b, regex_prove_paths(paths, first, n, b->m->err));
         write_conditions_for(b, from, host, paths, first);
@@ -218,13 +219,13 @@ static void write_places(struct block *b, const char *into)
     VEC(struct path) same = {0};
     for (size_t i = 0; i < rule->paths.n; i++)
         if (!rule->paths.v[i].internal && !nginx_path_too_long(&rule->paths.v[i]))
-            vec_add(b->m->arena, &same, rule->paths.v[i]);
+            vec_add(b->scratch, &same, rule->paths.v[i]);
     bool at_once = !into && same.n && paths_piece(b, same.v, same.n) == same.n;
     if (!at_once)
         write_line(b->w, "set $leaves 1;");
     for (size_t i = 0, n; i < same.n; i += n) {
         n = paths_piece(b, same.v + i, same.n - i);
-        const char *pattern = regex_paths(b->m->arena, same.v + i, n);
+        const char *pattern = regex_paths(b->scratch, same.v + i, n);
         if (!pattern[1])
             pattern = "^/";                  /* all, but not the "" that $place is for what is spelled oddly */
         write_line(b->w, at_once ? "if ($place !~* %s) { return 403; }" : "if ($place ~* %s) { set $leaves 0; }",
@@ -242,9 +243,9 @@ static const char *rewrite_pattern(struct block *b, const struct path *m)
     static const char *const rests[] = {
         [PATH_PREFIX] = "(?<rest>$|[/?].*)", [PATH_EXACT] = "(?<rest>$|\\?.*)", [PATH_STEM] = "(?<rest>.*)"};
     enum path_kind kind = m->kind == PATH_PREFIX && !*m->external ? PATH_STEM : m->kind;
-    const char *pattern = arena_printf(b->m->arena, "^%s%s", escaped(b, m->external), rests[kind]);
-    prove_pair(b, pattern, arena_printf(b->m->arena, "%s?q", m->external),
-               kind == PATH_STEM ? NULL : arena_printf(b->m->arena, "%sz", m->external));
+    const char *pattern = arena_printf(b->scratch, "^%s%s", escaped(b, m->external), rests[kind]);
+    prove_pair(b, pattern, arena_printf(b->scratch, "%s?q", m->external),
+               kind == PATH_STEM ? NULL : arena_printf(b->scratch, "%sz", m->external));
     return pattern;
 }
 
@@ -288,7 +289,7 @@ static const char *origin_pattern(struct block *b)
     buf_printf(&p, both ? "^https?://(?:%s|%s)" : "^https?://%s",
                escaped(b, rule->site ? rule->site : rule->server), both ? escaped(b, rule->server) : "");
     buf_printf(&p, rule->http_port == rule->ssl_port ? "(?::%ld)?" : "(?::(?:%ld|%ld))?", rule->http_port, rule->ssl_port);
-    const char *s = arena_strndup(b->m->arena, p.p, p.n);
+    const char *s = arena_strndup(b->scratch, p.p, p.n);
     buf_free(&p);
     return s;
 }
@@ -302,11 +303,11 @@ static int longest_internal_first(const void *x, const void *y)
 
 static void add_pair(struct block *b, strings *pairs, const char *pattern, const char *value)
 {
-    const char *q = pattern_quoted(b, arena_printf(b->m->arena, "~*%s", pattern));
+    const char *q = pattern_quoted(b, arena_printf(b->scratch, "~*%s", pattern));
     if (strlen(q) > VALUE_MAX || strlen(value) > VALUE_MAX)
         return;
-    vec_add(b->m->arena, pairs, q);
-    vec_add(b->m->arena, pairs, value);
+    vec_add(b->scratch, pairs, q);
+    vec_add(b->scratch, pairs, value);
 }
 
 /* pattern, value, pattern, value ...: from the server's own address and internal path to the client's. */
@@ -319,18 +320,18 @@ static void return_pairs(struct block *b, strings *pairs)
     VEC(const struct path *) moved = {0};
     for (size_t i = 0; i < rule->paths.n; i++)
         if (rule->paths.v[i].internal && !nginx_path_too_long(&rule->paths.v[i]))
-            vec_add(b->m->arena, &moved, &rule->paths.v[i]);
+            vec_add(b->scratch, &moved, &rule->paths.v[i]);
     if (moved.n > 1)
         qsort(moved.v, moved.n, sizeof *moved.v, longest_internal_first);
     for (size_t i = 0; i < moved.n; i++) {
         const struct path *m = moved.v[i];
         enum path_kind kind = *m->internal ? m->kind : PATH_PREFIX;     /* the server's name must end here */
-        const char *pattern = arena_printf(b->m->arena, "%s%s%s", origin, escaped(b, m->internal), rests[kind]);
+        const char *pattern = arena_printf(b->scratch, "%s%s%s", origin, escaped(b, m->internal), rests[kind]);
         add_pair(b, pairs, pattern, value_with(b, "$scheme://$http_host", m->external, "$below"));
-        prove_pair(b, pattern, arena_printf(b->m->arena, "HTTP://%s%s?q", rule->site ? rule->site : rule->server, m->internal), "/");
+        prove_pair(b, pattern, arena_printf(b->scratch, "HTTP://%s%s?q", rule->site ? rule->site : rule->server, m->internal), "/");
     }
     if (!moved.n || *moved.v[moved.n - 1]->internal)
-        add_pair(b, pairs, arena_printf(b->m->arena, "%s%s", origin, rests[PATH_PREFIX]), "$scheme://$http_host$below");
+        add_pair(b, pairs, arena_printf(b->scratch, "%s%s", origin, rests[PATH_PREFIX]), "$scheme://$http_host$below");
 }
 
 static void write_returns(struct block *b)
@@ -355,11 +356,11 @@ static const char *server_url(struct block *b)
     const char *url[2] = {NULL, NULL};
     for (int s = 0; s < 2; s++)
         if (s ? b->at->tls : b->at->http)
-            url[s] = arena_printf(b->m->arena, "http%s://%s", b->r->to[s].tls ? "s" : "",
+            url[s] = arena_printf(b->scratch, "http%s://%s", b->r->to[s].tls ? "s" : "",
                                   shared_upstream(b->m, b->r, &b->r->to[s]));
     if (!url[0] || !url[1] || !strcmp(url[0], url[1]))
         return url[0] ? url[0] : url[1];
-    return arena_printf(b->m->arena, "$%s", shared_scheme(b->m, b->r->rule->name, url[0], url[1]));
+    return arena_printf(b->scratch, "$%s", shared_scheme(b->m, b->r->rule->name, url[0], url[1]));
 }
 
 static void write_header(struct block *b, const char *name, const char *value)
@@ -373,7 +374,7 @@ static void write_headers(struct block *b)
     const struct plan_rule *r = b->r;
     const struct rule *rule = r->rule;
     bool passes = rule->delegation == DELEGATE_NONE_PASS || rule->delegation == DELEGATE_BASIC;
-    write_header(b, "Host", rule->forward_host || !rule->site ? "$http_host" : quoted(b->w, b->m->arena, Q_NGINX, rule->site));
+    write_header(b, "Host", rule->forward_host || !rule->site ? "$http_host" : quoted(b->w, b->scratch, Q_NGINX, rule->site));
     write_header(b, "Connection", r->websocket ? "$connection_upgrade" : "\"\"");
     if (r->websocket) {
         write_header(b, "Upgrade", "$http_upgrade");
@@ -401,7 +402,7 @@ static void write_forwarding(struct block *b)
     long seconds = rule_read_timeout(b->m->plan, r);
     write_line(b->w, "proxy_pass %s%s;", url, rewrites ? "$to" : b->at->simple && url[0] != '$' ? "" : "$request_uri");
     if (tls && r->rule->site)
-        write_line(b->w, "proxy_ssl_name %s;", quoted(b->w, b->m->arena, Q_NGINX, r->rule->site));
+        write_line(b->w, "proxy_ssl_name %s;", quoted(b->w, b->scratch, Q_NGINX, r->rule->site));
     write_headers(b);
     if (rule_blocks_sign_in(r)) {
         write_line(b->w, "proxy_intercept_errors on;");
@@ -444,7 +445,7 @@ static void write_static(struct block *b)
     const struct rule *rule = b->r->rule;
     bool closed = is_closed(b->r);
     if (!closed && rule->action == ACTION_DENY && rule->redirect_url && url_is_safe(rule->redirect_url))
-        write_line(b->w, "return 302 %s;", quoted(b->w, b->m->arena, Q_NGINX, rule->redirect_url));
+        write_line(b->w, "return 302 %s;", quoted(b->w, b->scratch, Q_NGINX, rule->redirect_url));
     else if (rule->action == ACTION_DENY)
         write_line(b->w, "return 403;");
     else if (closed)
@@ -471,8 +472,8 @@ static void write_answer(struct block *b)
     if (r->rule->require_ssl && write_over_http(b, "403"))
         return;
     if (to_https) {
-        const char *port = l->https == 443 ? "" : arena_printf(b->m->arena, ":%u", (unsigned)l->https);
-        if (write_over_http(b, arena_printf(b->m->arena, "302 https://$host%s$request_uri", port)))
+        const char *port = l->https == 443 ? "" : arena_printf(b->scratch, ":%u", (unsigned)l->https);
+        if (write_over_http(b, arena_printf(b->scratch, "302 https://$host%s$request_uri", port)))
             return;
     }
     if (is_closed(r)) {
@@ -495,8 +496,8 @@ static void write_comment_only(struct block *b)
 void nginx_rule(struct maker *m, const struct place *at, const struct cluster *c, const struct member *member)
 {
     const struct plan_rule *r = &m->plan->rules.v[member->rule];
-    struct block b = {.m = m, .w = &m->body, .at = at, .r = r};
-    const char *id = rule_id(m->arena, r);
+    struct block b = {.m = m, .scratch = arena_new(), .w = &m->body, .at = at, .r = r};
+    const char *id = rule_id(b.scratch, r);
     struct rule_lines *lines = &m->out->rules.v[member->rule];
     write_blank(&m->body);
     lines->first = (uint32_t)maker_line(m);
@@ -513,4 +514,5 @@ void nginx_rule(struct maker *m, const struct place *at, const struct cluster *c
         write_line(&m->body, "}");
     }
     lines->last = (uint32_t)maker_line(m) - 1;
+    arena_free(b.scratch);
 }
