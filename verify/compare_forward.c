@@ -174,8 +174,8 @@ static void judge_via(const struct judge *j, const struct decision *d, const cha
         differs(out, via, "none", "Via");
 }
 
-static void judge_request(const struct judge *j, const struct probe *b, size_t number, const struct decision *d, const struct sighting *s,
-                          struct judgement *out)
+static void judge_request(const struct judge *j, const struct probe *b, size_t number, const struct decision *d, const struct exchange *e,
+                          const struct sighting *s, struct judgement *out)
 {
     struct strbuf sent = { 0 }, body = { 0 };
     client_head(&sent, b, number, NULL);
@@ -188,6 +188,8 @@ static void judge_request(const struct judge *j, const struct probe *b, size_t n
     body_text(&body, number, b->body);
     if (body.n != s->body_n || hash_bytes(body.n ? body.p : "", body.n) != s->body_hash)
         differs(out, "as sent", s->body_n == body.n ? "changed" : s->body_n < body.n ? "cut" : "longer", "request body");
+    if (e->request_held)
+        differs(out, "passed on as it comes", "held until it was complete", "request body");      /* B-74 */
     buf_free(&sent);
     buf_free(&body);
 }
@@ -308,6 +310,8 @@ static void judge_answer(const struct judge *j, const struct probe *b, size_t nu
             differs(out, "none", "the published server's", "WWW-Authenticate");
         return;
     }
+    if (e->answer_held)
+        differs(out, "passed on as it comes", "held until it was complete", "answer's body");     /* B-74 */
     judge_answer_fields(number, b, e, out);
     judge_location(j, b, d, "Location", b->location, e, out);
     judge_location(j, b, d, "Content-Location", b->content_location, e, out);
@@ -322,6 +326,6 @@ void judge_forwarded(const struct judge *j, const struct probe *b, size_t number
                      const struct sighting *s, struct judgement *out)
 {
     judge_server(j, d, s, out);
-    judge_request(j, b, number, d, s, out);
+    judge_request(j, b, number, d, e, s, out);
     judge_answer(j, b, number, d, e, out);
 }

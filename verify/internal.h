@@ -42,8 +42,8 @@ uint32_t clients_image(const struct client_map *s, uint32_t ip);
 struct ip_range clients_image_range(const struct client_map *s, struct ip_range r);
 
 /* ---- probes.c: what to ask ---------------------------------------------------- */
-enum body { BODY_NONE, BODY_EMPTY, BODY_LENGTH, BODY_CHUNKED, BODY_BIG };
-enum reply_body { REPLY_SHORT, REPLY_LONG, REPLY_CHUNKED, REPLY_UNTIL_CLOSE, REPLY_NONE };
+enum body { BODY_NONE, BODY_EMPTY, BODY_LENGTH, BODY_CHUNKED, BODY_BIG, BODY_SLOW };      /* slow: the rest only when the start has arrived */
+enum reply_body { REPLY_SHORT, REPLY_LONG, REPLY_CHUNKED, REPLY_UNTIL_CLOSE, REPLY_NONE, REPLY_HELD };   /* held: the same, for answers */
 enum extra { EXTRA_NONE, EXTRA_UPGRADE, EXTRA_FORGED };               /* headers beside the usual ones */
 struct probe {
     const char *aim;                 /* what it is meant to show, for the report */
@@ -139,6 +139,8 @@ struct stand_in *stand_in_start(const struct places *s, const struct authority *
 void stand_in_stop(struct stand_in *s);
 void stand_in_wrong_name(struct stand_in *s, bool wrong);              /* also closes what is open */
 void stand_in_take(struct stand_in *s, size_t probe, struct sighting *out);   /* the caller frees sni and head */
+bool stand_in_begun(struct stand_in *s, size_t probe);                 /* has the head of the request arrived? */
+void stand_in_release(struct stand_in *s, size_t probe);               /* lets the rest of a held answer go */
 uint64_t hash_bytes(const char *s, size_t n);
 void reply_text(struct strbuf *b, size_t probe, enum reply_body kind); /* the body that the stand-in sends */
 void body_text(struct strbuf *b, size_t probe, enum body kind);        /* the body that the client sends */
@@ -149,13 +151,14 @@ struct exchange {
     const char *error;
     struct strbuf head, body;        /* the answer */
     bool cut;                        /* the body ended early */
+    bool request_held, answer_held;  /* the start did not come through before the rest was sent (B-74) */
     long certificate;                /* number of the listener's certificate; -1 none or unknown */
 };
 struct connection { int fd; SSL *ssl; struct endpoint to; uint32_t from; long certificate; struct strbuf in; size_t used; };
 void connection_close(struct connection *c);
 /* Sends probe number n and reads the answer, over c if it is still open and fits, else over a new connection. */
 void client_ask(struct connection *c, SSL_CTX *tls, const struct probe *b, size_t n, struct endpoint to, bool secure,
-                uint32_t from, const char *cookie, struct exchange *out);
+                uint32_t from, const char *cookie, struct stand_in *servers, struct exchange *out);
 void exchange_free(struct exchange *e);
 void client_head(struct strbuf *out, const struct probe *b, size_t n, const char *cookie);   /* request line and fields */
 /* Field `name` in a head (first line skipped), the nth, without white space around; NULL. Points into head; *len its length. */

@@ -66,17 +66,22 @@ static bool seen_before(struct maker *m, uint64_t h)
     return false;
 }
 
-static struct probe *make(struct maker *m, const char *aim, const struct probe *like)
+/* A name or path of the policy may hold what no client can send in a request's first lines. */
+static bool sendable(const char *s)
 {
-    static struct probe twin;
-    if (seen_before(m, fingerprint(like))) {
-        twin = *like;
-        return &twin;
-    }
+    for (; s && *s; s++)
+        if ((unsigned char)*s <= ' ' || *s == 127)
+            return false;
+    return true;
+}
+
+static void make(struct maker *m, const char *aim, const struct probe *like)
+{
+    if (!sendable(like->target) || !sendable(like->host) || seen_before(m, fingerprint(like)))
+        return;
     struct probe *b = vec_push(m->a, m->out);
     *b = *like;
     b->aim = aim;
-    return b;
 }
 
 /* The same on each scheme that the listener has: its first socket of each. */
@@ -266,7 +271,7 @@ static void vary_requests(struct maker *m)
 {
     static const struct { const char *method; enum body body; const char *aim; } kinds[] = {
         { "HEAD", BODY_NONE, "HEAD" }, { "POST", BODY_LENGTH, "POST with a length" }, { "POST", BODY_CHUNKED, "POST in chunks" },
-        { "POST", BODY_EMPTY, "POST with an empty body" }, { "POST", BODY_BIG, "POST of more than 1 MB" }, { "PUT", BODY_LENGTH, "PUT" },
+        { "POST", BODY_EMPTY, "POST with an empty body" }, { "POST", BODY_BIG, "POST of more than 1 MB" }, { "POST", BODY_SLOW, "POST whose body comes slowly" }, { "PUT", BODY_LENGTH, "PUT" },
         { "DELETE", BODY_NONE, "DELETE" }, { "OPTIONS", BODY_NONE, "OPTIONS" }, { "PROPFIND", BODY_LENGTH, "WebDAV method" },
         { "RPC_IN_DATA", BODY_LENGTH, "RPC over HTTP method" }, { "X-CUSTOM", BODY_NONE, "method of an application" },
     };
@@ -328,16 +333,18 @@ static void vary_locations(struct maker *m, const struct plan_rule *r)
 
 static void vary_answers(struct maker *m, const struct plan_rule *r)
 {
+    static const char *const aims[] = { [REPLY_LONG] = "long answer", [REPLY_CHUNKED] = "answer in chunks", [REPLY_UNTIL_CLOSE] = "answer until close",
+                                        [REPLY_NONE] = "empty answer", [REPLY_HELD] = "answer that comes slowly" };
     static const int statuses[] = { 401, 404, 500, 403, 301 };
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
         struct probe b = m->base;
         b.status = statuses[i];
         make_either(m, "status from the published server", &b);
     }
-    for (enum reply_body k = REPLY_LONG; k <= REPLY_NONE; k++) {
+    for (enum reply_body k = REPLY_LONG; k <= REPLY_HELD; k++) {
         struct probe b = m->base;
         b.reply = k;
-        make_either(m, k == REPLY_LONG ? "long answer" : k == REPLY_CHUNKED ? "answer in chunks" : k == REPLY_UNTIL_CLOSE ? "answer until close" : "empty answer", &b);
+        make_either(m, aims[k], &b);
     }
     vary_locations(m, r);
 }

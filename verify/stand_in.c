@@ -1,6 +1,6 @@
 /* The published servers' stand-ins: one thread with an epoll loop that listens in the place of every server of the plan,
- * speaks plain HTTP or TLS, whichever the proxy begins with, and answers each probe as its definition asks. What it
- * received is kept per probe until the comparison takes it. Requests that carry no probe's number (health checks) get 200. */
+ * speaks plain HTTP or TLS, whichever the proxy begins with.
+ * What the requests are and how they are answered is in stand_in_http.c. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <openssl/err.h>
@@ -12,115 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "stand_in.h"
 
 #define MAX_HEAD (256 * 1024)
-
-/* Where a connection is in the request that it carries. */
-enum stage { STAGE_HEAD, STAGE_BODY, STAGE_CHUNK_SIZE, STAGE_CHUNK, STAGE_CHUNK_END, STAGE_TRAILER };
-struct peer {
-    int fd;
-    size_t server;                   /* index into places->servers; for a listening socket too */
-    bool listening, knows_kind, shaking, closing;
-    SSL *ssl;
-    char *sni;
-    struct strbuf in, out;
-    size_t sent;
-    enum stage stage;
-    char *head;
-    size_t left;                     /* of the body, or of the chunk */
-    size_t body_n; uint64_t body_hash;
-    uint32_t events;
-    struct peer *next, *prev;
-};
-struct known_name { const char *name; SSL_CTX *ctx; };
-struct stand_in {
-    const struct places *places;
-    const struct authority *authority;
-    const probes *list;
-    pthread_t thread;
-    int epoll, wake;
-    bool stop, drop;                 /* under lock: what wake is about */
-    bool wrong_name;                 /* the thread's own copy of wrong_next */
-    bool wrong_next;                 /* under lock */
-    pthread_mutex_t lock;
-    pthread_cond_t dropped;
-    struct sighting *seen;           /* one a probe; under lock */
-    struct peer *peers;              /* a list of all, listening ones too */
-    struct arena *arena;             /* of the names; the thread's own */
-    VEC(struct known_name) names;    /* sorted by name */
-    SSL_CTX *wrong;
-};
-
-uint64_t hash_bytes(const char *s, size_t n)
-{
-    uint64_t h = 14695981039346656037u;
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ (unsigned char)s[i]) * 1099511628211u;
-    return h;
-}
-
-static uint64_t hash_more(uint64_t h, const char *s, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ (unsigned char)s[i]) * 1099511628211u;
-    return h;
-}
-
-static void pattern(struct strbuf *b, size_t probe, size_t n)
-{
-    struct strbuf line = { 0 };
-    buf_printf(&line, "probe %zu\r\n", probe);
-    while (b->n < n)
-        buf_add(b, line.p, line.n);
-    b->n = n;
-    b->p[n] = '\0';
-    buf_free(&line);
-}
-
-void reply_text(struct strbuf *b, size_t probe, enum reply_body kind)
-{
-    buf_clear(b);
-    if (kind != REPLY_NONE)
-        pattern(b, probe, kind == REPLY_LONG ? 300 * 1000 : kind == REPLY_SHORT ? 33 : 20000);
-}
-
-void body_text(struct strbuf *b, size_t probe, enum body kind)
-{
-    buf_clear(b);
-    if (kind == BODY_LENGTH || kind == BODY_CHUNKED)
-        pattern(b, probe, 1500);
-    if (kind == BODY_BIG)
-        pattern(b, probe, 1024 * 1024 + 1);      /* one more than nginx takes by default (B-72) */
-}
-
-const char *head_field(const char *head, const char *name, size_t nth, size_t *len)
-{
-    size_t n = strlen(name);
-    for (const char *p = strstr(head, "\r\n"); p && p[2] && p[2] != '\r'; p = strstr(p + 2, "\r\n")) {
-        const char *line = p + 2;
-        if (ascii_ncasecmp(line, name, n) != 0 || line[n] != ':' || nth-- > 0)
-            continue;
-        line += n + 1;
-        line += strspn(line, " \t");
-        const char *end = strstr(line, "\r\n");
-        *len = end ? (size_t)(end - line) : strlen(line);
-        while (*len > 0 && (line[*len - 1] == ' ' || line[*len - 1] == '\t'))
-            --*len;
-        return line;
-    }
-    return NULL;
-}
-
-static bool field_number(const char *head, const char *name, size_t *out)
-{
-    size_t len;
-    const char *v = head_field(head, name, 0, &len);
-    if (v == NULL || len == 0 || len > 18)
-        return false;
-    *out = (size_t)strtoull(v, NULL, 10);
-    return true;
-}
 
 /* ---- TLS ------------------------------------------------------------------------- */
 
@@ -158,182 +52,6 @@ static int choose_certificate(SSL *ssl, int *alert, void *arg)
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* ---- answers ----------------------------------------------------------------------- */
-
-static const char *reason(int status)
-{
-    switch (status) {
-    case 200: return "OK";
-    case 302: return "Found";
-    case 401: return "Unauthorized";
-    case 404: return "Not Found";
-    case 500: return "Internal Server Error";
-    default: return "Answer";
-    }
-}
-
-static void add_body(struct peer *p, const struct strbuf *text, enum reply_body kind)
-{
-    struct strbuf *b = &p->out;
-    if (kind != REPLY_CHUNKED) {
-        buf_add(b, text->p ? text->p : "", text->n);
-        return;
-    }
-    for (size_t at = 0; at < text->n;) {
-        size_t n = text->n - at < 7001 ? text->n - at : 7001;
-        buf_printf(b, "%zx\r\n", n);
-        buf_add(b, text->p + at, n);
-        buf_puts(b, "\r\n");
-        at += n;
-    }
-    buf_puts(b, "0\r\n\r\n");
-}
-
-static void answer(struct stand_in *s, struct peer *p, size_t probe)
-{
-    static const struct probe plain = { .status = 200 };
-    const struct probe *b = probe < s->list->n ? &s->list->v[probe] : &plain;
-    struct strbuf text = { 0 }, *o = &p->out;
-    bool head_only = strncmp(p->head, "HEAD ", 5) == 0;
-    reply_text(&text, probe, b->reply);
-    buf_printf(o, "HTTP/1.1 %d %s\r\nServer: tmgc-stand-in/1\r\nContent-Type: text/x-tmgc; charset=utf-8\r\n"
-               "X-Tmgc-Answer: %zu\r\nX_Tmgc_Answer: kept\r\nETag: \"%zu\"\r\nCache-Control: private\r\n"
-               "Set-Cookie: one=1; Domain=internal.example; Path=/internal\r\nSet-Cookie: two=2; Secure; HttpOnly\r\n",
-               b->status, reason(b->status), probe, probe);
-    if (b->status == 401)
-        buf_puts(o, "WWW-Authenticate: Basic realm=\"internal\"\r\nWWW-Authenticate: NTLM\r\n");
-    if (b->location)
-        buf_printf(o, "Location: %s\r\n", b->location);
-    if (b->content_location)
-        buf_printf(o, "Content-Location: %s\r\n", b->content_location);
-    if (b->reply == REPLY_CHUNKED)
-        buf_puts(o, "Transfer-Encoding: chunked\r\n\r\n");
-    else if (b->reply == REPLY_UNTIL_CLOSE)
-        buf_puts(o, "Connection: close\r\n\r\n");
-    else
-        buf_printf(o, "Content-Length: %zu\r\n\r\n", text.n);
-    if (!head_only)
-        add_body(p, &text, b->reply);
-    if (b->reply == REPLY_UNTIL_CLOSE)
-        p->closing = true;
-    buf_free(&text);
-}
-
-static void request_done(struct stand_in *s, struct peer *p)
-{
-    size_t probe;
-    if (field_number(p->head, "X-Tmgc-Probe", &probe) && probe < s->list->n) {
-        pthread_mutex_lock(&s->lock);
-        struct sighting *g = &s->seen[probe];
-        free(g->head);
-        free(g->sni);
-        *g = (struct sighting){ .times = g->times + 1, .server = p->server, .tls = p->ssl != NULL,
-                                .sni = p->sni ? strdup(p->sni) : NULL, .head = p->head, .body_n = p->body_n, .body_hash = p->body_hash };
-        pthread_mutex_unlock(&s->lock);
-        answer(s, p, probe);
-    } else {
-        answer(s, p, SIZE_MAX);
-        free(p->head);
-    }
-    p->head = NULL;
-    p->stage = STAGE_HEAD;
-}
-
-/* ---- the request, as its bytes come ------------------------------------------------- */
-
-static void take(struct peer *p, size_t n)
-{
-    if (n == 0)
-        return;
-    memmove(p->in.p, p->in.p + n, p->in.n - n + 1);
-    p->in.n -= n;
-}
-
-static bool head_complete(struct stand_in *s, struct peer *p)
-{
-    char *end = p->in.n ? strstr(p->in.p, "\r\n\r\n") : NULL;
-    size_t len, n;
-    if (end == NULL)
-        return false;
-    n = (size_t)(end - p->in.p) + 4;
-    p->head = strndup(p->in.p, n);
-    take(p, n);
-    p->body_n = 0;
-    p->body_hash = hash_bytes("", 0);
-    p->left = 0;
-    if (head_field(p->head, "Transfer-Encoding", 0, &len))
-        p->stage = STAGE_CHUNK_SIZE;
-    else if (field_number(p->head, "Content-Length", &p->left) && p->left > 0)
-        p->stage = STAGE_BODY;
-    else {
-        request_done(s, p);
-        return true;
-    }
-    if (head_field(p->head, "Expect", 0, &len))
-        buf_puts(&p->out, "HTTP/1.1 100 Continue\r\n\r\n");
-    return true;
-}
-
-static void body_bytes(struct peer *p)
-{
-    size_t n = p->in.n < p->left ? p->in.n : p->left;
-    if (n)
-        p->body_hash = hash_more(p->body_hash, p->in.p, n);
-    p->body_n += n;
-    p->left -= n;
-    take(p, n);
-}
-
-/* A line of chunk framing; false: not there yet. */
-static bool framing_line(struct peer *p, struct strbuf *line)
-{
-    char *end = p->in.n ? strstr(p->in.p, "\r\n") : NULL;
-    if (end == NULL)
-        return false;
-    buf_clear(line);
-    buf_add(line, p->in.p, (size_t)(end - p->in.p));
-    take(p, (size_t)(end - p->in.p) + 2);
-    return true;
-}
-
-/* One step; false: needs more bytes. */
-static bool step(struct stand_in *s, struct peer *p)
-{
-    struct strbuf line = { 0 };
-    bool went_on = true;
-    switch (p->stage) {
-    case STAGE_HEAD: went_on = head_complete(s, p); break;
-    case STAGE_BODY:
-        went_on = p->in.n > 0;
-        body_bytes(p);
-        if (p->left == 0)
-            request_done(s, p);
-        break;
-    case STAGE_CHUNK_SIZE:
-        if ((went_on = framing_line(p, &line))) {
-            p->left = (size_t)strtoull(line.p ? line.p : "", NULL, 16);
-            p->stage = p->left ? STAGE_CHUNK : STAGE_TRAILER;
-        }
-        break;
-    case STAGE_CHUNK:
-        went_on = p->in.n > 0;
-        body_bytes(p);
-        if (p->left == 0)
-            p->stage = STAGE_CHUNK_END;
-        break;
-    case STAGE_CHUNK_END:
-        if ((went_on = framing_line(p, &line)))
-            p->stage = STAGE_CHUNK_SIZE;
-        break;
-    case STAGE_TRAILER:
-        if ((went_on = framing_line(p, &line)) && line.n == 0)
-            request_done(s, p);
-        break;
-    }
-    buf_free(&line);
-    return went_on;
-}
-
 /* ---- the loop ------------------------------------------------------------------------- */
 
 static struct peer *peer_add(struct stand_in *s, int fd, size_t server, bool listening)
@@ -342,7 +60,7 @@ static struct peer *peer_add(struct stand_in *s, int fd, size_t server, bool lis
     struct epoll_event e = { .events = EPOLLIN, .data.ptr = p };
     if (p == NULL)
         mem_fatal();
-    *p = (struct peer){ .fd = fd, .server = server, .listening = listening, .events = EPOLLIN, .next = s->peers };
+    *p = (struct peer){ .fd = fd, .server = server, .listening = listening, .events = EPOLLIN, .held = SIZE_MAX, .next = s->peers };
     if (s->peers)
         s->peers->prev = p;
     s->peers = p;
@@ -366,6 +84,7 @@ static void peer_close(struct stand_in *s, struct peer *p)
     free(p->head);
     buf_free(&p->in);
     buf_free(&p->out);
+    buf_free(&p->rest);
     free(p);
 }
 
@@ -444,7 +163,7 @@ static int peer_ready(struct stand_in *s, struct peer *p)
     }
     while ((n = peer_read(p, some, sizeof some)) > 0) {
         buf_add(&p->in, some, (size_t)n);
-        while (step(s, p))
+        while (peer_step(s, p))
             ;
         if (p->stage == STAGE_HEAD && p->in.n > MAX_HEAD)
             return -1;
@@ -464,6 +183,16 @@ static void peer_accept(struct stand_in *s, struct peer *listener)
     }
 }
 
+static void settle_events(struct stand_in *s, struct peer *p)
+{
+    uint32_t want = EPOLLIN | (p->out.n > p->sent ? EPOLLOUT : 0u);
+    if (want != p->events) {
+        struct epoll_event e = { .events = want, .data.ptr = p };
+        p->events = want;
+        epoll_ctl(s->epoll, EPOLL_CTL_MOD, p->fd, &e);
+    }
+}
+
 static void peer_event(struct stand_in *s, struct peer *p)
 {
     if (p->listening) {
@@ -475,11 +204,21 @@ static void peer_event(struct stand_in *s, struct peer *p)
         peer_close(s, p);
         return;
     }
-    uint32_t want = EPOLLIN | (p->out.n > p->sent ? EPOLLOUT : 0u);
-    if (want != p->events) {
-        struct epoll_event e = { .events = want, .data.ptr = p };
-        p->events = want;
-        epoll_ctl(s->epoll, EPOLL_CTL_MOD, p->fd, &e);
+    settle_events(s, p);
+}
+
+/* Answers that were held and may go on. */
+static void release_held(struct stand_in *s)
+{
+    for (struct peer *p = s->peers, *next; p; p = next) {
+        next = p->next;
+        if (p->held == SIZE_MAX)
+            continue;
+        peer_release(s, p);
+        if (peer_flush(p) < 0)
+            peer_close(s, p);
+        else
+            settle_events(s, p);
     }
 }
 
@@ -501,6 +240,7 @@ static bool woken(struct stand_in *s)
     s->drop = false;
     pthread_cond_broadcast(&s->dropped);
     pthread_mutex_unlock(&s->lock);
+    release_held(s);
     return stop;
 }
 
@@ -555,7 +295,8 @@ struct stand_in *stand_in_start(const struct places *places, const struct author
     s->epoll = s->wake = -1;
     s->arena = arena_new();
     s->seen = calloc(list->n + 1, sizeof *s->seen);
-    if (s->seen == NULL)
+    s->progress = calloc(list->n + 1, sizeof *s->progress);
+    if (s->seen == NULL || s->progress == NULL)
         mem_fatal();
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->dropped, NULL);
@@ -597,6 +338,7 @@ void stand_in_stop(struct stand_in *s)
         free(s->seen[i].sni);
     }
     free(s->seen);
+    free(s->progress);
     if (s->epoll >= 0)
         close(s->epoll);
     if (s->wake >= 0)
@@ -623,5 +365,22 @@ void stand_in_take(struct stand_in *s, size_t probe, struct sighting *out)
     pthread_mutex_lock(&s->lock);
     *out = s->seen[probe];
     memset(&s->seen[probe], 0, sizeof s->seen[probe]);
+    s->progress[probe] = (struct progress){ false, false };
     pthread_mutex_unlock(&s->lock);
+}
+
+bool stand_in_begun(struct stand_in *s, size_t probe)
+{
+    pthread_mutex_lock(&s->lock);
+    bool begun = s->progress[probe].begun;
+    pthread_mutex_unlock(&s->lock);
+    return begun;
+}
+
+void stand_in_release(struct stand_in *s, size_t probe)
+{
+    pthread_mutex_lock(&s->lock);
+    s->progress[probe].released = true;
+    pthread_mutex_unlock(&s->lock);
+    wake(s);
 }

@@ -76,7 +76,7 @@ static void ask(struct run *r, struct connection *c, size_t number, const char *
     const struct probe *b = &r->probes.v[number];
     const struct socket_place *to = &r->places.sockets.v[probe_place(r->plan, b)];
     bool tls = r->plan->listeners.v[b->listener].sockets.v[b->socket].tls;
-    client_ask(c, r->tls, b, number, to->at, tls, clients_image(&r->places.clients, b->client), cookie, e);
+    client_ask(c, r->tls, b, number, to->at, tls, clients_image(&r->places.clients, b->client), cookie, r->stand_in, e);
     stand_in_take(r->stand_in, number, s);
 }
 

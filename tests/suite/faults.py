@@ -66,6 +66,8 @@ NGINX = [
     ("listener on another port", ["Partner"], None, r"(?s)192\.0\.2\.20:8443(.*)192\.0\.2\.20:8443", r"192.0.2.20:8444\g<1>192.0.2.20:8444"),
     ("bodies limited to 1 MB", ANY, None, r"client_max_body_size 0;", r""),
     ("header buffers of the default size", ANY, None, r"large_client_header_buffers [^;]*;", r""),
+    ("request bodies stored first", ANY, None, r"proxy_request_buffering off;", r""),
+    ("answers stored first", ANY, None, r"proxy_buffering off;", r""),
     ("slashes merged", ANY, None, r"merge_slashes off;", r""),
     ("headers with underscores dropped", ANY, None, r"(?s)underscores_in_headers on;(.*?)ignore_invalid_headers off;", r"\g<1>"),
     ("HTTP/1.0 to the servers", ANY, None, r"proxy_http_version 1\.1;", r""),
