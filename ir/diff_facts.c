@@ -38,6 +38,16 @@ static void sort(strings *s)
         qsort(s->v, s->n, sizeof *s->v, by_text);
 }
 
+static void sort_unique(strings *s)
+{
+    size_t kept = 0;
+    sort(s);
+    for (size_t i = 0; i < s->n; i++)
+        if (!kept || strcmp(s->v[kept - 1], s->v[i]) != 0)
+            s->v[kept++] = s->v[i];
+    s->n = kept;
+}
+
 static void add_sorted(struct strbuf *b, strings *s)
 {
     sort(s);
@@ -113,32 +123,38 @@ static void note_accounts(struct making *m, const struct plan *p, const struct p
         else
             set_accounts(m->d->out->arena, p, r->users.v[i], &f->accounts);
     }
-    sort(&f->accounts);
-    size_t kept = 0;
-    for (size_t i = 0; i < f->accounts.n; i++)
-        if (!kept || strcmp(f->accounts.v[kept - 1], f->accounts.v[i]) != 0)
-            f->accounts.v[kept++] = f->accounts.v[i];
-    f->accounts.n = kept;
+    sort_unique(&f->accounts);
 }
 
 /* ---- the texts ------------------------------------------------------------------------ */
 
-/* Paths that are sent on under another name also decide how the server's redirects are mapped back (D-15). */
-static void add_paths(struct strbuf *b, const struct rule *r, bool rewriting_only)
+static const char *path_text(struct making *m, const struct path *p)
 {
+    return arena_printf(m->a, "%s?%d%s%s", lower(m->a, p->external), (int)p->kind, p->internal ? ">" : "", p->internal ? p->internal : "");
+}
+
+/* In trying order; a path that is there twice counts once. */
+static void add_paths(struct making *m, struct strbuf *b, const struct rule *r)
+{
+    const char *above = "";
     for (size_t i = 0; i < r->paths.n; i++) {
-        const struct path *p = &r->paths.v[i];
-        const struct path *above = i ? p - 1 : NULL;
-        if (!p->internal && rewriting_only)
-            continue;
-        if (above && above->kind == p->kind && ascii_casecmp(above->external, p->external) == 0 && str_equal(above->internal, p->internal))
-            continue;
-        buf_putc(b, ' ');
-        for (const char *s = p->external; *s; s++)
-            buf_putc(b, ascii_lower(*s));
-        buf_printf(b, "?%d%s%s", (int)p->kind, p->internal ? ">" : "", p->internal ? p->internal : "");
+        const char *text = path_text(m, &r->paths.v[i]);
+        if (strcmp(text, above) != 0)
+            buf_printf(b, " %s", text);
+        above = text;
     }
     buf_putc(b, '\n');
+}
+
+/* Paths that are sent on under another name: they decide how the server's redirects are mapped back (D-15). */
+static void add_rewriting(struct making *m, struct strbuf *b, const struct rule *r)
+{
+    strings pairs = {0};
+    for (size_t i = 0; i < r->paths.n; i++)
+        if (r->paths.v[i].internal)
+            vec_add(m->a, &pairs, path_text(m, &r->paths.v[i]));
+    sort_unique(&pairs);
+    add_sorted(b, &pairs);
 }
 
 /* D-05 asks this of the answering rule: does it publish everything, which paths go on as they are. */
@@ -184,7 +200,7 @@ static const char *handling_text(struct making *m, const struct plan_rule *pr)
         vec_add(m->a, &spns, r->spns.v[i]);
     buf_puts(&b, fields_text(m->a, DIFF_RULE, &copy, DIFFERS_HANDLING));
     add_sorted(&b, &spns);
-    add_paths(&b, r, true);
+    add_rewriting(m, &b, r);
     buf_printf(&b, "%d\n%s", r->delegation_possible, m->array_wide);
     return taken(m, &b);
 }
@@ -197,7 +213,7 @@ static void add_conditions(struct making *m, struct strbuf *b, const struct plan
         vec_add(m->a, &names, r->names.v[i].name);
     buf_puts(b, r->all_names ? "all" : "");
     add_sorted(b, &names);
-    add_paths(b, r, false);
+    add_paths(m, b, r);
     for (size_t i = 0; !pr->any_source && !pr->sources_unknown && i < pr->sources.n; i++)
         buf_printf(b, "%x-%x ", pr->sources.v[i].from, pr->sources.v[i].to);
     const struct schedule *s = r->schedule ? policy_schedule(p->policy, r->schedule) : NULL;
