@@ -61,10 +61,10 @@ int regex_prove_names(const char *pattern, const struct public_name *names, size
 
 /* Constant patterns that decide.c's scanners are written in, as PCRE, over the raw path:
  * REGEX_DOTS for path_has_dots, REGEX_DEEP for path_has_deep. tests/ prove them equal to the scanners. */
-#define REGEX_SLASH "(?:[/\\\\]|%2f|%5c|%25(?:2|%32)(?:f|%66|%46)|%25(?:5|%35)(?:c|%63|%43))"
-#define REGEX_DOT   "(?:\\.|%2e|%25(?:2|%32)(?:e|%65|%45))"
+#define REGEX_SLASH "(?:[/\\\\]|%(?:25)?(?:(?:2|%32)(?:f|%66|%46)|(?:5|%35)(?:c|%63|%43)))"
+#define REGEX_DOT   "(?:\\.|%(?:25)?(?:2|%32)(?:e|%65|%45))"
 #define REGEX_DOTS  "(?:^|" REGEX_SLASH ")" REGEX_DOT REGEX_DOT "(?:" REGEX_SLASH "|$)"
-#define REGEX_DEEP  "(?:\\\\|%5c|%25(?:2|%32)(?:[ef]|%6[56]|%4[56])|%25(?:5|%35)(?:c|%63|%43))"
+#define REGEX_DEEP  "(?:\\\\|%5c|%(?:25(?:2|%32)|%32)(?:[ef]|%[46][56])|%2%[46][56]|%(?:25(?:5|%35)|%35)(?:c|%[46]3)|%5%[46]3)"
 
 /* ---- the targets ----------------------------------------------------------- */
 struct emission {

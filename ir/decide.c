@@ -64,12 +64,12 @@ static char decode_once(const char *s, size_t n, size_t *i)
     return c;
 }
 
-/* The character at s[*i] after up to two decodings; *deep: it took two, or one for a backslash, or is a plain backslash. */
+/* The character at s[*i] after up to two decodings ("%252e", "%%32e" and "%2%65" are dots then); *deep: it took two, or one for a backslash, or is a plain backslash. */
 static char decode_twice(const char *s, size_t n, size_t *i, bool *deep)
 {
     size_t at = *i;
     char c = decode_once(s, n, &at);
-    if (c == '%' && at - *i == 3) {
+    if (c == '%') {
         size_t next = at;
         if (next < n) {
             int hi = hex(decode_once(s, n, &next));

@@ -231,7 +231,7 @@ void buf_path_pattern(struct strbuf *b, enum path_kind kind, const char *literal
 {
     static const char *const tail[] = { [PATH_PREFIX] = "/*", [PATH_EXACT] = "", [PATH_STEM] = "*" };
     buf_puts(b, literal);
-    buf_puts(b, tail[kind]);
+    buf_puts(b, *literal ? tail[kind] : "/*"); /* a stem of nothing is the whole site too */
 }
 
 /* ---- identifiers ------------------------------------------------------------ */

@@ -141,7 +141,7 @@ static void test_paths(void)
         {"/file.htm", "0"}, {"/file.htm/", none}, {"/file.html", none}, {"/FILE.HTM?x", "0"}, {"/stem", "0"}, {"/stemmed/x", "0"}, {"/ste", none}, {"/deep/ER/x", "0"}, {"/deep/", none},
         {"/owa/../ecp", dots}, {"/owa/%2e%2e/ecp", dots}, {"/owa/..%2fecp", dots}, {"/owa/%252e%252e/ecp", dots}, {"/owa/..\\ecp", dots}, {"/owa/..%5cecp", dots}, {"/owa/..", dots},
         {"/owa/a/../b", "0"}, {"/owa/a/%2E./b", "0"}, {"/owa/./b", "0"}, {"/owa/..x/b", "0"}, {"/owa/...", "0"}, {"/owa/../owa/b", "0"}, {"/owa/../deep/er/b", "0"}, {"/owa/x?../../", "0"},
-        {"/owa/%25%32%65%252e/x", dots}, {"*", none}};
+        {"/owa/%25%32%65%252e/x", dots}, {"/owa/%%32%65./x", dots}, {"/owa/.%2%45/x", dots}, {"/owa/..%%35c", dots}, {"/owa/%", "0"}, {"/owa/%2", "0"}, {"/owa/..%", "0"}, {"*", none}};
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         struct strbuf want = {0};
         if (strcmp(t[i].want, "0") == 0)
