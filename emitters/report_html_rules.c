@@ -321,6 +321,10 @@ static void put_rule(struct page *p, const struct plan_rule *r, const struct lin
             put(p, target_titles[t]);
             put(p, " ");
             put_verdict(p, r, (enum target)t);
+            if (p->m->verdicts[r->index].on[t] > VERDICT_SAME) {
+                put(p, " ");
+                put_losses(p, r, (enum target)t, 3);
+            }
             put(p, " \xc2\xb7 ");
         }
     if (r->answers)
