@@ -1,6 +1,7 @@
 /* plan: the site map applied to the policy. See plan.h. */
 #include "plan.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct making {
@@ -361,6 +362,39 @@ static void plan_trust(struct making *m)
                 user->rule, "bridging", "PublishedServerType");
 }
 
+static int by_text(const void *x, const void *y)
+{
+    return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+/* B-36: names that only the source's own resolver may have known. One finding for all of them. */
+static void report_names(struct making *m)
+{
+    strings names = {0};
+    for (size_t i = 0; i < m->plan->rules.n; i++) {
+        const struct plan_rule *r = &m->plan->rules.v[i];
+        for (size_t k = 0; r->answers && r->forwards && k < r->to[1].servers.n; k++) {
+            const struct plan_server *s = &r->to[1].servers.v[k];
+            uint32_t ip;
+            if (!ip_parse(s->host, &ip) && s->host[0] != '[')
+                vec_add(m->a, &names, s->host);
+        }
+    }
+    if (!names.n)
+        return;
+    qsort(names.v, names.n, sizeof *names.v, by_text);
+    size_t distinct = 0;
+    for (size_t i = 0; i < names.n; i++)
+        if (!i || strcmp(names.v[i], names.v[i - 1]) != 0)
+            names.v[distinct++] = names.v[i];
+    struct strbuf list = {0};
+    for (size_t i = 0; i < distinct && i < 5; i++)
+        buf_printf(&list, "%s%s", i ? ", " : "", names.v[i]);
+    finding_add(m->f, F_BACKEND_BY_NAME, "%zu published server%s reached by name, which must resolve where the target runs: %s%s", distinct, distinct == 1 ? " is" : "s are", list.p,
+                distinct > 5 ? ", ..." : "");
+    buf_free(&list);
+}
+
 static void unused(struct making *m, const char *what, const char *key, uint32_t line, bool used)
 {
     if (used)
@@ -398,6 +432,7 @@ struct plan *plan_make(const struct policy *p, struct site *s, struct findings *
     for (size_t i = 0; i < p->rules.n; i++)
         plan_rule(&m, i);
     plan_trust(&m);
+    report_names(&m);
     report_unused(&m);
     return plan;
 }
