@@ -357,11 +357,13 @@ static void farm(struct maker *m, const struct plan_rule *r, int *group)
     size_t members = r->to[0].servers.n, n = 24 * members < 240 ? 24 * members : 240;
     if (!r->farm || members < 2)
         return;
-    ++*group;
     struct ip_range g = { 0xc6336401u, 0xc63364feu };
     for (size_t i = 0; !r->any_source && i < r->sources.n; i++)
         if (i == 0 || r->sources.v[i].to - r->sources.v[i].from > g.to - g.from)
             g = r->sources.v[i];
+    if (g.to - g.from < n / 2)
+        return;              /* a few clients may well come to the same member */
+    ++*group;
     for (size_t i = 0; i < n; i++) {
         struct probe b = m->base;
         b.group = *group;
