@@ -205,6 +205,19 @@ static const char *handling_text(struct making *m, const struct plan_rule *pr)
     return taken(m, &b);
 }
 
+/* What the site map says of the rule: it goes by the rule's name, and a new name may leave it behind. */
+static const char *site_text(struct making *m, const struct plan *p, const struct plan_rule *pr)
+{
+    struct strbuf b = {0};
+    buf_printf(&b, "%d %d %s", pr->websocket, pr->x_forwarded_for, pr->via ? pr->via : "");
+    for (size_t i = 0; i < p->site->accept.n; i++) {
+        const struct site_accept *x = &p->site->accept.v[i];
+        if (x->rule && pr->rule->name && ascii_casecmp(x->rule, pr->rule->name) == 0)
+            buf_printf(&b, " %u %s", x->code, x->target ? x->target : "");
+    }
+    return taken(m, &b);
+}
+
 static void add_conditions(struct making *m, struct strbuf *b, const struct plan *p, const struct plan_rule *pr)
 {
     const struct rule *r = pr->rule;
@@ -227,7 +240,7 @@ static void make_facts(struct making *m, const struct plan *p, const struct plan
     const char *to[2] = {upstream_text(m->a, &pr->to[0]), upstream_text(m->a, &pr->to[1])};
     const char *handling = handling_text(m, pr);
     const char *sign_in = l && (pr->needs_user || l->listener->always_authenticate) ? m->sign_in[pr->listener - p->policy->listeners.v] : "";
-    const char *site = arena_printf(m->a, "%d %d %s %u %u", pr->websocket, pr->x_forwarded_for, pr->via ? pr->via : "", pr->closed, pr->closed_http);
+    const char *site = site_text(m, p, pr);
     const char *dots = dots_text(m, r);
     struct strbuf b = {0};
     note_accounts(m, p, pr, f);
