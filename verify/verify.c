@@ -66,7 +66,7 @@ static void settle(struct run *r, size_t probe, const struct judgement *g, const
     r->report->targets[r->target].count[g->verdict]++;
     if (g->verdict != VERDICT_AGREED)
         add_case(r, probe, g);
-    if (r->probes.v[probe].group && s->times)
+    if (r->probes.v[probe].group && s->times && g->rule == r->probes.v[probe].aimed)
         vec_add(r->arena, &r->members, ((struct member_seen){ r->probes.v[probe].group, s->server }));
     pthread_mutex_unlock(&r->lock);
 }
@@ -217,12 +217,13 @@ static void ask_all(struct run *r, size_t threads)
 
 /* ---- farms: did each member get its share? ------------------------------------------------ */
 
-static bool member_was_seen(const struct run *r, int group, size_t server)
+/* How many clients of the group came to this server; SIZE_MAX: to any. */
+static size_t clients_seen(const struct run *r, int group, size_t server)
 {
+    size_t n = 0;
     for (size_t i = 0; i < r->members.n; i++)
-        if (r->members.v[i].group == group && r->members.v[i].server == server)
-            return true;
-    return false;
+        n += r->members.v[i].group == group && (server == SIZE_MAX || r->members.v[i].server == server);
+    return n;
 }
 
 static void judge_farm(struct run *r, size_t probe)
@@ -230,9 +231,11 @@ static void judge_farm(struct run *r, size_t probe)
     const struct probe *b = &r->probes.v[probe];
     const struct plan_upstream *u = &r->plan->rules.v[b->aimed].to[r->plan->listeners.v[b->listener].sockets.v[b->socket].tls];
     struct judgement g = { .rule = b->aimed, .finding = -1 };
+    if (clients_seen(r, b->group, SIZE_MAX) < 10 * u->servers.n)
+        return;                  /* the rule is closed here, or an earlier one takes most of these clients */
     for (size_t i = 0; i < u->servers.n; i++) {
         const struct plan_server *s = &u->servers.v[i];
-        if (!s->drained && !member_was_seen(r, b->group, places_server(&r->places, s->host, s->port))) {
+        if (!s->drained && clients_seen(r, b->group, places_server(&r->places, s->host, s->port)) == 0) {
             struct strbuf name = { 0 };
             buf_printf(&name, "%s:%u", s->host, s->port);
             differs(&g, name.p, "none of many clients", "farm member");
@@ -245,21 +248,14 @@ static void judge_farm(struct run *r, size_t probe)
     buf_free(&g.got);
 }
 
-/* Only where the group reached the farm at all: a closed rule's did not, and its probes have been judged. */
 static void judge_farms(struct run *r)
 {
     int last = 0;
-    for (size_t i = 0; i < r->probes.n; i++) {
-        int group = r->probes.v[i].group;
-        if (group == 0 || group == last)
-            continue;
-        last = group;
-        for (size_t k = 0; k < r->members.n; k++)
-            if (r->members.v[k].group == group) {
-                judge_farm(r, i);
-                break;
-            }
-    }
+    for (size_t i = 0; i < r->probes.n; i++)
+        if (r->probes.v[i].group != 0 && r->probes.v[i].group != last) {
+            last = r->probes.v[i].group;
+            judge_farm(r, i);
+        }
 }
 
 /* ---- one target ----------------------------------------------------------------------------- */
@@ -475,6 +471,8 @@ static void run_target(struct run *r)
     buf_clear(r->err);
     if (r->target == TARGET_PUBLISHD)
         give_up(r, "publishd does not serve in this release");
+    else if (program == NULL && r->options->binary[r->target])
+        give_up(r, arena_printf(r->arena, "%s is not a program", r->options->binary[r->target]));
     else if (program == NULL)
         give_up(r, arena_printf(r->arena, "%s is not installed; it is in the Debian package %s", programs[r->target].program, programs[r->target].package));
     else if (config_text(r, &e, &text) != 0 || substituted(r, &e, text.p ? text.p : "", &moved) != 0 || (config = write_file(r, o->file, &moved)) == NULL ||
