@@ -1,7 +1,7 @@
 # bash completion for tmgc
 _tmgc() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
-    local commands="convert ir site check verify explain capabilities help"
+    local commands="$(tmgc help 2>/dev/null | sed -n 's/^  \([a-z]*\)  .*/\1/p') help"
     case $before in
     -t | --target) COMPREPLY=($(compgen -W "nginx haproxy publishd nginx,haproxy" -- "$word")); return ;;
     --fail-on) COMPREPLY=($(compgen -W "error warning info never" -- "$word")); return ;;
