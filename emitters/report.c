@@ -3,7 +3,7 @@
  * Both print one model, struct report (report_model.c): the plan says what is published, the list of findings what
  * will be different. Nothing is decided here. Whatever comes from the export is made visible or JSON-escaped on its way out.
  */
-#include "report.h"
+#include "ledger.h"
 #include <string.h>
 
 /* ---- text -------------------------------------------------------------- */
@@ -52,11 +52,11 @@ static void text_top(struct strbuf *b, const struct report *r)
     }
     buf_puts(b, "Targets:  ");
     text_targets(b, r->targets);
-    buf_printf(b, "\nRules:    %zu web publishing rule%s, %zu answering, %zu disabled\n", c.rules, c.rules == 1 ? "" : "s",
-               c.answering, c.disabled);
-    buf_printf(b, "Findings: %zu error%s, %zu warning%s, %zu for information, %zu accepted\n",
-               c.severity[SEV_ERROR], c.severity[SEV_ERROR] == 1 ? "" : "s",
-               c.severity[SEV_WARNING], c.severity[SEV_WARNING] == 1 ? "" : "s", c.severity[SEV_INFO], c.accepted);
+    buf_printf(b, "\nRules:    %zu web publishing rule%s, %zu answering, %zu disabled\n", c.rules,
+               c.rules == 1 ? "" : "s", c.answering, c.disabled);
+    buf_printf(b, "Findings: %zu error%s, %zu warning%s, %zu for information, %zu accepted\n", c.severity[SEV_ERROR],
+               c.severity[SEV_ERROR] == 1 ? "" : "s", c.severity[SEV_WARNING], c.severity[SEV_WARNING] == 1 ? "" : "s",
+               c.severity[SEV_INFO], c.accepted);
 }
 
 static void text_listeners(struct strbuf *b, const struct report *r)
@@ -80,7 +80,9 @@ static void text_listeners(struct strbuf *b, const struct report *r)
 
 /* One row of the table of sites; every cell is finished text. */
 enum { COLUMNS = 4 + TARGETS };
-struct row { const char *cell[COLUMNS]; };
+struct row {
+    const char *cell[COLUMNS];
+};
 typedef VEC(struct row) rows;
 
 static const char *cell(struct arena *a, struct strbuf *b)
@@ -123,7 +125,7 @@ static void row_add(rows *t, struct arena *a, const struct report *r, const stru
 
 static void rows_print(struct strbuf *b, const rows *t)
 {
-    enum { WIDEST = 44 };            /* one long cell must not push every other line apart */
+    enum { WIDEST = 44 }; /* one long cell must not push every other line apart */
     size_t width[COLUMNS] = { 0 };
     for (size_t i = 0; i < t->n; i++)
         for (size_t c = 0; c < COLUMNS; c++) {
@@ -132,7 +134,7 @@ static void rows_print(struct strbuf *b, const rows *t)
                 width[c] = n;
         }
     for (size_t i = 0; i < t->n; i++) {
-        size_t owed = 0;             /* blanks before the next cell: none at the end of a line */
+        size_t owed = 0; /* blanks before the next cell: none at the end of a line */
         for (size_t c = 0; c < COLUMNS; c++) {
             const char *s = t->v[i].cell[c];
             if (!s)
@@ -175,7 +177,9 @@ static void text_sites(struct strbuf *b, const struct report *r)
 }
 
 /* Findings of one kind stand together: their meaning and remedy once, then each place. */
-struct group { VEC(const struct finding *) list; };
+struct group {
+    VEC(const struct finding *) list;
+};
 
 static void text_finding(struct strbuf *b, const struct report *r, const struct finding *f, const char *remedy)
 {
@@ -239,6 +243,46 @@ static void text_findings(struct strbuf *b, const struct report *r, int severity
     arena_free(a);
 }
 
+static void text_count(struct strbuf *b, const char *what, size_t n, const char *meaning)
+{
+    buf_printf(b, "  %-12s%10zu  %s\n", what, n, meaning);
+}
+
+/* What became of each element. The first column's numbers add up to all elements, a target's to those with a setting. */
+static void text_ledger(struct strbuf *b, const struct report *r)
+{
+    struct report_model *m = report_model_make(r);
+    const struct ledger_view *v = ledger_view_make(m);
+    if (v->of) {
+        text_heading(b, "Ledger: where every element of the export went");
+        text_count(b, "elements", (size_t)v->of->elements, "in all");
+        text_count(b, "settings", v->settings, "state a setting; what each target makes of them stands below");
+        text_count(b, "structure", (size_t)v->of->structure, "hold others, and state nothing themselves");
+        text_count(b, "unknown", (size_t)v->of->unknown,
+                   "of published sites, not translated: each is named above (TMG1002)");
+        text_count(b, "other rules", (size_t)v->of->other_rules, "of rules that publish no web site (TMG1012)");
+        text_count(b, "elsewhere", (size_t)v->of->elsewhere, "of objects that no published site uses");
+        text_count(b, "attributes", (size_t)v->of->attributes, "give names, types and places");
+        if (v->of->unknown_attributes)
+            text_count(b, "of these", (size_t)v->of->unknown_attributes, "unknown: each is named above (TMG1002)");
+        if (v->of->other_attributes)
+            text_count(b, "of these", (size_t)v->of->other_attributes,
+                       "others, of elements that no published site uses");
+        buf_puts(b, "\n            ");
+        for (size_t f = 0; f < LEDGER_FATES; f++)
+            buf_printf(b, "%12s", ledger_words[f]);
+        for (unsigned t = 0; t < TARGETS; t++) {
+            if (!(r->targets & ON(t)))
+                continue;
+            buf_printf(b, "\n  %-10s", target_names[t]);
+            for (size_t f = 0; f < LEDGER_FATES; f++)
+                buf_printf(b, "%12zu", v->on[t][f]);
+        }
+        buf_putc(b, '\n');
+    }
+    report_model_free(m);
+}
+
 void report_text(struct strbuf *out, const struct report *r)
 {
     text_top(out, r);
@@ -248,12 +292,17 @@ void report_text(struct strbuf *out, const struct report *r)
     text_findings(out, r, SEV_WARNING, "Warnings: works, but differently");
     text_findings(out, r, SEV_INFO, "For information");
     text_findings(out, r, -1, "Accepted in the site map");
+    text_ledger(out, r);
 }
 
 /* ---- JSON ---------------------------------------------------------------- */
 
 /* Where the writing stands: a comma comes before every member but the first of its object or array. */
-struct json { struct strbuf *out; int depth; bool first; };
+struct json {
+    struct strbuf *out;
+    int depth;
+    bool first;
+};
 
 static void json_next(struct json *j, const char *key)
 {
@@ -424,6 +473,63 @@ static void json_finding(struct json *j, const struct report *r, const struct fi
     buf_free(&code);
 }
 
+static void json_fates(struct json *j, const struct report *r, const size_t on[TARGETS][LEDGER_FATES])
+{
+    static const char *const keys[LEDGER_FATES] = { "translated", "differs", "lost", "closed", "no_effect" };
+    json_next(j, "on");
+    buf_putc(j->out, '{');
+    const char *comma = "";
+    for (unsigned t = 0; t < TARGETS; t++) {
+        if (!(r->targets & ON(t)))
+            continue;
+        buf_printf(j->out, "%s\"%s\": {", comma, target_names[t]);
+        for (size_t f = 0; f < LEDGER_FATES; f++)
+            buf_printf(j->out, "%s\"%s\": %zu", f ? ", " : "", keys[f], on[t][f]);
+        buf_putc(j->out, '}');
+        comma = ", ";
+    }
+    buf_putc(j->out, '}');
+}
+
+static void json_ledger(struct json *j, const struct report *r)
+{
+    struct report_model *m = report_model_make(r);
+    const struct ledger_view *v = ledger_view_make(m);
+    struct strbuf name = { 0 };
+    if (v->of) {
+        json_open(j, "ledger", '{');
+        json_number(j, "elements", (size_t)v->of->elements);
+        json_number(j, "settings", v->settings);
+        json_number(j, "structure", (size_t)v->of->structure);
+        json_number(j, "unknown", (size_t)v->of->unknown);
+        json_number(j, "other_rules", (size_t)v->of->other_rules);
+        json_number(j, "elsewhere", (size_t)v->of->elsewhere);
+        json_number(j, "attributes", (size_t)v->of->attributes);
+        json_number(j, "unknown_attributes", (size_t)v->of->unknown_attributes);
+        json_number(j, "other_attributes", (size_t)v->of->other_attributes);
+        json_fates(j, r, v->on);
+        json_open(j, "by_setting", '[');
+        for (size_t i = 0; i < SETTINGS; i++) {
+            if (!v->rows[i].n)
+                continue;
+            buf_clear(&name);
+            buf_printf(&name, "%s/", setting_object_names[settings[i].object]);
+            buf_add(&name, settings[i].names, strcspn(settings[i].names, "|"));
+            json_open(j, NULL, '{');
+            json_string(j, "setting", name.p);
+            json_number(j, "elements", v->rows[i].n);
+            json_fates(j, r, v->rows[i].on);
+            json_close(j, '}');
+        }
+        json_close(j, ']');
+        json_close(j, '}');
+    } else {
+        json_string(j, "ledger", NULL);
+    }
+    buf_free(&name);
+    report_model_free(m);
+}
+
 void report_json(struct strbuf *out, const struct report *r)
 {
     struct json j = { .out = out };
@@ -435,6 +541,7 @@ void report_json(struct strbuf *out, const struct report *r)
     json_string(&j, "build", r->plan->policy->build);
     json_targets(&j, r->targets);
     json_totals(&j, r);
+    json_ledger(&j, r);
     json_open(&j, "listeners", '[');
     for (size_t i = 0; i < r->plan->listeners.n; i++)
         json_listener(&j, &r->plan->listeners.v[i]);

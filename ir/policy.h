@@ -14,10 +14,14 @@
 
 /* Where an object and its settings stand in the export. Keys are the policy's own field names ("host_header"). */
 struct setting_line { const char *key; uint32_t line; };
+/* How many elements of the export state a setting; setting is the id of a row of the settings table. */
+struct ledger_count { const char *setting; uint32_t n; };
+typedef VEC(struct ledger_count) ledger_counts;
 struct origin {
     const char *guid;                  /* "{…}" as written; NULL if none */
     uint32_t line;                     /* of the object's element; 0 unknown */
     VEC(struct setting_line) lines;    /* of its settings, in field order */
+    ledger_counts counts;              /* of those settings that not every target has; kept for rules, listeners, farms */
 };
 uint32_t origin_line(const struct origin *o, const char *key);   /* the object's own line if the key has none */
 void origin_set(struct arena *a, struct origin *o, const char *key, uint32_t line);
@@ -186,6 +190,18 @@ struct rule {
     bool logging;
 };
 
+/* Where each element and attribute of the export went. The elements are the sum of the settings' and the four numbers
+ * below them; of the attributes those not counted as odd give names, types and places. All 0: written by hand. */
+struct ledger {
+    long elements, attributes;
+    ledger_counts settings;
+    long structure;                  /* elements that only hold others */
+    long unknown;                    /* of published sites: each is named by a note, alone or with what is above it */
+    long other_rules;                /* of rules that are no web publishing rules */
+    long elsewhere;                  /* of objects that no published site uses */
+    long unknown_attributes, other_attributes;   /* odd ones: of published sites (a note each), of all else */
+};
+
 struct policy {
     struct arena *arena;
     const char *source;              /* base name of the export, for messages: "array.xml" */
@@ -199,6 +215,7 @@ struct policy {
     VEC(struct rule) rules;          /* web publishing rules only, disabled ones included */
     VEC(struct parameter) parameters;/* array-wide switches ({143F5698-…}) by name (B-112) */
     strings certificate_names;       /* reserved for names on certificates, unused when empty */
+    struct ledger ledger;
     struct findings notes;           /* what reading the export found (class input); travels in policy.yaml */
     struct policy_index *index;      /* of the look-ups below; made by policy_finish */
 };

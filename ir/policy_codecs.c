@@ -101,6 +101,46 @@ static bool no_rule_lines(const void *o) { return ((const struct rule *)o)->at.l
 LIST_LINES(names)
 LIST_LINES(paths)
 
+/* ---- the ledger: "WEB_USERS 3 WEB_SPN 1" ---------------------------------------------- */
+static void read_counts(struct yaml_reader *r, const struct node *node, ledger_counts *list)
+{
+    const char *s = schema_text(r, node, TEXT_FREE);
+    while (s && *s) {
+        char id[64];
+        struct ledger_count c;
+        if (!next_word(&s, id, sizeof id) || !key_word(id) || !line_word(&s, &c.n)) {
+            yaml_error(r, node, "allowed are settings, each with a number, like \"WEB_USERS 3 WEB_SPN 1\"");
+            return;
+        }
+        c.setting = arena_strdup(r->arena, id);
+        vec_add(r->arena, list, c);
+    }
+}
+
+static void write_counts(struct strbuf *b, const ledger_counts *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        buf_printf(b, "%s%s %u", i ? " " : "", list->v[i].setting, (unsigned)list->v[i].n);
+}
+
+#define COUNTS(what, type, member) \
+    static void read_##what##_counts(struct yaml_reader *r, const struct node *node, void *o) \
+    { \
+        read_counts(r, node, &((struct type *)o)->member); \
+    } \
+    static void write_##what##_counts(struct strbuf *b, const void *o) \
+    { \
+        write_counts(b, &((const struct type *)o)->member); \
+    } \
+    static bool no_##what##_counts(const void *o) { return ((const struct type *)o)->member.n == 0; }
+COUNTS(origin, origin, counts)
+COUNTS(rule, rule, at.counts)
+COUNTS(ledger, ledger, settings)
+
+const struct own own_origin_counts = { "settings and numbers", false, read_origin_counts, write_origin_counts, no_origin_counts };
+const struct own own_rule_counts = { "settings and numbers", false, read_rule_counts, write_rule_counts, no_rule_counts };
+const struct own own_ledger_settings = { "settings and numbers", false, read_ledger_counts, write_ledger_counts, no_ledger_counts };
+
 const struct own own_origin_lines = { "keys and line numbers", false, read_origin_lines, write_origin_lines, no_origin_lines };
 const struct own own_rule_lines = { "keys and line numbers", false, read_rule_lines, write_rule_lines, no_rule_lines };
 const struct own own_name_lines = { "line numbers", false, read_lines_of_names, write_lines_of_names, no_lines_of_names };

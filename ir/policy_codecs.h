@@ -5,6 +5,8 @@
 
 extern const struct own own_origin_lines;    /* of a struct origin: "forward_host 830 delegation 835" */
 extern const struct own own_rule_lines, own_name_lines, own_path_lines;          /* of a struct rule */
+extern const struct own own_origin_counts, own_rule_counts;   /* "WEB_USERS 3 WEB_SPN 1" */
+extern const struct own own_ledger_settings; /* of a struct ledger: the same, of the whole document */
 extern const struct own own_names, own_paths;                                     /* of a struct rule */
 extern const struct own own_hours;           /* of a struct schedule: "Mon-Fri 08:00-18:00" */
 extern const struct own own_code, own_severity, own_remedy, own_targets;          /* of a struct finding */

@@ -30,6 +30,7 @@ static const struct field origin_fields[] = {
     TEXT(origin, guid, "the object's identifier"),
     LINE(origin),
     OWN("lines", own_origin_lines, "of its settings"),
+    OWN("elements", own_origin_counts, "how many state each setting that not every target has"),
 };
 static const struct schema origin_schema = { .name = "a place in the export", .size = sizeof(struct origin),
     .fields = FIELDS(origin_fields), .layout = LAYOUT_FLOW };
@@ -41,6 +42,7 @@ static const struct field rule_origin_fields[] = {
     OWN("lines", own_rule_lines, "of its settings"),
     OWN("names", own_name_lines, "of its public names, in their order here"),
     OWN("paths", own_path_lines, "of its paths, in their order here"),
+    OWN("elements", own_rule_counts, "how many state each setting that not every target has"),
 };
 static const struct schema rule_origin_schema = { .name = "a rule's place in the export", .size = sizeof(struct rule),
     .fields = FIELDS(rule_origin_fields), .layout = LAYOUT_FLOW };
@@ -270,6 +272,20 @@ static const struct field note_fields[] = {
 };
 static const struct schema note_schema = { .name = "a note", .size = sizeof(struct finding), .fields = FIELDS(note_fields) };
 
+#define COUNT(s, m, h)        { MEMBER(s, m), .type = Y_LONG, .min = 0, .max = UINT32_MAX, .help = h }
+static const struct field ledger_fields[] = {
+    COUNT(ledger, elements, "in all: the sum of the settings' and the next four"),
+    OWN("settings", own_ledger_settings, "how many state each setting"),
+    COUNT(ledger, structure, "hold others and say nothing themselves"),
+    COUNT(ledger, unknown, "of published sites, and not read: the notes name them"),
+    COUNT(ledger, other_rules, "of rules that are no web publishing rules"),
+    COUNT(ledger, elsewhere, "of objects that no published site uses"),
+    COUNT(ledger, attributes, "in all"),
+    COUNT(ledger, unknown_attributes, "of published sites, and not read: the notes name them"),
+    COUNT(ledger, other_attributes, "unusual ones of anything else"),
+};
+static const struct schema ledger_schema = { .name = "the ledger", .size = sizeof(struct ledger), .fields = FIELDS(ledger_fields) };
+
 static const struct field policy_fields[] = {
     { .key = "policy", .type = Y_VERSION, .dflt = 1, .required = true, .help = "version of this format" },
     TEXT(policy, source, "name of the export"),
@@ -284,6 +300,7 @@ static const struct field policy_fields[] = {
     LIST(policy, rules, rule_schema, "in the order in which they are tried; the first that matches answers"),
     LIST(policy, parameters, parameter_schema, "vendor parameters of the whole array"),
     TEXTS(policy, certificate_names, "reserved"),
+    OBJECT(policy, ledger, ledger_schema, "what became of the elements of the export"),
     { .key = "notes", .type = Y_LIST, .at = offsetof(struct policy, notes.list), .of = &note_schema, .help = "what reading the export found" },
 };
 const struct schema policy_schema = { .name = "a policy", .size = sizeof(struct policy), .fields = FIELDS(policy_fields) };

@@ -73,6 +73,7 @@ static void read_all(struct reader *r)
     read_rules(r);
     read_array_vendor(r);
     read_unknown(r);
+    read_ledger(r);
 }
 
 int export_read(const char *source, const char *bytes, size_t n, const char *names_file, struct policy **out, struct strbuf *err)

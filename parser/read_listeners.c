@@ -243,7 +243,7 @@ static void read_listener(struct reader *r, const struct entry *e)
     struct listener l = { .name = e->name, .at = { .guid = item_guid(r, e->item), .line = r->store->items[e->item].line } };
     struct about who = { SUBJECT_LISTENER, l.name, l.at.guid, &l.at };
     struct object o = object_read(r, &who, OBJ_LISTENER, e->item);
-    want(r, e->item);
+    own(r, e->item, SUBJECT_LISTENER, r->policy->listeners.n);
     object_field(&o, S_LISTENER_NAME);
     l.description = object_string(&o, S_LISTENER_DESCRIPTION);
     read_listen_on(r, &who, &l, &o);
@@ -310,7 +310,7 @@ static void read_farm(struct reader *r, const struct entry *e)
     struct farm f = { .name = e->name, .at = { .guid = item_guid(r, e->item), .line = r->store->items[e->item].line } };
     struct about who = { SUBJECT_FARM, f.name, f.at.guid, &f.at };
     struct object o = object_read(r, &who, OBJ_FARM, e->item);
-    want(r, e->item);
+    own(r, e->item, SUBJECT_FARM, r->policy->farms.n);
     object_field(&o, S_FARM_NAME);
     f.description = object_string(&o, S_FARM_DESCRIPTION);
     read_members(r, &who, &f, &o);

@@ -58,6 +58,16 @@ static void check(struct reader *r, uint32_t top)
     buf_free(&text);
 }
 
+void note_attribute(struct reader *r, uint32_t top, uint32_t item, const char *name)
+{
+    struct strbuf path = { 0 };
+    struct about who = about_item(r, top);
+    add_path(r->store, top, item, &path);
+    note(r, F_UNKNOWN_ELEMENT, &who, arena_strdup(r->arena, step(r->store, item)), r->store->items[item].line,
+         "the attribute %s of %s is not known and was not translated", shortened(r, name), path.p);
+    buf_free(&path);
+}
+
 void read_unknown(struct reader *r)
 {
     for (size_t i = 0; i < r->wanted.n; i++)

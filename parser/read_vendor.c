@@ -180,6 +180,15 @@ static void use_parameter(struct reader *r, const struct about *who, struct rule
     }
 }
 
+static enum setting_id setting_of_set(const struct set *set)
+{
+    for (size_t i = 0; i < set->list.n; i++)
+        if (strstr(set->list.v[i].value, "<Configuration"))
+            return S_VENDOR_HTTP_FILTER;
+    return same_guid(set->guid, http_filter) ? S_VENDOR_HTTP_FILTER : same_guid(set->guid, link_dictionary) ? S_VENDOR_LINKS :
+           same_guid(set->guid, front_end_https) ? S_VENDOR_FRONT_END : S_VENDOR_SET;
+}
+
 static bool is_set(struct reader *r, uint32_t item)
 {
     return r->store->items[item].name == N_VENDOR_SET || is_guid(item_storage(r->store, item));
@@ -196,6 +205,7 @@ void read_rule_vendor(struct reader *r, struct about *who, struct rule *rule, ui
         read_set(r, who, c, &set);
         for (size_t i = 0; i < set.list.n; i++)
             use_parameter(r, who, rule, &set.list.v[i]);
+        stands_for(r, c, setting_of_set(&set));
     }
 }
 

@@ -488,7 +488,7 @@ void read_web_rule(struct reader *r, uint32_t item, uint32_t web)
     w.web = object_read(r, &w.who, OBJ_WEB, web);
     w.balancing = object_read(r, &w.who, OBJ_BALANCING, object_field(&w.web, S_WEB_BALANCING));
     w.access = object_read(r, NULL, OBJ_ACCESS, object_field(&w.o, S_RULE_ACCESS));
-    want(r, item);
+    own(r, item, SUBJECT_RULE, r->policy->rules.n);
     object_field(&w.o, S_RULE_SERVER);           /* an empty shell */
     gather(&w, &w.web);
     gather(&w, &w.o);

@@ -126,10 +126,30 @@ void want(struct reader *r, uint32_t item)
     }
 }
 
+void own(struct reader *r, uint32_t item, enum subject subject, size_t at)
+{
+    want(r, item);
+    vec_add(r->scratch, &r->owners, ((struct owner){ item, subject, at }));
+}
+
+void stands_for(struct reader *r, uint32_t item, enum setting_id id)
+{
+    for (uint32_t i = item; i < r->store->items[item].end; i++)
+        r->store->items[i].setting = 0;
+    r->store->items[item].setting = (uint16_t)(id + 1);
+}
+
 static bool without_effect(enum setting_id id)
 {
     const struct setting *s = &settings[id];
     return s->on[TARGET_NGINX] == NONE && s->on[TARGET_HAPROXY] == NONE && s->on[TARGET_PUBLISHD] == NONE;
+}
+
+/* A scalar holds no elements: what is below one is reported. */
+static bool is_scalar(enum setting_id id)
+{
+    enum setting_type type = settings[id].type;
+    return type == TYPE_STRING || type == TYPE_INT || type == TYPE_BOOL || type == TYPE_HEX;
 }
 
 /* A child is a setting by its element name or, for slots, by its StorageName (format 6.2.3). */
@@ -148,8 +168,9 @@ struct object object_read(struct reader *r, struct about *about, enum setting_ob
         int id = setting_of(r->store, kind, c);
         if (id < 0)
             continue;
+        r->store->items[c].setting = (uint16_t)(id + 1);
         if (without_effect((enum setting_id)id))
-            mark_all(r, c);
+            r->store->items[c].used |= is_scalar((enum setting_id)id) ? USED : USED_ALL;
         size_t at = (size_t)id - first;
         if (at < MOST_FIELDS && !o.at[at])
             o.at[at] = c;

@@ -14,6 +14,8 @@ struct lookup;                             /* lookup.c: items by GUID, and by cl
 struct entry { uint32_t item; const char *name; bool listed, bad; };   /* name: unique in the policy; listed: already in it */
 typedef VEC(struct entry) entries;         /* in order of item */
 
+struct owner { uint32_t item; enum subject subject; size_t at; };   /* a rule, listener or farm and its place in the policy */
+
 struct compiled { ipset set; bool bad; };  /* bad: part of it could not be read */
 
 /* Whom settings and notes are about. */
@@ -29,6 +31,7 @@ struct reader {
     struct name_set *network_names, *farm_names;   /* those of the policy and of the export */
     VEC(uint32_t) wanted;                  /* objects of which every element has to be known */
     uint8_t *is_wanted;                    /* by item */
+    VEC(struct owner) owners;
     VEC(struct compiled *) compiled;       /* address objects, in order of use */
     uint32_t *compiled_at;                 /* by item: place in compiled + 1 */
 };
@@ -87,7 +90,10 @@ bool value_int(const char *text, long *out);
 unsigned char *value_bytes(struct arena *a, const char *text, size_t *n);
 
 void mark_all(struct reader *r, uint32_t item);
+/* The item and all below it stand for one setting, whatever was thought before. */
+void stands_for(struct reader *r, uint32_t item, enum setting_id id);
 void want(struct reader *r, uint32_t item);          /* every element below it has to be known */
+void own(struct reader *r, uint32_t item, enum subject subject, size_t at);    /* wants it, as that object of the policy */
 
 /* ---- lookup.c ------------------------------------------------------------------------------------------------------------ */
 struct lookup *lookup_make(struct arena *a, const struct store *s);
@@ -119,6 +125,8 @@ const char *user_set_name(struct reader *r, uint32_t item);
 void read_rule_vendor(struct reader *r, struct about *who, struct rule *rule, uint32_t sets);
 void read_array_vendor(struct reader *r);                          /* the switches of hotfixes, wherever they stand */
 void read_unknown(struct reader *r);                               /* notes for what nobody read */
+void note_attribute(struct reader *r, uint32_t top, uint32_t item, const char *name);   /* the same for an attribute */
+void read_ledger(struct reader *r);                                /* counts where each element went; after all others */
 /* The policy's name for a network that the export names but does not hold; NULL if the reference says too little. */
 const char *network_named(struct reader *r, const char *name, bool *known);
 #endif

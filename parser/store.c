@@ -118,6 +118,20 @@ static uint32_t new_item(struct loader *l)
     return (uint32_t)s->n++;
 }
 
+static void add_odd(struct loader *l, uint32_t item, const char *key)
+{
+    struct store *s = l->store;
+    uint32_t last = 0;
+    if (s->odd_n == s->odd_cap) {
+        s->odd_cap = s->odd_cap ? s->odd_cap * 2 : 16;
+        struct odd_attribute *p = realloc(s->odd, s->odd_cap * sizeof *p);
+        if (!p)
+            mem_fatal();
+        s->odd = p;
+    }
+    s->odd[s->odd_n++] = (struct odd_attribute){ item, pooled(l, &last, key, strlen(key)) };
+}
+
 static void check_root(struct loader *l, const xmlChar *local, const xmlChar *space)
 {
     if (ascii_casecmp((const char *)local, "Root") == 0 && space && strstr((const char *)space, "/isa/config-")) {
@@ -147,15 +161,18 @@ static void on_start(void *ctx, const xmlChar *local, const xmlChar *prefix, con
     uint32_t at = new_item(l);
     struct item *i = &l->store->items[at];
     i->name = name;
+    l->store->attributes += (size_t)nattributes;
     for (int k = 0; k < nattributes; k++, attributes += 5) {
         const char *key = (const char *)attributes[0], *value = (const char *)attributes[3];
         size_t n = (size_t)(attributes[4] - attributes[3]);
-        if (ascii_ncasecmp(key, "Storage", 7) != 0)
-            continue;
-        if (ascii_casecmp(key + 7, "Name") == 0) {
+        bool storage = ascii_ncasecmp(key, "Storage", 7) == 0;
+        if (!storage || (ascii_casecmp(key + 7, "Name") != 0 && ascii_casecmp(key + 7, "Type") != 0)) {
+            if (strcmp(key, "dt") != 0)
+                add_odd(l, at, key);
+        } else if (ascii_casecmp(key + 7, "Name") == 0) {
             i->storage = pooled(l, &l->last[name].storage, value, n);
             i->slot = n && *value != '{' ? xml_name_find(l->store->names, value, n) : 0;
-        } else if (ascii_casecmp(key + 7, "Type") == 0 && n == 1 && *value >= '0' && *value <= '9') {
+        } else if (n == 1 && *value >= '0' && *value <= '9') {
             i->type = (uint8_t)(*value - '0');
         }
     }
@@ -328,6 +345,7 @@ void store_free(struct store *s)
     if (!s)
         return;
     free(s->items);
+    free(s->odd);
     buf_free(&s->pool);
     free(s);
 }

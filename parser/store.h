@@ -17,12 +17,17 @@ struct item {
     uint16_t slot;                         /* the StorageName's number, if it is a known name */
     uint8_t type;                          /* StorageType: 0 context, 1 exported, 2 carried along */
     uint8_t used;
+    uint16_t setting;                      /* the row that it stands for, + 1; 0: none of its own */
 };
+struct odd_attribute { uint32_t item, name; };         /* name: offset into the pool */
 struct store {
     struct xml_names *names;
     struct item *items;
     size_t n, cap;
     struct strbuf pool;
+    size_t attributes;                     /* all of the document */
+    struct odd_attribute *odd;             /* those that give no name, type or place, in document order */
+    size_t odd_n, odd_cap;
 };
 
 /* names is borrowed. NULL on failure, with "source:line:column: what" in err. */

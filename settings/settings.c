@@ -5,7 +5,7 @@
 
 const struct setting settings[SETTINGS] = {
 #define S(id, object, names, type, dflt, from, policy, n, h, p, finding, note) \
-    { object, names, type, dflt, from, policy, { n, h, p }, finding, note },
+    { object, names, type, dflt, from, policy, { n, h, p }, finding, note, #id },
 #include "settings.def"
 #undef S
 };
@@ -23,6 +23,14 @@ const char *const setting_object_names[SETTING_OBJECTS] = {
     [OBJ_VENDOR] = "VendorParametersSet", [OBJ_PROTOCOL] = "Protocol",
 };
 const char *const fate_names[5] = { "exact", "differs", "lost", "closed", "none" };
+
+bool setting_varies(enum setting_id id)
+{
+    for (size_t t = 0; t < TARGETS; t++)
+        if (settings[id].on[t] != EXACT && settings[id].on[t] != NONE)
+            return true;
+    return false;
+}
 
 static const char *const type_names[] = {
     [TYPE_STRING] = "string", [TYPE_INT] = "int", [TYPE_BOOL] = "bool", [TYPE_HEX] = "hex", [TYPE_STRINGS] = "strings",

@@ -30,9 +30,12 @@ struct setting {
     enum fate on[TARGETS];
     int finding;                     /* enum finding_id, or -1 */
     const char *note;
+    const char *id;                  /* "WEB_SITE": the row's name in a ledger */
 };
 extern const struct setting settings[SETTINGS];
 extern const char *const setting_object_names[SETTING_OBJECTS];
 extern const char *const fate_names[5];
+/* Some target does not do all of it: what becomes of such a setting differs from rule to rule. */
+bool setting_varies(enum setting_id id);
 void capabilities_write(struct strbuf *out, int target /* -1: all */, const char *format);   /* text, markdown, json */
 #endif
