@@ -80,7 +80,6 @@ HAPROXY = [
     ("host header not rewritten", ["Mapped"], "Mapped", r"http-request set-header Host .*", r""),
     ("host header rewritten", ["Web"], "Web", r"http-request del-header Accept-Encoding", r"http-request set-header Host www.corp.example"),
     ("verification off", ["Partner"], "Partner", r"verify required", r"verify none"),
-    ("another name verified", ["Mail"], "Mail", r"verifyhost mail\.", r"verifyhost web."),
     ("no server name in TLS", ["Partner"], "Partner", r"sni str\(api\.corp\.example\)", r""),
     ("another server name in TLS", ["Partner"], "Partner", r"sni str\(api\.", r"sni str(web."),
     ("another trust file", ["Partner"], "Partner", r"ca-file \S+", r"ca-file /etc/ssl/other.pem"),
