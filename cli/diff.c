@@ -173,8 +173,11 @@ int cmd_diff(struct cli *c)
         status = take_limit(c, &limit);
     for (int i = 0; i < 2 && status == EXIT_DONE; i++)
         status = s.label && strcmp(s.path[i], "/dev/null") == 0 ? load_nothing(c, &s.in[i]) : input_load(c, s.path[i], &s.in[i]);
-    if (status != EXIT_DONE)
+    if (status != EXIT_DONE) {
+        if (s.label) /* git would end its whole log here */
+            status = printf("%s: cannot be compared\n", s.label) < 0 ? EXIT_FAILED : EXIT_DONE;
         goto out;
+    }
     d = diff_make(s.in[0].plan, s.in[1].plan, limit);
     x = (struct compared){.d = d, .old = s.shown[0], .new = s.shown[1], .label = s.label};
     read_texts(&s, &x);

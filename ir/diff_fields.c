@@ -195,6 +195,22 @@ static void items_missing(struct arena *a, const strings *x, const strings *y, s
             vec_add(a, out, x->v[i]);
 }
 
+/* Of paths with the same external text the first one counts: their order is the one that means something. */
+static bool same_paths_first(const struct rule *x, const struct rule *y)
+{
+    for (size_t i = 0; i < x->paths.n; i++) {
+        const struct path *p = &x->paths.v[i];
+        size_t above = 0, k = 0;
+        while (above < i && (x->paths.v[above].kind != p->kind || ascii_casecmp(x->paths.v[above].external, p->external) != 0))
+            above++;
+        while (k < y->paths.n && (y->paths.v[k].kind != p->kind || ascii_casecmp(y->paths.v[k].external, p->external) != 0))
+            k++;
+        if (above == i && (k == y->paths.n || !str_equal(p->internal, y->paths.v[k].internal)))
+            return false;
+    }
+    return true;
+}
+
 static void compare_field(struct arena *a, const struct field *f, const char *key, unsigned bits, const void *before, const void *after,
                           struct diff_change *out)
 {
@@ -209,7 +225,7 @@ static void compare_field(struct arena *a, const struct field *f, const char *ke
         items_missing(a, &old, &new, &change.removed);
         items_missing(a, &new, &old, &change.added);
         if (!change.removed.n && !change.added.n) {
-            if (bits & FIELD_IS_SET)
+            if (bits & FIELD_IS_SET && (strcmp(key, "paths") != 0 || same_paths_first(before, after)))
                 return;
             change.removed = old; /* the same in another order, or another number of times */
             change.added = new;

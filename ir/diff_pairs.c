@@ -57,7 +57,7 @@ static const char *lower_text(struct arena *a, const char *s)
     return out;
 }
 
-enum likeness { BY_GUID, BY_NAME, BY_EVERYTHING, BY_NAMES_AND_PATHS, BY_SERVER, LIKENESSES };
+enum likeness { BY_GUID, BY_NAME, BY_EVERYTHING, BY_NAMES_AND_PATHS, BY_SERVER, BY_SOCKETS, LIKENESSES };
 
 /* What two objects must have in common in a round of pairing; NULL: this one does not take part. */
 static const char *key_of(struct arena *a, enum diff_subject s, const void *object, enum likeness like)
@@ -70,6 +70,7 @@ static const char *key_of(struct arena *a, enum diff_subject s, const void *obje
     case BY_EVERYTHING: return fields_text(a, s, object, ~(unsigned)DIFFERS_SITE);
     case BY_NAMES_AND_PATHS: return s == DIFF_RULE && r->paths.n ? fields_text(a, s, r, DIFFERS_NAME | DIFFERS_PATH) : NULL;
     case BY_SERVER: return s == DIFF_RULE && r->paths.n ? fields_text(a, s, r, DIFFERS_BACKEND | DIFFERS_PATH) : NULL;
+    case BY_SOCKETS: return s == DIFF_LISTENER ? fields_text(a, s, object, DIFFERS_SOCKET) : NULL;
     case LIKENESSES: break;
     }
     return NULL;
