@@ -68,7 +68,9 @@ static void put_finding(struct strbuf *b, struct strbuf *scratch, const struct r
 void report_csv(struct strbuf *out, const struct report *r)
 {
     struct strbuf scratch = { 0 };
-    buf_puts(out, "code,name,severity,class,subject,subject_name,guid,setting,file,line,targets,message,remedy,accepted\r\n");
+    buf_puts(
+        out,
+        "code,name,severity,class,subject,subject_name,guid,setting,file,line,targets,message,remedy,accepted\r\n");
     for (size_t i = 0; i < r->findings->list.n; i++)
         put_finding(out, &scratch, r, &r->findings->list.v[i]);
     buf_free(&scratch);

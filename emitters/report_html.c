@@ -10,13 +10,13 @@ const char *const target_titles[TARGETS] = { "nginx", "HAProxy", "publishd" };
 
 /* ---- what the parts share ---------------------------------------------------- */
 
-/* Printable ASCII without the five characters that HTML gives a meaning. */
+/* Printable ASCII without the characters that HTML gives a meaning. */
 static bool is_plain(char c)
 {
-    return c >= 0x20 && c < 0x7f && c != '<' && c != '>' && c != '&' && c != '"' && c != '\'';
+    return c >= 0x20 && c < 0x7f && c != '<' && c != '>' && c != '&' && c != '"';
 }
 
-/* Whatever is neither plain nor one of the five: other scripts as they are, controls and marks made visible. */
+/* Whatever is neither plain nor one of the four: other scripts as they are, controls and marks made visible. */
 static size_t put_odd(struct strbuf *b, const char *s, size_t n)
 {
     struct strbuf odd = { 0 };
@@ -39,11 +39,22 @@ void html_text_n(struct strbuf *b, const char *s, size_t n)
         if (i == n)
             break;
         switch (s[i]) {
-        case '<': buf_puts(b, "&lt;"); i++; break;
-        case '>': buf_puts(b, "&gt;"); i++; break;
-        case '&': buf_puts(b, "&amp;"); i++; break;
-        case '"': buf_puts(b, "&quot;"); i++; break;
-        case '\'': buf_puts(b, "&#39;"); i++; break;
+        case '<':
+            buf_puts(b, "&lt;");
+            i++;
+            break;
+        case '>':
+            buf_puts(b, "&gt;");
+            i++;
+            break;
+        case '&':
+            buf_puts(b, "&amp;");
+            i++;
+            break;
+        case '"':
+            buf_puts(b, "&quot;");
+            i++;
+            break;
         default: i += put_odd(b, s + i, n - i);
         }
     }
@@ -113,7 +124,8 @@ void put_verdict(struct page *p, const struct plan_rule *r, enum target t)
 static int grade(const struct finding *f, enum target t)
 {
     enum finding_class class = finding_kinds[f->id].class;
-    if ((class != CLASS_LOST && class != CLASS_DIFFERS && class != CLASS_CLOSED) || (f->targets && !(f->targets & ON(t))))
+    if ((class != CLASS_LOST && class != CLASS_DIFFERS && class != CLASS_CLOSED) ||
+        (f->targets && !(f->targets & ON(t))))
         return -1;
     if (f->accepted)
         return 3;
@@ -122,7 +134,7 @@ static int grade(const struct finding *f, enum target t)
 
 bool put_losses(struct page *p, const struct plan_rule *r, enum target t, size_t most)
 {
-    enum { SEEN = 8, SHARED = 100 };     /* a listener's list is looked through for each of its rules: not without end */
+    enum { SEEN = 8, SHARED = 100 }; /* a listener's list is looked through for each of its rules: not without end */
     enum finding_id seen[SEEN];
     size_t found = 0;
     uint32_t heads[3];
@@ -167,8 +179,9 @@ static void lines(struct strbuf *b, const char *const *line)
 
 static void put_head(struct page *p, const struct strbuf *style, const struct strbuf *script)
 {
-    put(p, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-           "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; style-src ");
+    put(p,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; style-src ");
     put_hash(p->out, style->p, style->n);
     put(p, "; script-src ");
     put_hash(p->out, script->p, script->n);
@@ -200,10 +213,10 @@ static void put_header(struct page *p)
     }
     put(p, "</p>\n</header>\n<nav class=\"bar\" aria-label=\"Sections\"><ul>"
            "<li><a href=\"#glance\">At a glance</a></li><li><a href=\"#kinds\">What will be different</a></li>"
-           "<li><a href=\"#map\">Map</a></li><li><a href=\"#sites\">Sites</a></li><li><a href=\"#rules\">Rules and findings</a></li>");
+           "<li><a href=\"#map\">Map</a></li><li><a href=\"#sites\">Sites</a></li>");
     if (html_has_delegation(p))
         put(p, "<li><a href=\"#delegation\">Delegation checklist</a></li>");
-    put(p, "</ul></nav>\n<main>\n");
+    put(p, "<li><a href=\"#rules\">Rules and findings</a></li></ul></nav>\n<main>\n");
 }
 
 /* Which findings fit on the page; the gravest always do. */
@@ -227,10 +240,12 @@ void report_html(struct strbuf *out, const struct report *r)
     html_kinds(&p);
     html_map(&p);
     html_sites(&p);
-    html_rules(&p);
     if (html_has_delegation(&p))
         html_delegation(&p);
-    put(&p, "</main>\n<footer><p>Written by tmgc " TMGC_VERSION ". The same input gives the same report; report.json and report.sarif hold the same for programs.</p></footer>\n<script>");
+    html_rules(&p); /* last: when filters shorten it, the reader stays at them */
+    put(&p,
+        "</main>\n<footer><p>Written by tmgc " TMGC_VERSION
+        ". The same input gives the same report; report.json and report.sarif hold the same for programs.</p></footer>\n<script>");
     put(&p, script.p);
     put(&p, "</script>\n</body>\n</html>\n");
     buf_free(&style);

@@ -5,21 +5,23 @@
 #include "report.h"
 
 enum {
-    RULES_SHOWN = 2000,              /* rules with a part of their own; the page says so when there are more */
-    ROWS_SHOWN = 6000                /* findings; beyond that those for information are left to report.json */
+    RULES_SHOWN = 2000, /* rules with a part of their own; the page says so when there are more */
+    RULES_RICH = 500,   /* beyond that settings are plain text, not tables: a browser opens the page in half the time */
+    ROWS_SHOWN = 6000   /* findings; beyond that those for information are left to report.json */
 };
 struct page {
     struct strbuf *out;
     const struct report *r;
     const struct report_model *m;
-    size_t rules;                    /* how many rules are shown: the first ones */
-    bool infos;                      /* findings of level info are listed */
-    struct strbuf value;             /* text of the export on its way to html_text */
-    const struct setting **titles;   /* report_html_settings.c: the product's names of the settings, once found */
+    size_t rules;                  /* how many rules are shown: the first ones */
+    bool infos;                    /* findings of level info are listed */
+    struct strbuf value;           /* text of the export on its way to html_text */
+    const struct setting **titles; /* report_html_settings.c: the product's names of the settings, once found */
 };
-extern const char *const target_titles[TARGETS];     /* "HAProxy" */
+extern const char *const target_titles[TARGETS]; /* "HAProxy" */
 
-/* For text and quoted attributes alike: < > & " ' as entities, what does not show made visible. */
+/* For text and for attributes in double quotes (there are no others): < > & " as entities, what does not show made
+ * visible. */
 void html_text(struct strbuf *b, const char *s);
 void html_text_n(struct strbuf *b, const char *s, size_t n);
 /* A style sheet or script of emitters/html, line by line, NULL at the end. */
@@ -43,21 +45,21 @@ void put_value(struct page *p);
 void put_host(struct page *p);
 /* "3 rules", "1 rule". */
 void put_plural(struct page *p, size_t n, const char *one);
-void put_rule_link(struct page *p, size_t index);                    /* "12" to the rule's part, if it has one */
-void put_verdict(struct page *p, const struct plan_rule *r, enum target t);  /* a mark with its word */
+void put_rule_link(struct page *p, size_t index);                           /* "12" to the rule's part, if it has one */
+void put_verdict(struct page *p, const struct plan_rule *r, enum target t); /* a mark with its word */
 /* "users-closed, delegation-lost": what a rule loses on a target, the gravest first, at most `most`. False: nothing. */
 bool put_losses(struct page *p, const struct plan_rule *r, enum target t, size_t most);
-const char *rule_title(const struct plan_rule *r);                   /* its name, or "(no name)" */
+const char *rule_title(const struct plan_rule *r); /* its name, or "(no name)" */
 
 /* The sections, each in a file of its own. */
-void html_map(struct page *p);       /* report_html_map.c: the drawing */
-void html_sites(struct page *p);     /* report_html_sites.c: at a glance, kinds of findings, the table of sites */
+void html_map(struct page *p);   /* report_html_map.c: the drawing */
+void html_sites(struct page *p); /* report_html_sites.c: at a glance, kinds of findings, the table of sites */
 void html_glance(struct page *p);
 void html_kinds(struct page *p);
-void html_rules(struct page *p);     /* report_html_rules.c: every rule with its findings, settings and configs */
-void html_settings(struct page *p, const struct plan_rule *r);       /* report_html_settings.c: what the source says */
+void html_rules(struct page *p); /* report_html_rules.c: every rule with its findings, settings and configs */
+void html_settings(struct page *p, const struct plan_rule *r); /* report_html_settings.c: what the source says */
 void html_listener_settings(struct page *p, const struct plan_listener *l);
-void html_filters(struct strbuf *style);                             /* the filters' part of the style sheet */
+void html_filters(struct strbuf *style); /* the filters' part of the style sheet */
 bool html_has_delegation(const struct page *p);
-void html_delegation(struct page *p);/* report_html_kerberos.c: the checklist */
+void html_delegation(struct page *p); /* report_html_kerberos.c: the checklist */
 #endif

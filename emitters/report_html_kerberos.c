@@ -9,7 +9,8 @@
 
 static bool delegates(const struct plan_rule *r)
 {
-    return r->answers && r->rule->action == ACTION_ALLOW && (r->rule->delegation == DELEGATE_KERBEROS || r->rule->delegation == DELEGATE_NEGOTIATE);
+    return r->answers && r->rule->action == ACTION_ALLOW &&
+           (r->rule->delegation == DELEGATE_KERBEROS || r->rule->delegation == DELEGATE_NEGOTIATE);
 }
 
 bool html_has_delegation(const struct page *p)
@@ -27,7 +28,11 @@ static bool is_plain(const char *spn)
 
 /* ---- what the rules need ------------------------------------------------------------------ */
 
-struct service { const char *spn; VEC(uint32_t) rules; bool constrained; };
+struct service {
+    const char *spn;
+    VEC(uint32_t) rules;
+    bool constrained;
+};
 typedef VEC(struct service) services;
 
 /* Every service once, in the order of the rules. */
@@ -41,7 +46,7 @@ static void gather(struct page *p, services *s)
                 vec_add(a, &all, p->r->plan->rules.v[i].rule->spns.v[k]);
     struct name_index x;
     index_build(a, &x, all.v, all.n, sizeof *all.v, 0);
-    uint32_t *number = arena_alloc(a, (all.n + 1) * sizeof *number);     /* by first position: number + 1 */
+    uint32_t *number = arena_alloc(a, (all.n + 1) * sizeof *number); /* by first position: number + 1 */
     for (size_t i = 0; i < p->r->plan->rules.n; i++) {
         const struct rule *r = p->r->plan->rules.v[i].rule;
         for (size_t k = 0; delegates(&p->r->plan->rules.v[i]) && k < r->spns.n; k++) {
@@ -80,12 +85,14 @@ static const char *guess_realm(struct page *p, const services *s)
 static void put_services(struct page *p, const services *s)
 {
     enum { RULES = 12, SERVICES = 2000 };
-    put(p, "<div class=\"scroll\" role=\"region\" aria-labelledby=\"h-spns\" tabindex=\"0\"><table class=\"spns\"><thead><tr><th scope=\"col\">Service</th><th scope=\"col\">Kind</th><th scope=\"col\">Rules</th></tr></thead><tbody>\n");
+    put(p,
+        "<div class=\"scroll\" role=\"region\" aria-labelledby=\"h-spns\" tabindex=\"0\"><table class=\"spns\"><thead><tr><th scope=\"col\">Service</th><th scope=\"col\">Kind</th><th scope=\"col\">Rules</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < s->n && i < SERVICES; i++) {
         const struct service *one = &s->v[i];
         put(p, "<tr><th scope=\"row\"><code>");
         put_text(p, one->spn);
-        put(p, is_plain(one->spn) ? "</code></th><td>" : "</code><small>not a plain service name: correct it before use</small></th><td>");
+        put(p, is_plain(one->spn) ? "</code></th><td>"
+                                  : "</code><small>not a plain service name: correct it before use</small></th><td>");
         put(p, one->constrained ? "constrained delegation" : "Negotiate with the user's password");
         put(p, "</td><td class=\"refs\">");
         for (size_t k = 0; k < one->rules.n && k < RULES; k++) {
@@ -146,7 +153,9 @@ static void put_client_names(struct page *p)
                 continue;
             told[n] = name->name;
             if (!n++) {
-                item(p, "Register the public names", "Clients inside ask for a ticket for the name they type, where a listener offers Integrated sign-in.");
+                item(
+                    p, "Register the public names",
+                    "Clients inside ask for a ticket for the name they type, where a listener offers Integrated sign-in.");
                 put(p, "<pre tabindex=\"0\"><code>");
             }
             buf_puts(p->out, "setspn -S HTTP/");
@@ -160,13 +169,15 @@ static void put_client_names(struct page *p)
 
 static void put_keytab(struct page *p, const char *realm)
 {
-    item(p, "Make the keytab", "With a user account on a domain controller; the password is asked for, and changes the account's.");
+    item(p, "Make the keytab",
+         "With a user account on a domain controller; the password is asked for, and changes the account's.");
     put(p, "<pre tabindex=\"0\"><code>ktpass -princ HTTP/publishd.example@");
     put_text(p, realm);
-    put(p, " -mapuser svc-publishd -mapop set -crypto AES256-SHA1 -ptype KRB5_NT_PRINCIPAL -pass * -out publishd.keytab</code></pre>"
-           "<p>Or, on a host that is joined with Samba, for its computer account:</p>"
-           "<pre tabindex=\"0\"><code>net ads keytab create -U administrator\nnet ads keytab add_update_ads HTTP -U administrator</code></pre>"
-           "<p>Then give it to the daemon's user alone: owner publishd, mode 0400.</p></li>\n");
+    put(p,
+        " -mapuser svc-publishd -mapop set -crypto AES256-SHA1 -ptype KRB5_NT_PRINCIPAL -pass * -out publishd.keytab</code></pre>"
+        "<p>Or, on a host that is joined with Samba, for its computer account:</p>"
+        "<pre tabindex=\"0\"><code>net ads keytab create -U administrator\nnet ads keytab add_update_ads HTTP -U administrator</code></pre>"
+        "<p>Then give it to the daemon's user alone: owner publishd, mode 0400.</p></li>\n");
 }
 
 static void put_test(struct page *p, const services *s, const char *realm)
@@ -177,7 +188,8 @@ static void put_test(struct page *p, const services *s, const char *realm)
             spn = s->v[i].spn;
     if (!spn)
         return;
-    item(p, "Try it before the change", "On the new host, for a user of your choice: a ticket for the service must come.");
+    item(p, "Try it before the change",
+         "On the new host, for a user of your choice: a ticket for the service must come.");
     put(p, "<pre tabindex=\"0\"><code>kinit -k -t publishd.keytab HTTP/publishd.example@");
     put_text(p, realm);
     put(p, "\nkvno -k publishd.keytab -U someone -P ");
@@ -193,27 +205,38 @@ void html_delegation(struct page *p)
     bool constrained = false;
     for (size_t i = 0; i < s.n; i++)
         constrained |= s.v[i].constrained;
-    put(p, "<section id=\"delegation\" aria-labelledby=\"h-delegation\">\n<h2 id=\"h-delegation\">Delegation checklist</h2>\n"
-           "<p>These rules sign in to their servers by Kerberos on the user's behalf. The rights of the old machine's computer account do not follow; publishd needs an account of its own. "
-           "<code>svc-publishd</code>, <code>publishd.example</code> and the realm <code>");
+    put(p,
+        "<section id=\"delegation\" aria-labelledby=\"h-delegation\">\n<h2 id=\"h-delegation\">Delegation checklist</h2>\n"
+        "<p>These rules sign in to their servers by Kerberos on the user's behalf. The rights of the old machine's computer account do not follow; publishd needs an account of its own. "
+        "<code>svc-publishd</code>, <code>publishd.example</code> and the realm <code>");
     put_text(p, realm);
     put(p, "</code> (guessed from the service names) stand for yours.</p>\n<h3 id=\"h-spns\">Services</h3>\n");
     put_services(p, &s);
     put(p, "<h3>Steps</h3>\n<ol class=\"steps\">\n");
-    item(p, "Find who holds each service name", "Each must be registered on exactly one account, the one that the published server runs as. A duplicate breaks all of them.");
+    item(
+        p, "Find who holds each service name",
+        "Each must be registered on exactly one account, the one that the published server runs as. A duplicate breaks all of them.");
     put_commands(p, &s, false, "setspn -Q ", "\n");
     put(p, "</li>\n");
-    item(p, "Make the account", "A user of the same domain as the servers, with AES keys. (People whose own accounts are marked as sensitive, or belong to Protected Users, cannot be delegated, now as before.)");
-    put(p, "<pre tabindex=\"0\"><code>New-ADUser svc-publishd -Enabled $true -PasswordNeverExpires $true -KerberosEncryptionType AES256 -AccountPassword (Read-Host -AsSecureString)\n"
-           "setspn -S HTTP/publishd.example svc-publishd</code></pre></li>\n");
+    item(
+        p, "Make the account",
+        "A user of the same domain as the servers, with AES keys. (People whose own accounts are marked as sensitive, or belong to Protected Users, cannot be delegated, now as before.)");
+    put(p,
+        "<pre tabindex=\"0\"><code>New-ADUser svc-publishd -Enabled $true -PasswordNeverExpires $true -KerberosEncryptionType AES256 -AccountPassword (Read-Host -AsSecureString)\n"
+        "setspn -S HTTP/publishd.example svc-publishd</code></pre></li>\n");
     if (constrained) {
-        item(p, "Allow the delegation", "msDS-AllowedToDelegateTo lists the services. \xe2\x80\x9cUse any authentication protocol\xe2\x80\x9d is needed, because users sign in at the edge by other means than Kerberos.");
+        item(
+            p, "Allow the delegation",
+            "msDS-AllowedToDelegateTo lists the services. \xe2\x80\x9cUse any authentication protocol\xe2\x80\x9d is needed, because users sign in at the edge by other means than Kerberos.");
         put_commands(p, &s, true, "Set-ADUser svc-publishd -Add @{'msDS-AllowedToDelegateTo'='", "'}\n");
-        put(p, "<pre tabindex=\"0\"><code>Set-ADAccountControl svc-publishd -TrustedToAuthForDelegation $true</code></pre></li>\n");
+        put(p,
+            "<pre tabindex=\"0\"><code>Set-ADAccountControl svc-publishd -TrustedToAuthForDelegation $true</code></pre></li>\n");
     }
     put_client_names(p);
     put_keytab(p, realm);
-    item(p, "Set the realm and the clock", "In krb5.conf default_realm is the directory's domain in capitals, and rdns is false. The clock may be off by five minutes at most: take the time from the domain.");
+    item(
+        p, "Set the realm and the clock",
+        "In krb5.conf default_realm is the directory's domain in capitals, and rdns is false. The clock may be off by five minutes at most: take the time from the domain.");
     put(p, "<pre tabindex=\"0\"><code>[libdefaults]\n    default_realm = ");
     put_text(p, realm);
     put(p, "\n    dns_lookup_kdc = true\n    rdns = false</code></pre></li>\n");

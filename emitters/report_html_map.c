@@ -7,18 +7,33 @@
 #include "report_html.h"
 #include <string.h>
 
-enum { CHUNK = 40, OPEN = 4, LINES_EACH = 8 };       /* names or servers that are drawn for one rule */
+enum { CHUNK = 40, OPEN = 4, LINES_EACH = 8 }; /* names or servers that are drawn for one rule */
 enum { PITCH = 30, BOX = 22, TOP = 10 };
-enum { X_LISTENER = 0, W_LISTENER = 200, X_NAME = 255, W_NAME = 255, X_RULE = 595, W_RULE = 260, X_SERVER = 940, W_SERVER = 260, WIDTH = 1200 };
+enum {
+    X_LISTENER = 0,
+    W_LISTENER = 200,
+    X_NAME = 255,
+    W_NAME = 255,
+    X_RULE = 595,
+    W_RULE = 260,
+    X_SERVER = 940,
+    W_SERVER = 260,
+    WIDTH = 1200
+};
 
 /* A box of the second or fourth column, with the rules (numbers in the chunk) that it has to do with. */
-struct box { const char *text; VEC(uint32_t) rules; };
-struct column { VEC(struct box) boxes; };
+struct box {
+    const char *text;
+    VEC(uint32_t) rules;
+};
+struct column {
+    VEC(struct box) boxes;
+};
 struct chunk {
     struct page *p;
     struct arena *a;
     const struct plan_listener *l;
-    size_t listener, from, n;        /* rules l->rules.v[from] … */
+    size_t listener, from, n; /* rules l->rules.v[from] … */
     struct column names, servers;
     VEC(uint32_t) names_of[CHUNK], servers_of[CHUNK];
     size_t height;
@@ -51,7 +66,8 @@ static void gather_names(struct chunk *c, size_t i)
     if (r->all_names)
         vec_add(c->a, &c->names_of[i], box_of(c, &c->names, "every name", i));
     for (size_t k = 0; !r->all_names && k < r->names.n && k < LINES_EACH; k++)
-        vec_add(c->a, &c->names_of[i], box_of(c, &c->names, r->names.v[k].display ? r->names.v[k].display : r->names.v[k].name, i));
+        vec_add(c->a, &c->names_of[i],
+                box_of(c, &c->names, r->names.v[k].display ? r->names.v[k].display : r->names.v[k].name, i));
 }
 
 static void gather_servers(struct chunk *c, size_t i)
@@ -59,12 +75,15 @@ static void gather_servers(struct chunk *c, size_t i)
     const struct plan_rule *r = rule_at(c, i);
     const struct plan_upstream *to = &r->to[1];
     if (r->rule->action == ACTION_DENY)
-        vec_add(c->a, &c->servers_of[i], box_of(c, &c->servers, r->rule->redirect_url ? r->rule->redirect_url : "refused (403)", i));
+        vec_add(c->a, &c->servers_of[i],
+                box_of(c, &c->servers, r->rule->redirect_url ? r->rule->redirect_url : "refused (403)", i));
     else if (!r->forwards)
         vec_add(c->a, &c->servers_of[i], box_of(c, &c->servers, "no server", i));
     else
         for (size_t k = 0; k < to->servers.n && k < LINES_EACH; k++)
-            vec_add(c->a, &c->servers_of[i], box_of(c, &c->servers, arena_printf(c->a, "%s:%u", to->servers.v[k].member, (unsigned)to->port), i));
+            vec_add(
+                c->a, &c->servers_of[i],
+                box_of(c, &c->servers, arena_printf(c->a, "%s:%u", to->servers.v[k].member, (unsigned)to->port), i));
 }
 
 static size_t most(size_t a, size_t b)
@@ -84,7 +103,7 @@ static void gather(struct chunk *c)
 /* The middle of the i-th of n boxes: spread over the height. */
 static size_t middle(const struct chunk *c, size_t i, size_t n)
 {
-    return TOP + (2 * i + 1) * (c->height - 2 * TOP) / (2 * n);
+    return n ? TOP + (2 * i + 1) * (c->height - 2 * TOP) / (2 * n) : TOP;
 }
 
 /* ---- drawing ------------------------------------------------------------------------------ */
@@ -92,12 +111,14 @@ static size_t middle(const struct chunk *c, size_t i, size_t n)
 static void put_path(struct chunk *c, const char *class, size_t x1, size_t y1, size_t x2, size_t y2)
 {
     size_t bend = (x1 + x2) / 2;
-    buf_printf(c->p->out, "<path class=\"%s\" d=\"M%zu %zuC%zu %zu %zu %zu %zu %zu\"/>", class, x1, y1, bend, y1, bend, y2, x2, y2);
+    buf_printf(c->p->out, "<path class=\"%s\" d=\"M%zu %zuC%zu %zu %zu %zu %zu %zu\"/>", class, x1, y1, bend, y1, bend,
+               y2, x2, y2);
 }
 
 static void put_frame(struct chunk *c, const char *class, size_t x, size_t w, size_t y)
 {
-    buf_printf(c->p->out, "<rect class=\"%s\" x=\"%zu\" y=\"%zu\" width=\"%zu\" height=\"%d\" rx=\"4\"/>", class, x, y - BOX / 2, w, (int)BOX);
+    buf_printf(c->p->out, "<rect class=\"%s\" x=\"%zu\" y=\"%zu\" width=\"%zu\" height=\"%d\" rx=\"4\"/>", class, x,
+               y - BOX / 2, w, (int)BOX);
 }
 
 /* At most `columns` wide, counting what is beyond Latin and Cyrillic as two: cut off at a character with an ellipsis. */
@@ -143,7 +164,7 @@ static void put_box(struct chunk *c, const struct column *col, size_t i, bool le
     size_t y = middle(c, i, col->boxes.n), x = left ? X_NAME : X_SERVER, w = left ? W_NAME : W_SERVER;
     put(c->p, "<g class=\"box\">");
     put_title(c->p, b->text);
-    for (size_t k = 0; k < b->rules.n; k++) {
+    for (size_t k = 0; k < b->rules.n && c->p->rules <= RULES_RICH; k++) {
         size_t at = middle(c, b->rules.v[k], c->n);
         if (left)
             put_path(c, "lit", X_NAME + W_NAME, y, X_RULE, at);
@@ -163,7 +184,10 @@ static void put_mark(struct page *p, enum verdict v, size_t x, size_t y)
     else if (v == VERDICT_CLOSED)
         buf_printf(p->out, "<rect class=\"f4\" x=\"%zu\" y=\"%zu\" width=\"8\" height=\"8\"/>", x - 4, y - 4);
     else if (v == VERDICT_DIFFERS)
-        buf_printf(p->out, "<circle class=\"half\" cx=\"%zu\" cy=\"%zu\" r=\"4\"/><path class=\"f2\" d=\"M%zu %zua4 4 0 0 0 0 8z\"/>", x, y, x, y - 4);
+        buf_printf(
+            p->out,
+            "<circle class=\"half\" cx=\"%zu\" cy=\"%zu\" r=\"4\"/><path class=\"f2\" d=\"M%zu %zua4 4 0 0 0 0 8z\"/>",
+            x, y, x, y - 4);
     else
         buf_printf(p->out, "<circle class=\"f%d\" cx=\"%zu\" cy=\"%zu\" r=\"4\"/>", (int)v, x, y);
 }
@@ -202,7 +226,8 @@ static void put_rule(struct chunk *c, size_t i)
 {
     const struct plan_rule *r = rule_at(c, i);
     size_t y = middle(c, i, c->n);
-    buf_printf(c->p->out, "<g class=\"rule%s\" id=\"map-%u\">", r->rule->action == ACTION_DENY ? " deny" : "", (unsigned)r->index + 1);
+    buf_printf(c->p->out, "<g class=\"rule%s\" id=\"map-%u\">", r->rule->action == ACTION_DENY ? " deny" : "",
+               (unsigned)r->index + 1);
     for (size_t k = 0; k < c->names_of[i].n; k++) {
         size_t at = middle(c, c->names_of[i].v[k], c->names.boxes.n);
         put_path(c, "way", X_NAME + W_NAME, at, X_RULE, y);
@@ -229,7 +254,8 @@ static void put_listener(struct chunk *c)
     size_t top = y > tall / 2 ? y - tall / 2 : 0;
     buf_printf(c->p->out, "<a class=\"listener\" href=\"#listener-%zu\">", c->listener + 1);
     put_title(c->p, c->l->listener->name ? c->l->listener->name : "(no name)");
-    buf_printf(c->p->out, "<rect class=\"b\" x=\"%d\" y=\"%zu\" width=\"%d\" height=\"%zu\" rx=\"4\"/>", X_LISTENER + 1, top, W_LISTENER, tall);
+    buf_printf(c->p->out, "<rect class=\"b\" x=\"%d\" y=\"%zu\" width=\"%d\" height=\"%zu\" rx=\"4\"/>", X_LISTENER + 1,
+               top, W_LISTENER, tall);
     put_label(c, X_LISTENER + 10, top + 15, c->l->listener->name ? c->l->listener->name : "(no name)", 28);
     for (size_t i = 0; i < c->l->sockets.n && i < 6; i++) {
         const struct plan_socket *s = &c->l->sockets.v[i];
@@ -248,8 +274,10 @@ static void draw(struct chunk *c)
     gather(c);
     size_t tall = 18 * (most(c->l->sockets.n < 6 ? c->l->sockets.n : 6, 1) + 1) + 2 * TOP + 8;
     c->height = most(c->height, tall);
-    buf_printf(c->p->out, "<div class=\"scroll\" role=\"region\" aria-label=\"Drawing\" tabindex=\"0\"><svg class=\"map\" viewBox=\"0 0 %d %zu\" width=\"%d\" height=\"%zu\" role=\"group\" aria-label=\"Names, rules and published servers of ",
-               (int)WIDTH + 4, c->height, (int)WIDTH + 4, c->height);
+    buf_printf(
+        c->p->out,
+        "<div class=\"scroll\" role=\"region\" aria-label=\"Drawing\" tabindex=\"0\"><svg class=\"map\" viewBox=\"0 0 %d %zu\" width=\"%d\" height=\"%zu\" role=\"group\" aria-label=\"Names, rules and published servers of ",
+        (int)WIDTH + 4, c->height, (int)WIDTH + 4, c->height);
     put_text(c->p, c->l->listener->name ? c->l->listener->name : "the listener");
     put(c->p, "\">\n");
     put_listener(c);
@@ -266,14 +294,17 @@ static void draw(struct chunk *c)
 
 static void put_chunk(struct page *p, size_t listener, size_t from, size_t n, bool open)
 {
-    struct chunk c = { .p = p, .a = arena_new(), .l = &p->r->plan->listeners.v[listener], .listener = listener, .from = from, .n = n };
+    struct chunk c = {
+        .p = p, .a = arena_new(), .l = &p->r->plan->listeners.v[listener], .listener = listener, .from = from, .n = n
+    };
     put(p, open ? "<details class=\"drawing\" open><summary>" : "<details class=\"drawing\"><summary>");
     put_text(p, c.l->listener->name ? c.l->listener->name : "(no name)");
     put(p, ": ");
     if (n == 1)
         buf_printf(p->out, "rule %u", (unsigned)c.l->rules.v[from] + 1);
     else
-        buf_printf(p->out, "rules %u to %u", (unsigned)c.l->rules.v[from] + 1, (unsigned)c.l->rules.v[from + n - 1] + 1);
+        buf_printf(p->out, "rules %u to %u", (unsigned)c.l->rules.v[from] + 1,
+                   (unsigned)c.l->rules.v[from + n - 1] + 1);
     put(p, "</summary>\n");
     draw(&c);
     put(p, "</details>\n");
@@ -284,9 +315,10 @@ void html_map(struct page *p)
 {
     const struct plan *plan = p->r->plan;
     size_t drawn = 0, left = 0;
-    put(p, "<section id=\"map\" aria-labelledby=\"h-map\">\n<h2 id=\"h-map\">Map</h2>\n"
-           "<p>From left to right: listener, public names, rules in the order in which they are tried, published servers. Point at a rule, or move to it with the Tab key, to follow it; it leads to its part of this report. "
-           "The marks at its right stand for ");
+    put(p,
+        "<section id=\"map\" aria-labelledby=\"h-map\">\n<h2 id=\"h-map\">Map</h2>\n"
+        "<p>From left to right: listener, public names, rules in the order in which they are tried, published servers. Point at a rule, or move to it with the Tab key, to follow it; it leads to its part of this report. "
+        "The marks at its right stand for ");
     const char *comma = "";
     for (unsigned t = 0; t < TARGETS; t++)
         if (p->r->targets & ON(t)) {

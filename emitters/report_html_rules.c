@@ -13,9 +13,12 @@ enum { CLASSES = 6, BLOCK_LINES = 150, BLOCK_BYTES = 12000 };
 
 /* ---- filters ------------------------------------------------------------------------ */
 
-static const struct group { const char *name, *title; int most; } groups[] = {
-    { "severity", "Severity", SEV_ERROR }, { "class", "Class", CLASSES - 1 }, { "target", "Target", TARGETS - 1 }
-};
+static const struct group {
+    const char *name, *title;
+    int most;
+} groups[] = { { "severity", "Severity", SEV_ERROR },
+               { "class", "Class", CLASSES - 1 },
+               { "target", "Target", TARGETS - 1 } };
 enum { GROUPS = sizeof groups / sizeof *groups };
 
 static const char *choice(size_t group, int value)
@@ -44,7 +47,8 @@ static void put_button(struct page *p, size_t group, int value)
         return;
     buf_printf(p->out, "<input type=\"radio\" name=\"%s\" id=\"", groups[group].name);
     put_choice_id(p->out, group, value);
-    buf_printf(p->out, "\" aria-label=\"%s: %s\"%s>", groups[group].title, choice(group, value), value < 0 ? " checked" : "");
+    buf_printf(p->out, "\" aria-label=\"%s: %s\"%s>", groups[group].title, choice(group, value),
+               value < 0 ? " checked" : "");
 }
 
 static void put_label(struct page *p, size_t group, int value)
@@ -74,8 +78,9 @@ static void put_filters(struct page *p)
         each_choice(p, g, put_label);
         put(p, "</p>");
     }
-    put(p, "<p><label class=\"search\" hidden>Search <input type=\"search\" id=\"search\" autocomplete=\"off\" spellcheck=\"false\"></label> "
-           "<span role=\"status\" id=\"hits\"></span></p></div>\n");
+    put(p,
+        "<p><label class=\"search\" hidden>Search <input type=\"search\" id=\"search\" autocomplete=\"off\" spellcheck=\"false\"></label> "
+        "<span role=\"status\" id=\"hits\"></span></p></div>\n");
 }
 
 /* "s2c3t0"; what is -1 is left out. */
@@ -137,7 +142,9 @@ void html_filters(struct strbuf *style)
 }
 
 /* The combinations that the rows of a part answer to, each once. */
-struct combinations { bool has[4][CLASSES + 1][TARGETS + 1]; };
+struct combinations {
+    bool has[4][CLASSES + 1][TARGETS + 1];
+};
 
 static void combine(struct combinations *x, const struct finding *f)
 {
@@ -181,7 +188,8 @@ static void put_finding(struct page *p, const struct finding *f)
     for (int t = 0; t < TARGETS; t++)
         if (!f->targets || f->targets & ON(t))
             buf_printf(p->out, " t%d", t);
-    buf_printf(p->out, "\"><span class=\"s s%d\">%s</span> ", (int)f->severity, f->accepted ? "accepted" : severity_names[f->severity]);
+    buf_printf(p->out, "\"><span class=\"s s%d\">%s</span> ", (int)f->severity,
+               f->accepted ? "accepted" : severity_names[f->severity]);
     put(p, "<span class=\"says\">");
     if (f->subject == SUBJECT_FARM && f->name) {
         put(p, "Farm ");
@@ -231,7 +239,10 @@ static void put_rows(struct page *p, uint32_t head)
 /* ---- the blocks that were made of a rule ------------------------------------------------ */
 
 /* Where the lines of a config begin, as far as they are needed: number 1 is at[1]. */
-struct lines { size_t *at; size_t n; };
+struct lines {
+    size_t *at;
+    size_t n;
+};
 
 static struct lines find_lines(struct page *p, const struct emission *e)
 {
@@ -261,7 +272,7 @@ static size_t indentation(const struct emission *e, const struct lines *l, struc
     for (uint32_t line = at.first; line <= at.last; line++) {
         const char *s = e->text.p + l->at[line];
         size_t n = strspn(s, " ");
-        if (s[n] != '\n' && n < least)
+        if (n < least && s[n] != '\n')
             least = n;
     }
     return least == SIZE_MAX ? 0 : least;
@@ -278,10 +289,12 @@ static void put_block(struct page *p, const struct plan_rule *r, enum target t, 
         put(p, "nothing was written for this rule</p>");
         return;
     }
-    buf_printf(p->out, "%s/%s, lines %u to %u</p><pre tabindex=\"0\">", target_outputs[t].folder, target_outputs[t].file, (unsigned)at.first, (unsigned)at.last);
+    buf_printf(p->out, "%s/%s, lines %u to %u</p><pre tabindex=\"0\">", target_outputs[t].folder,
+               target_outputs[t].file, (unsigned)at.first, (unsigned)at.last);
     uint32_t line = at.first;
     size_t indent = indentation(e, l, at);
-    for (; line <= at.last && line < at.first + BLOCK_LINES && l->at[line + 1] - l->at[at.first] < BLOCK_BYTES; line++) {
+    for (; line <= at.last && line < at.first + BLOCK_LINES && l->at[line + 1] - l->at[at.first] < BLOCK_BYTES;
+         line++) {
         size_t n = l->at[line + 1] - l->at[line] - 1;
         if (n > indent)
             html_text_n(p->out, e->text.p + l->at[line] + indent, n - indent);
@@ -302,7 +315,8 @@ static void put_part(struct page *p, const char *what, size_t number, const char
             combine(&x, &p->r->findings->list.v[findings]);
     put(p, off ? "<article class=\"part off" : "<article class=\"part");
     put_combinations(p->out, &x);
-    buf_printf(p->out, "\" id=\"%s-%zu\" aria-labelledby=\"h-%s-%zu\"><h3 id=\"h-%s-%zu\"><span class=\"n\">", what, number, what, number, what, number);
+    buf_printf(p->out, "\" id=\"%s-%zu\" aria-labelledby=\"h-%s-%zu\"><h3 id=\"h-%s-%zu\"><span class=\"n\">", what,
+               number, what, number, what, number);
     if (strcmp(what, "rule") == 0)
         put_count(p, number);
     else
@@ -346,7 +360,8 @@ static void put_listeners(struct page *p)
     const struct plan *plan = p->r->plan;
     for (size_t i = 0; i < plan->listeners.n && i < RULES_SHOWN; i++) {
         const struct plan_listener *l = &plan->listeners.v[i];
-        put_part(p, "listener", i + 1, l->listener->name ? l->listener->name : "(no name)", p->m->of_listener[l->listener - plan->policy->listeners.v], false);
+        put_part(p, "listener", i + 1, l->listener->name ? l->listener->name : "(no name)",
+                 p->m->of_listener[l->listener - plan->policy->listeners.v], false);
         put_rows(p, p->m->of_listener[l->listener - plan->policy->listeners.v]);
         put(p, "<details><summary>Settings</summary><div class=\"beside\">");
         html_listener_settings(p, l);
@@ -370,7 +385,8 @@ static void put_general(struct page *p)
         return;
     put(p, "<article class=\"part");
     put_combinations(p->out, &x);
-    put(p, "\" id=\"general\" aria-labelledby=\"h-general\"><h3 id=\"h-general\">The whole policy</h3><ul class=\"rows\">\n");
+    put(p,
+        "\" id=\"general\" aria-labelledby=\"h-general\"><h3 id=\"h-general\">The whole policy</h3><ul class=\"rows\">\n");
     for (size_t i = 0; i < rows.n; i++)
         put_finding(p, rows.v[i]);
     put(p, "</ul></article>\n");
@@ -380,12 +396,15 @@ void html_rules(struct page *p)
 {
     const struct plan *plan = p->r->plan;
     struct lines l[TARGETS];
-    put(p, "<section id=\"rules\" class=\"work\" aria-labelledby=\"h-rules\">\n<h2 id=\"h-rules\">Rules and findings</h2>\n"
-           "<p>Each listener and rule with what will be different, what the source says with its line in the export, and what was made of it.</p>\n");
+    put(p,
+        "<section id=\"rules\" class=\"work\" aria-labelledby=\"h-rules\">\n<h2 id=\"h-rules\">Rules and findings</h2>\n"
+        "<p>Each listener and rule with what will be different, what the source says with its line in the export, and what was made of it.</p>\n");
     if (p->rules < plan->rules.n)
-        buf_printf(p->out, "<p class=\"limit\">The first %zu of %zu rules have a part here.</p>\n", p->rules, plan->rules.n);
+        buf_printf(p->out, "<p class=\"limit\">The first %zu of %zu rules have a part here.</p>\n", p->rules,
+                   plan->rules.n);
     if (!p->infos)
-        put(p, "<p class=\"limit\">Findings for information are too many to list here; report.json and report.sarif hold them.</p>\n");
+        put(p,
+            "<p class=\"limit\">Findings for information are too many to list here; report.json and report.sarif hold them.</p>\n");
     put_filters(p);
     put(p, "<p class=\"only\">One part is shown. <a href=\"#rules\">Show all</a></p>\n<div class=\"parts\">\n");
     put_general(p);

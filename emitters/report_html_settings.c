@@ -5,7 +5,7 @@
 #include "../settings/settings.h"
 #include <string.h>
 
-enum { LONGEST = 60 };               /* items of one list: the rest is counted */
+enum { LONGEST = 60 }; /* items of one list: the rest is counted */
 
 /* ---- values -------------------------------------------------------------------------- */
 
@@ -111,15 +111,21 @@ static void bridging(struct strbuf *b, const struct rule *r)
 
 static void delegation(struct strbuf *b, const struct rule *r)
 {
-    static const char *const how[] = { "none, the client may sign in itself", "none, the client may not sign in itself", "SecurID", "Basic", "NTLM",
-                                       "Negotiate", "Kerberos constrained delegation" };
+    static const char *const how[] = { "none, the client may sign in itself",
+                                       "none, the client may not sign in itself",
+                                       "SecurID",
+                                       "Basic",
+                                       "NTLM",
+                                       "Negotiate",
+                                       "Kerberos constrained delegation" };
     buf_puts(b, how[r->delegation]);
 }
 
 static void parameters(struct strbuf *b, const struct rule *r)
 {
     for (size_t i = 0; i < r->parameters.n && i < LONGEST; i++)
-        buf_printf(b, "%s%s = %s", i ? ", " : "", r->parameters.v[i].name, r->parameters.v[i].value ? r->parameters.v[i].value : "");
+        buf_printf(b, "%s%s = %s", i ? ", " : "", r->parameters.v[i].name,
+                   r->parameters.v[i].value ? r->parameters.v[i].value : "");
     if (r->parameters.n > LONGEST)
         buf_printf(b, " and %zu more", r->parameters.n - LONGEST);
 }
@@ -160,27 +166,78 @@ static void published(struct strbuf *b, const struct rule *r)
         bridging(b, r);
 }
 
-static void description(struct strbuf *b, const struct rule *r) { put_string(b, r->description); }
-static void listener_name(struct strbuf *b, const struct rule *r) { put_string(b, r->listener); }
-static void schedule(struct strbuf *b, const struct rule *r) { put_string(b, r->schedule_unknown ? "one that is not in the export" : r->schedule); }
-static void redirect_url(struct strbuf *b, const struct rule *r) { put_string(b, r->redirect_url); }
-static void site(struct strbuf *b, const struct rule *r) { put_string(b, r->site); }
-static void server(struct strbuf *b, const struct rule *r) { put_string(b, r->server); }
-static void farm(struct strbuf *b, const struct rule *r) { put_string(b, r->farm); }
-static void spn(struct strbuf *b, const struct rule *r) { put_list(b, &r->spns); }
-static void backend_certificate(struct strbuf *b, const struct rule *r) { put_string(b, r->backend_certificate); }
-static void client_address(struct strbuf *b, const struct rule *r) { put_yes(b, r->forward_client_address); }
-static void accept_encoding(struct strbuf *b, const struct rule *r) { put_yes(b, r->accept_encoding); }
-static void front_end_https(struct strbuf *b, const struct rule *r) { put_yes(b, r->front_end_https); }
-static void strip_domain(struct strbuf *b, const struct rule *r) { put_yes(b, r->strip_domain); }
-static void translate_links(struct strbuf *b, const struct rule *r) { put_yes(b, r->translate_links); }
-static void logoff(struct strbuf *b, const struct rule *r) { put_string(b, r->logoff_url); }
-static void http_filter(struct strbuf *b, const struct rule *r) { put_yes(b, r->http_filter != NULL); }
+static void description(struct strbuf *b, const struct rule *r)
+{
+    put_string(b, r->description);
+}
+static void listener_name(struct strbuf *b, const struct rule *r)
+{
+    put_string(b, r->listener);
+}
+static void schedule(struct strbuf *b, const struct rule *r)
+{
+    put_string(b, r->schedule_unknown ? "one that is not in the export" : r->schedule);
+}
+static void redirect_url(struct strbuf *b, const struct rule *r)
+{
+    put_string(b, r->redirect_url);
+}
+static void site(struct strbuf *b, const struct rule *r)
+{
+    put_string(b, r->site);
+}
+static void server(struct strbuf *b, const struct rule *r)
+{
+    put_string(b, r->server);
+}
+static void farm(struct strbuf *b, const struct rule *r)
+{
+    put_string(b, r->farm);
+}
+static void spn(struct strbuf *b, const struct rule *r)
+{
+    put_list(b, &r->spns);
+}
+static void backend_certificate(struct strbuf *b, const struct rule *r)
+{
+    put_string(b, r->backend_certificate);
+}
+static void client_address(struct strbuf *b, const struct rule *r)
+{
+    put_yes(b, r->forward_client_address);
+}
+static void accept_encoding(struct strbuf *b, const struct rule *r)
+{
+    put_yes(b, r->accept_encoding);
+}
+static void front_end_https(struct strbuf *b, const struct rule *r)
+{
+    put_yes(b, r->front_end_https);
+}
+static void strip_domain(struct strbuf *b, const struct rule *r)
+{
+    put_yes(b, r->strip_domain);
+}
+static void translate_links(struct strbuf *b, const struct rule *r)
+{
+    put_yes(b, r->translate_links);
+}
+static void logoff(struct strbuf *b, const struct rule *r)
+{
+    put_string(b, r->logoff_url);
+}
+static void http_filter(struct strbuf *b, const struct rule *r)
+{
+    put_yes(b, r->http_filter != NULL);
+}
 
 /* ---- rules ------------------------------------------------------------------------------ */
 
 /* key: the policy's name of the setting, by which lines and the product's own names are found. */
-static const struct row { const char *title, *key; void (*value)(struct strbuf *b, const struct rule *r); } rows[] = {
+static const struct row {
+    const char *title, *key;
+    void (*value)(struct strbuf *b, const struct rule *r);
+} rows[] = {
     { "Description", "description", description },
     { "Action", "action", action },
     { "Redirect", "redirect_url", redirect_url },
@@ -229,8 +286,22 @@ static uint32_t stated_line(const struct origin *o, const char *key)
     return 0;
 }
 
+static bool is_rich(const struct page *p)
+{
+    return p->rules <= RULES_RICH;
+}
+
 static void put_row(struct page *p, const char *title, const struct setting *s, uint32_t line)
 {
+    if (!is_rich(p)) {
+        put(p, title);
+        put(p, ": ");
+        put_value(p);
+        if (line)
+            buf_printf(p->out, "  (line %u)", (unsigned)line);
+        put(p, "\n");
+        return;
+    }
     put(p, "<tr><th scope=\"row\"");
     if (s) {
         put(p, " title=\"");
@@ -249,7 +320,10 @@ static void put_row(struct page *p, const char *title, const struct setting *s, 
 
 static void put_caption(struct page *p)
 {
-    put(p, "<table class=\"settings\"><caption>In the source</caption><thead><tr><th scope=\"col\">Setting</th><th scope=\"col\">Value</th><th scope=\"col\">Line</th></tr></thead><tbody>");
+    put(p,
+        !is_rich(p)
+            ? "<div class=\"settings\"><p class=\"file\">In the source</p><pre tabindex=\"0\">"
+            : "<table class=\"settings\"><caption>In the source</caption><thead><tr><th scope=\"col\">Setting</th><th scope=\"col\">Value</th><th scope=\"col\">Line</th></tr></thead><tbody>");
 }
 
 void html_settings(struct page *p, const struct plan_rule *r)
@@ -274,7 +348,7 @@ void html_settings(struct page *p, const struct plan_rule *r)
             continue;
         put_row(p, rows[i].title, p->titles[i], line);
     }
-    put(p, "</tbody></table>");
+    put(p, is_rich(p) ? "</tbody></table>" : "</pre></div>");
 }
 
 /* ---- listeners ---------------------------------------------------------------------------- */
@@ -282,7 +356,8 @@ void html_settings(struct page *p, const struct plan_rule *r)
 static void listener_row(struct page *p, const struct listener *l, const char *title, const char *key)
 {
     if (p->value.n)
-        put_row(p, title, setting_of(key, 1u << OBJ_LISTENER | 1u << OBJ_LISTENER_PROPERTIES), stated_line(&l->at, key));
+        put_row(p, title, setting_of(key, 1u << OBJ_LISTENER | 1u << OBJ_LISTENER_PROPERTIES),
+                stated_line(&l->at, key));
 }
 
 void html_listener_settings(struct page *p, const struct plan_listener *pl)
@@ -290,7 +365,8 @@ void html_listener_settings(struct page *p, const struct plan_listener *pl)
     const struct listener *l = pl->listener;
     put_caption(p);
     for (size_t i = 0; i < pl->sockets.n && i < LONGEST; i++)
-        buf_printf(&p->value, "%s%s://%s:%u", i ? ", " : "", pl->sockets.v[i].tls ? "https" : "http", pl->sockets.v[i].address, (unsigned)pl->sockets.v[i].port);
+        buf_printf(&p->value, "%s%s://%s:%u", i ? ", " : "", pl->sockets.v[i].tls ? "https" : "http",
+                   pl->sockets.v[i].address, (unsigned)pl->sockets.v[i].port);
     listener_row(p, l, "Listens on", "on");
     put_authentication(&p->value, l);
     listener_row(p, l, "Signs in by", "basic");
@@ -307,5 +383,5 @@ void html_listener_settings(struct page *p, const struct plan_listener *pl)
     listener_row(p, l, "Certificates", "certificates");
     put_string(&p->value, l->description);
     listener_row(p, l, "Description", "description");
-    put(p, "</tbody></table>");
+    put(p, is_rich(p) ? "</tbody></table>" : "</pre></div>");
 }

@@ -17,7 +17,8 @@ static size_t count_names(struct page *p)
     const struct plan *plan = p->r->plan;
     strings all = { 0 };
     for (size_t i = 0; i < plan->rules.n; i++)
-        for (size_t k = 0; plan->rules.v[i].answers && !plan->rules.v[i].rule->all_names && k < plan->rules.v[i].rule->names.n; k++)
+        for (size_t k = 0;
+             plan->rules.v[i].answers && !plan->rules.v[i].rule->all_names && k < plan->rules.v[i].rule->names.n; k++)
             vec_add(p->m->arena, &all, plan->rules.v[i].rule->names.v[k].name);
     if (all.n)
         qsort(all.v, all.n, sizeof *all.v, by_text);
@@ -61,7 +62,8 @@ static void glance_text(struct page *p)
 
 static void glance_findings(struct page *p)
 {
-    static const char *const says[] = { "for information", "to know: works, but differently", "to settle: open, closed or broken" };
+    static const char *const says[] = { "for information", "to know: works, but differently",
+                                        "to settle: open, closed or broken" };
     static const char *const words[] = { "note", "warning", "error" };
     put(p, "<ul class=\"totals\">");
     for (int s = SEV_ERROR; s >= SEV_INFO; s--) {
@@ -94,16 +96,20 @@ static void glance_target(struct page *p, enum target t)
     put(p, "<li class=\"card\"><h3>");
     put(p, target_titles[t]);
     put(p, "</h3>");
-    buf_printf(p->out, "<svg class=\"bar\" viewBox=\"0 0 %zu 1\" preserveAspectRatio=\"none\" aria-hidden=\"true\">", total ? total : 1);
+    buf_printf(p->out, "<svg class=\"bar\" viewBox=\"0 0 %zu 1\" preserveAspectRatio=\"none\" aria-hidden=\"true\">",
+               total ? total : 1);
     for (size_t v = VERDICT_SAME; v < VERDICTS; x += n[v++])
         if (n[v])
             buf_printf(p->out, "<rect class=\"f%zu\" x=\"%zu\" width=\"%zu\" height=\"1\"/>", v, x, n[v]);
     put(p, "</svg><ul>");
     for (size_t v = VERDICT_SAME; v < VERDICTS; v++)
-        buf_printf(p->out, "<li%s><span class=\"v v%zu\">%s</span> <b>%zu</b></li>", n[v] ? "" : " class=\"none\"", v, verdict_words[v], n[v]);
-    buf_printf(p->out, "</ul><p>Fewest differences, alone or with others, for %zu of %zu rule%s.</p>", best, total, total == 1 ? "" : "s");
+        buf_printf(p->out, "<li%s><span class=\"v v%zu\">%s</span> <b>%zu</b></li>", n[v] ? "" : " class=\"none\"", v,
+                   verdict_words[v], n[v]);
+    buf_printf(p->out, "</ul><p>Fewest differences, alone or with others, for %zu of %zu rule%s.</p>", best, total,
+               total == 1 ? "" : "s");
     if (p->r->emissions[t])
-        buf_printf(p->out, "<p><a href=\"%s/%s\">%s/%s</a></p>", target_outputs[t].folder, target_outputs[t].file, target_outputs[t].folder, target_outputs[t].file);
+        buf_printf(p->out, "<p><a href=\"%s/%s\">%s/%s</a></p>", target_outputs[t].folder, target_outputs[t].file,
+                   target_outputs[t].folder, target_outputs[t].file);
     put(p, "</li>\n");
 }
 
@@ -116,16 +122,21 @@ void html_glance(struct page *p)
     for (unsigned t = 0; t < TARGETS; t++)
         if (p->r->targets & ON(t))
             glance_target(p, (enum target)t);
-    put(p, "</ul>\n<dl class=\"legend\"><div><dt><span class=\"v v1\">as before</span></dt><dd>answers as the source did</dd></div>"
-           "<div><dt><span class=\"v v2\">differs</span></dt><dd>works, with a stated difference or an accepted one</dd></div>"
-           "<div><dt><span class=\"v v3\">needs work</span></dt><dd>something that users will notice is missing</dd></div>"
-           "<div><dt><span class=\"v v4\">closed</span></dt><dd>answers 403, because the target cannot keep a restriction of the source</dd></div></dl>\n</section>\n");
+    put(p,
+        "</ul>\n<dl class=\"legend\"><div><dt><span class=\"v v1\">as before</span></dt><dd>answers as the source did</dd></div>"
+        "<div><dt><span class=\"v v2\">differs</span></dt><dd>works, with a stated difference or an accepted one</dd></div>"
+        "<div><dt><span class=\"v v3\">needs work</span></dt><dd>something that users will notice is missing</dd></div>"
+        "<div><dt><span class=\"v v4\">closed</span></dt><dd>answers 403, because the target cannot keep a restriction of the source</dd></div></dl>\n</section>\n");
 }
 
 /* ---- what will be different ---------------------------------------------------------- */
 
 enum { LINKS = 8, SLAB = 100 };
-struct tally { size_t open, accepted, rules; enum severity gravest; uint32_t rule[LINKS], last; };
+struct tally {
+    size_t open, accepted, rules;
+    enum severity gravest;
+    uint32_t rule[LINKS], last;
+};
 
 static void tally_findings(struct page *p, struct tally *of)
 {
@@ -153,8 +164,11 @@ static void tally_findings(struct page *p, struct tally *of)
 static void kind_row(struct page *p, size_t id, const struct tally *t)
 {
     const struct finding_kind *k = &finding_kinds[id];
-    buf_printf(p->out, "<tr id=\"TMG%u\"><td><span class=\"s s%d\">%s</span></td><th scope=\"row\"><code>TMG%u</code> %s<small>%s</small></th><td class=\"n\">%zu",
-               k->code, (int)t->gravest, t->open ? severity_names[t->gravest] : "accepted", k->code, k->name, class_names[k->class], t->open + t->accepted);
+    buf_printf(
+        p->out,
+        "<tr id=\"TMG%u\"><td><span class=\"s s%d\">%s</span></td><th scope=\"row\"><code>TMG%u</code> %s<small>%s</small></th><td class=\"n\">%zu",
+        k->code, (int)t->gravest, t->open ? severity_names[t->gravest] : "accepted", k->code, k->name,
+        class_names[k->class], t->open + t->accepted);
     if (t->accepted)
         buf_printf(p->out, "<small>%zu accepted</small>", t->accepted);
     buf_printf(p->out, "</td><td>%s <em>%s</em></td><td class=\"refs\">", k->meaning, k->remedy);
@@ -176,10 +190,11 @@ void html_kinds(struct page *p)
         put(p, "<p>Nothing was found.</p>\n</section>\n");
         return;
     }
-    put(p, "<p>Each kind of finding once, the gravest first. What concerns a single rule stands with the rule.</p>\n"
-           "<div class=\"scroll\" role=\"region\" aria-labelledby=\"h-kinds\" tabindex=\"0\"><table class=\"kinds\"><thead><tr><th scope=\"col\">Severity</th><th scope=\"col\">Finding</th>"
-           "<th scope=\"col\">Times</th><th scope=\"col\">What it means, <em>what to do</em></th><th scope=\"col\">Rules</th></tr></thead><tbody>\n");
-    for (int s = SEV_ERROR; s >= -1; s--)       /* -1: accepted every time */
+    put(p,
+        "<p>Each kind of finding once, the gravest first. What concerns a single rule stands with the rule.</p>\n"
+        "<div class=\"scroll\" role=\"region\" aria-labelledby=\"h-kinds\" tabindex=\"0\"><table class=\"kinds\"><thead><tr><th scope=\"col\">Severity</th><th scope=\"col\">Finding</th>"
+        "<th scope=\"col\">Times</th><th scope=\"col\">What it means, <em>what to do</em></th><th scope=\"col\">Rules</th></tr></thead><tbody>\n");
+    for (int s = SEV_ERROR; s >= -1; s--) /* -1: accepted every time */
         for (size_t id = 0; id < FINDINGS; id++)
             if (of[id].open + of[id].accepted && (of[id].open ? (int)of[id].gravest : -1) == s)
                 kind_row(p, id, &of[id]);
@@ -236,7 +251,7 @@ static void site_advice(struct page *p, const struct plan_rule *r)
         return;
     }
     put(p, "<b>");
-    const char *or = "";
+    const char * or = "";
     for (unsigned t = 0; n < targets && t < TARGETS; t++) {
         if (!(v->best & ON(t)))
             continue;
@@ -285,8 +300,9 @@ static void site_row(struct page *p, const struct plan_rule *r)
 /* A long table is many short ones of the same measures, so that a browser lays out only those in sight. */
 static void site_slab(struct page *p, size_t from, size_t to)
 {
-    put(p, "<div class=\"slab\"><table class=\"sites\"><thead><tr><th scope=\"col\" class=\"number\">#</th><th scope=\"col\">Rule</th><th scope=\"col\" class=\"wide\">Public names</th>"
-           "<th scope=\"col\">Paths</th><th scope=\"col\" class=\"wide\">Published server</th>");
+    put(p,
+        "<div class=\"slab\"><table class=\"sites\"><thead><tr><th scope=\"col\" class=\"number\">#</th><th scope=\"col\">Rule</th><th scope=\"col\" class=\"wide\">Public names</th>"
+        "<th scope=\"col\">Paths</th><th scope=\"col\" class=\"wide\">Published server</th>");
     for (unsigned t = 0; t < TARGETS; t++)
         if (p->r->targets & ON(t))
             buf_printf(p->out, "<th scope=\"col\">%s</th>", target_titles[t]);
@@ -303,9 +319,13 @@ void html_sites(struct page *p)
         put(p, "<p>The input holds no web publishing rule.</p>\n</section>\n");
         return;
     }
-    put(p, "<p>Rules in the order in which they are tried. The advice is the target with the fewest differences; the finding names say why the others have more.</p>\n");
+    put(p,
+        "<p>Rules in the order in which they are tried. The advice is the target with the fewest differences; the finding names say why the others have more.</p>\n");
     if (p->rules < p->r->plan->rules.n)
-        buf_printf(p->out, "<p class=\"limit\">This page shows the first %zu of %zu rules; report.txt and report.json list all of them.</p>\n", p->rules, p->r->plan->rules.n);
+        buf_printf(
+            p->out,
+            "<p class=\"limit\">This page shows the first %zu of %zu rules; report.txt and report.json list all of them.</p>\n",
+            p->rules, p->r->plan->rules.n);
     put(p, "<div class=\"scroll\" role=\"region\" aria-labelledby=\"h-sites\" tabindex=\"0\">\n");
     for (size_t i = 0; i < p->rules; i += SLAB)
         site_slab(p, i, i + SLAB < p->rules ? i + SLAB : p->rules);

@@ -52,10 +52,15 @@ void put_rule_goal(struct strbuf *b, const struct plan_rule *r)
 
 void put_authentication(struct strbuf *b, const struct listener *l)
 {
-    static const char *const forms[] = { NULL, "forms (AD)", "forms (LDAP)", "forms (RADIUS)", "forms (RADIUS OTP)", "forms (SecurID)" };
+    static const char *const forms[] = {
+        NULL, "forms (AD)", "forms (LDAP)", "forms (RADIUS)", "forms (RADIUS OTP)", "forms (SecurID)"
+    };
     const char *methods[] = {
-        forms[l->forms], l->basic ? "basic" : NULL, l->digest ? "digest" : NULL,
-        l->integrated ? "integrated" : NULL, l->client_certificate ? "client certificate" : NULL,
+        forms[l->forms],
+        l->basic ? "basic" : NULL,
+        l->digest ? "digest" : NULL,
+        l->integrated ? "integrated" : NULL,
+        l->client_certificate ? "client certificate" : NULL,
     };
     const char *comma = "";
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
@@ -99,7 +104,11 @@ struct report_counts report_count(const struct report *r)
 
 /* ---- whom findings are about ----------------------------------------------- */
 
-struct finder { const struct policy *policy; struct name_index guids, names; bool indexed; };
+struct finder {
+    const struct policy *policy;
+    struct name_index guids, names;
+    bool indexed;
+};
 
 static bool is_about(const struct finding *f, const struct rule *r)
 {
@@ -165,9 +174,10 @@ static void link_subjects(struct report_model *m)
     m->of_farm = nobodies(m->arena, p->farms.n);
     m->next = nobodies(m->arena, n);
     for (size_t i = n; i-- > 0;) {
-        uint32_t *head = m->rule_of[i] != NOBODY ? &m->of_rule[m->rule_of[i]]
+        uint32_t *head = m->rule_of[i] != NOBODY       ? &m->of_rule[m->rule_of[i]]
                          : m->listener_of[i] != NOBODY ? &m->of_listener[m->listener_of[i]]
-                         : m->farm_of[i] != NOBODY ? &m->of_farm[m->farm_of[i]] : NULL;
+                         : m->farm_of[i] != NOBODY     ? &m->of_farm[m->farm_of[i]]
+                                                       : NULL;
         if (!head)
             continue;
         m->next[i] = *head;
@@ -187,7 +197,9 @@ void report_bearing(const struct report_model *m, const struct plan_rule *r, uin
 
 /* What counts for or against a target, the weightiest first. */
 enum { ERRORS, WARNINGS, ACCEPTED, INFOS, WEIGHTS };
-struct load { uint32_t on[TARGETS][WEIGHTS]; };
+struct load {
+    uint32_t on[TARGETS][WEIGHTS];
+};
 
 /* Only what is lost, different or closed tells targets apart; the other classes are the same wherever one goes. */
 static void weigh(struct load *w, const struct finding *f)
@@ -195,7 +207,10 @@ static void weigh(struct load *w, const struct finding *f)
     enum finding_class class = finding_kinds[f->id].class;
     if (class != CLASS_LOST && class != CLASS_DIFFERS && class != CLASS_CLOSED)
         return;
-    size_t weight = f->accepted ? ACCEPTED : f->severity == SEV_ERROR ? ERRORS : f->severity == SEV_WARNING ? WARNINGS : INFOS;
+    size_t weight = f->accepted                  ? ACCEPTED
+                    : f->severity == SEV_ERROR   ? ERRORS
+                    : f->severity == SEV_WARNING ? WARNINGS
+                                                 : INFOS;
     for (unsigned t = 0; t < TARGETS; t++)
         if (!f->targets || f->targets & ON(t))
             w->on[t][weight]++;
@@ -216,9 +231,10 @@ static void judge(struct report_model *m, size_t index, const struct load *w)
     int best = -1;
     for (unsigned t = 0; r->answers && t < TARGETS; t++) {
         const uint32_t *load = w->on[t];
-        v->on[t] = r->closed & ON(t) ? VERDICT_CLOSED
-                   : load[ERRORS] ? VERDICT_BROKEN
-                   : load[WARNINGS] + load[ACCEPTED] ? VERDICT_DIFFERS : VERDICT_SAME;
+        v->on[t] = r->closed & ON(t)                 ? VERDICT_CLOSED
+                   : load[ERRORS]                    ? VERDICT_BROKEN
+                   : load[WARNINGS] + load[ACCEPTED] ? VERDICT_DIFFERS
+                                                     : VERDICT_SAME;
         if (!(m->report->targets & ON(t)))
             continue;
         int order = best < 0 ? -1 : compare(r, w, (enum target)t, (enum target)best);

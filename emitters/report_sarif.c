@@ -7,13 +7,15 @@
 #include <string.h>
 
 /* The numbers that results refer to artifacts by; -1: not there. */
-struct artifacts { int export, site, config[TARGETS]; };
+struct artifacts {
+    int export, site, config[TARGETS];
+};
 struct sarif {
     struct strbuf *out;
     const struct report *r;
     const struct report_model *m;
     struct artifacts at;
-    struct strbuf uri[2], name;      /* of the export and the site map; scratch */
+    struct strbuf uri[2], name; /* of the export and the site map; scratch */
 };
 
 static const char *level_of(enum severity s)
@@ -38,7 +40,8 @@ static void put_uri(struct strbuf *b, const char *name)
 
 /* A message (3.11.5, 3.11.6): braces are doubled, since {0} stands for an argument, and what looks like a link is
  * escaped, so that no name of the export becomes one. */
-static void put_message(struct strbuf *b, struct strbuf *scratch, const char *subject, const char *name, const char *text)
+static void put_message(struct strbuf *b, struct strbuf *scratch, const char *subject, const char *name,
+                        const char *text)
 {
     buf_clear(scratch);
     if (subject && name)
@@ -88,10 +91,12 @@ static void put_kind(struct sarif *s, size_t id, enum severity gravest)
     buf_printf(&help, "%s What to do: %s", k->meaning, k->remedy);
     buf_json(s->out, help.p);
     buf_clear(&help);
-    buf_printf(&help, "**TMG%04u %s** (%s)\n\n%s\n\n**What to do:** %s", k->code, k->name, class_names[k->class], k->meaning, k->remedy);
+    buf_printf(&help, "**TMG%04u %s** (%s)\n\n%s\n\n**What to do:** %s", k->code, k->name, class_names[k->class],
+               k->meaning, k->remedy);
     buf_puts(s->out, ",\"markdown\":");
     buf_json(s->out, help.p);
-    buf_printf(s->out, "},\"defaultConfiguration\":{\"level\":\"%s\"},\"properties\":{\"class\":\"%s\",\"tags\":[\"%s\"]}}",
+    buf_printf(s->out,
+               "},\"defaultConfiguration\":{\"level\":\"%s\"},\"properties\":{\"class\":\"%s\",\"tags\":[\"%s\"]}}",
                level_of(gravest), class_names[k->class], class_names[k->class]);
     buf_free(&help);
 }
@@ -134,10 +139,11 @@ static void put_artifacts(struct sarif *s)
 {
     int n = 0;
     s->at = (struct artifacts){ -1, -1, { -1, -1, -1 } };
-    buf_puts(s->out, "\"originalUriBaseIds\":{\"EXPORT\":{\"description\":{\"text\":\"The folder of the export.\"}},"
-                     "\"SITEMAP\":{\"description\":{\"text\":\"The folder of the site map.\"}},"
-                     "\"OUTPUT\":{\"description\":{\"text\":\"The folder that tmgc convert wrote, where this report is.\"}}},\n"
-                     "\"artifacts\":[");
+    buf_puts(s->out,
+             "\"originalUriBaseIds\":{\"EXPORT\":{\"description\":{\"text\":\"The folder of the export.\"}},"
+             "\"SITEMAP\":{\"description\":{\"text\":\"The folder of the site map.\"}},"
+             "\"OUTPUT\":{\"description\":{\"text\":\"The folder that tmgc convert wrote, where this report is.\"}}},\n"
+             "\"artifacts\":[");
     if (is_file(s->r->export_name)) {
         put_uri(&s->uri[0], s->r->export_name);
         s->at.export = put_artifact(s, n++, s->uri[0].p, "EXPORT", "analysisTarget");
@@ -168,7 +174,7 @@ static void put_physical(struct strbuf *b, const char *uri, const char *base, in
     put_number(b, (size_t)index);
     buf_putc(b, '}');
     buf_puts(b, ",\"region\":{\"startLine\":");
-    put_number(b, line ? line : 1);      /* what concerns the whole file is at its beginning */
+    put_number(b, line ? line : 1); /* what concerns the whole file is at its beginning */
     buf_puts(b, "}}");
 }
 
@@ -301,8 +307,10 @@ void report_sarif(struct strbuf *out, const struct report *r)
 {
     struct report_model *m = report_model_make(r);
     struct sarif s = { .out = out, .r = r, .m = m };
-    buf_puts(out, "{\"$schema\":\"https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json\",\n"
-                  "\"version\":\"2.1.0\",\n\"runs\":[{\n");
+    buf_puts(
+        out,
+        "{\"$schema\":\"https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json\",\n"
+        "\"version\":\"2.1.0\",\n\"runs\":[{\n");
     put_kinds(&s);
     put_artifacts(&s);
     buf_puts(out, "\"columnKind\":\"utf16CodeUnits\",\n\"results\":[");

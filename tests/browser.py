@@ -107,6 +107,7 @@ class Browser:
         return self.post("/element", using="css selector", value=css)[ELEMENT]
 
     def click(self, css):
+        self.run("document.querySelector(arguments[0]).scrollIntoView({block: 'center'})", css)
         self.post("/element/%s/click" % self.find(css))
 
     def keys(self, text):

@@ -50,7 +50,11 @@ def hostile_export(t):
 @test
 def test_report_sarif_schema(t):
     """The official schema, and the multitool's own rules, find nothing to say."""
-    import jsonschema
+    try:
+        import jsonschema
+    except ImportError:                  # Debian's, where another Python comes first
+        sys.path.append("/usr/lib/python3/dist-packages")
+        import jsonschema
     program, schema_file = multitool(t)
     schema = json.loads(read(schema_file).decode("utf-8-sig"))
     validator = jsonschema.validators.validator_for(schema)(schema)

@@ -8,7 +8,7 @@ import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SAMPLES = sorted(d for d in os.listdir(os.path.join(TOP, "samples")) if os.path.isfile(os.path.join(TOP, "samples", d, "export.xml")))
-FILES = ("nginx/nginx.conf", "haproxy/haproxy.cfg", "publishd/publishd.yaml", "policy.yaml", "report.txt", "report.json")
+FILES = ("nginx/nginx.conf", "haproxy/haproxy.cfg", "publishd/publishd.yaml", "policy.yaml", "report.txt", "report.json", "report.sarif", "report.html")
 REAL = os.path.join(TOP, "..", "shared", "real")
 
 sys.path.insert(0, os.path.join(TOP, "tests"))
