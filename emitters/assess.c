@@ -150,9 +150,6 @@ static void assess_conditions(struct assessing *s, struct plan_rule *r)
     if (rule->schedule_unknown)
         close_rule(s, F_CONDITION_UNKNOWN, ON_ALL, r, "schedule", "ScheduleUsed", false,
                    "answers 403: its schedule is not in the export");
-    else if (rule->schedule)
-        close_rule(s, F_SCHEDULE_CLOSED, ON_PROXIES, r, "schedule", "ScheduleUsed", false,
-                   "answers 403: it applies at certain hours only, which the target does not express");
     if (rule->source_port_low || rule->source_port_high)
         close_rule(s, F_SOURCE_PORTS_CLOSED, ON_ALL, r, "source_port_low", "LimitSourcePortLow", false,
                    "answers 403: it is limited to certain client ports");

@@ -57,6 +57,12 @@ int regex_prove(const char *pattern, const strings *yes, const strings *no, stru
 /* Proves pattern against path_matches on texts chosen around each path: itself, with slash, below, one letter more,
  * one less, upper case, "x" before, encoded. */
 int regex_prove_paths(const char *pattern, const struct path *paths, size_t n, struct strbuf *err);
+/* schedule.c: a pattern over the hour of the week, and its proof on all 168 of them. The texts before and behind the hour
+ * are patterns, with a sample of what they match. */
+struct hour_spelling { const char *const *days; const char *between, *after, *between_sample, *after_sample; };
+bool schedule_has(const struct schedule *s, int hour);       /* hour of the week, Sunday 00:00 is 0 */
+const char *regex_schedule(struct arena *a, const struct schedule *s, const struct hour_spelling *as);
+int regex_prove_schedule(const char *pattern, const struct schedule *s, const struct hour_spelling *as, struct strbuf *err);
 int regex_prove_names(const char *pattern, const struct public_name *names, size_t n, struct strbuf *err);
 
 /* Constant patterns that decide.c's scanners are written in, as PCRE, over the raw path:

@@ -295,6 +295,27 @@ static void source_conditions(struct haproxy *h, struct conditions *c, const str
     }
 }
 
+/* NULL: the rule holds at all hours, or nobody knows which, and then it is closed. */
+static const struct schedule *schedule_of(const struct haproxy *h, const struct plan_rule *r)
+{
+    return r->rule->schedule ? policy_schedule(h->plan->policy, r->rule->schedule) : NULL;
+}
+
+/* B-23: by the host's own time, as in the source. */
+static void schedule_conditions(struct haproxy *h, struct conditions *c, const struct plan_rule *r)
+{
+    static const char *const days[] = { "0", "1", "2", "3", "4", "5", "6" };
+    static const struct hour_spelling spelling = { days, "", "$", "", "" };
+    const struct schedule *s = schedule_of(h, r);
+    if (!s)
+        return;
+    const char *pattern = regex_schedule(h->a, s, &spelling);
+    if (regex_prove_schedule(pattern, s, &spelling, h->err))
+        h->failed = true;
+    buf_printf(&c->inlined, " { var(txn.hour) -m reg %s }", haproxy_word(h, pattern));
+    c->words++;
+}
+
 static void write_dispatch(struct haproxy *h, const struct plan_rule *r)
 {
     struct conditions c = { .id = arena_printf(h->a, "rule_%u", (unsigned)(r->index + 1)) };
@@ -303,6 +324,7 @@ static void write_dispatch(struct haproxy *h, const struct plan_rule *r)
     name_conditions(h, &c, r);
     path_conditions(h, &c, r);
     source_conditions(h, &c, r);
+    schedule_conditions(h, &c, r);
     const char *conditions = c.inlined.n ? c.inlined.p : "";
     if (haproxy_splits(h->plan, r))
         write_line(&h->w, "use_backend %s if !{ ssl_fc }%s", haproxy_backend(h, r, true), conditions);
@@ -369,6 +391,13 @@ static void write_requests(struct haproxy *h, const struct plan_listener *l)
     }
     if (!l->rules.n)
         return;
+    bool hours = false;
+    for (size_t i = 0; i < l->rules.n; i++)
+        hours |= schedule_of(h, &h->plan->rules.v[l->rules.v[i]]) != NULL;
+    if (hours) {
+        write_line(w, "# day of the week (0 is Sunday) and hour, in local time, for the rules' schedules (B-23)");
+        write_line(w, "http-request set-var(txn.hour) date,ltime(%%w%%H)");
+    }
     write_line(w, "# the client's own view of this site, for redirects that name the published server (D-15)");
     write_line(
         w,

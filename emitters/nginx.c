@@ -147,7 +147,7 @@ static bool is_simple(const struct maker *m, const struct cluster *c)
     for (size_t i = 0; i < c->members.n; i++) {
         const struct plan_rule *r = &m->plan->rules.v[c->members.v[i].rule];
         if (c->members.v[i].live)
-            return c->live == 1 && r->any_source && rule_publishes_all(r->rule);
+            return c->live == 1 && r->any_source && !rule_schedule(m, r) && rule_publishes_all(r->rule);
     }
     return false;
 }
@@ -160,7 +160,7 @@ static void write_subjects(struct maker *m, const struct cluster *c)
         const struct plan_rule *r = &m->plan->rules.v[c->members.v[i].rule];
         if (!c->members.v[i].live)
             continue;
-        where |= r->any_source && rule_needs_host(r, c, &c->members.v[i]);
+        where |= r->any_source && !rule_schedule(m, r) && rule_needs_host(r, c, &c->members.v[i]);
         place |= rule_needs_resolved(r);
     }
     if (where)
@@ -364,7 +364,10 @@ static void write_file(struct maker *m)
     write_line(&w, "# the path as the client sent it and goes to the location below it, whose name lacks a slash so that no client can ask for it.");
     write_line(&w, "# B- and D-numbers name the behaviour of the source that a line is for (docs/decisions.md of tmgc).");
     write_line(&w, "worker_processes auto;");
-    write_line(&w, "events {}");
+    write_line(&w, "worker_rlimit_nofile 65536;              # long polls hold two connections each for an hour (B-76)");
+    write_line(&w, "events {");
+    write_line(&w, "    worker_connections 16384;");
+    write_line(&w, "}");
     write_line(&w, "http {");
     w.depth++;
     write_http_settings(&w, m);

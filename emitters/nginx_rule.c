@@ -190,7 +190,7 @@ static void write_conditions_for(struct block *b, const char *from, bool host, c
 static void write_conditions(struct block *b, bool host, const char *id)
 {
     const struct rule *rule = b->r->rule;
-    const char *from = b->r->any_source ? NULL : shared_sources(b->m, b->r);
+    const char *from = shared_conditions(b->m, b->r);
     const char *enter = arena_printf(b->scratch, "rewrite ^ %s last;", id);
     for (size_t i = 0, n; i < rule->paths.n; i += n) {
         const struct path *first = &rule->paths.v[i];

@@ -137,6 +137,54 @@ const char *shared_sources(struct maker *m, const struct plan_rule *r)
     return name;
 }
 
+/* ---- hours ------------------------------------------------------------------------- */
+const struct schedule *rule_schedule(const struct maker *m, const struct plan_rule *r)
+{
+    return r->rule->schedule ? policy_schedule(m->plan->policy, r->rule->schedule) : NULL;
+}
+
+/* B-23. $date_local is the one variable that tells the day of the week: "Saturday, 21-Nov-2026 23:45:56 UTC", the host's
+ * own time. It belongs to nginx's SSI module, and has this form wherever no SSI command changed it. */
+static const char *shared_schedule(struct maker *m, const struct schedule *s)
+{
+    static const char *const days[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
+    static const struct hour_spelling spelling = {days, ", [^ ]+ ", ":", ", 21-Nov-2026 ", ":45:56 UTC"};
+    struct writer w = {.depth = 2, .indent = 4};
+    const char *pattern = regex_schedule(m->arena, s, &spelling);
+    if (!m->failed && regex_prove_schedule(pattern, s, &spelling, m->err))
+        m->failed = 1;
+    write_line(&w, "default 0;");
+    write_line(&w, "%s 1;", quoted(&w, m->arena, Q_NGINX_REGEX, arena_printf(m->arena, "~%s", pattern)));
+    const char *lines = arena_strndup(m->arena, w.out.p, w.out.n);
+    buf_free(&w.out);
+    bool fresh;
+    const char *name = named(m, arena_printf(m->arena, "hours\n%s", lines), "hours", s->name, "", &fresh);
+    if (fresh) {
+        new_variable(m, name);
+        write_blank(&m->maps);
+        write_line(&m->maps, "map $date_local $%s {    # local time (B-23)", name);
+        write_raw(&m->maps, "%s", lines);
+        write_line(&m->maps, "}");
+    }
+    return name;
+}
+
+const char *shared_conditions(struct maker *m, const struct plan_rule *r)
+{
+    const struct schedule *s = rule_schedule(m, r);
+    const char *from = r->any_source ? NULL : shared_sources(m, r), *hours = s ? shared_schedule(m, s) : NULL;
+    if (!from || !hours)
+        return from ? from : hours;
+    bool fresh;
+    const char *name = named(m, arena_printf(m->arena, "both\n%s\n%s", from, hours), arena_printf(m->arena, "%s_in", from), hours, "", &fresh);
+    if (fresh) {
+        new_variable(m, name);
+        write_blank(&m->maps);
+        write_line(&m->maps, "map $%s$%s $%s { default 0; 11 1; }", from, hours, name);
+    }
+    return name;
+}
+
 /* ---- maps ---------------------------------------------------------------------------- */
 /* $NAME: http's or https's value by the scheme of the client's request (B-49). */
 const char *shared_scheme(struct maker *m, const char *text, const char *http, const char *https)

@@ -2,6 +2,7 @@
  * target itself counts where a decision or a finding says so: D-01, D-05, and the findings of class differs. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "internal.h"
 
@@ -295,13 +296,22 @@ static void judge_listener(const struct judge *j, const struct probe *b, const s
         differs(out, s->chain, shown, "certificate");
 }
 
-void judge_exchange(const struct judge *j, const struct probe *b, size_t number, const struct exchange *e,
-                    const struct sighting *s, struct judgement *out)
+/* The hour of the week by the clock that the targets look at, `ago` seconds before now. */
+static int hour_of_week(int ago)
+{
+    time_t t = time(NULL) - ago;
+    struct tm at;
+    return localtime_r(&t, &at) ? at.tm_wday * 24 + at.tm_hour : -1;
+}
+
+static void judge_at(const struct judge *j, const struct probe *b, size_t number, const struct exchange *e,
+                     const struct sighting *s, int hour, struct judgement *out)
 {
     struct arena *a = arena_new();
     struct request r;
     struct decision d;
     probe_request(j->plan, b, &r);
+    r.hour = hour;
     decide(j->plan, &r, false, a, &d);
     decide_for_target(j->plan, j->target, &r, &d);
     out->verdict = VERDICT_AGREED;
@@ -321,4 +331,15 @@ void judge_exchange(const struct judge *j, const struct probe *b, size_t number,
     if (out->verdict == VERDICT_DISAGREED && out->rule < 0)
         out->rule = b->aimed;
     arena_free(a);
+}
+
+/* Schedules are judged by the clock (B-23). A request just before the full hour may be judged behind it. */
+void judge_exchange(const struct judge *j, const struct probe *b, size_t number, const struct exchange *e,
+                    const struct sighting *s, struct judgement *out)
+{
+    enum { TAKES = 30 }; /* seconds that an exchange takes at most */
+    int now = hour_of_week(0), before = hour_of_week(TAKES);
+    judge_at(j, b, number, e, s, now, out);
+    if (out->verdict == VERDICT_DISAGREED && before != now)
+        judge_at(j, b, number, e, s, before, out);
 }

@@ -22,7 +22,6 @@ def rule(name="Site", names=("www.contoso.example",), **options):
 CLOSED = {
     "users": ("TMG4001", dict(users="Staff"), {}),
     "always authenticate": ("TMG4001", dict(), dict(AlwaysAuthenticate=True, BasicAuthentication=True)),
-    "a schedule": ("TMG4002", dict(when="Nights"), {}),
     "a network without addresses": ("TMG4003", dict(source=[("network", "Perimeter")]), {}),
     "a client certificate": ("TMG4004", dict(SSLClientCertificateClaim=1), {}),
     "client ports": ("TMG4008", dict(LimitSourcePortLow=1024, LimitSourcePortHigh=2048), {}),
