@@ -15,6 +15,7 @@ static const struct { int letter; const char *name, *arg, *text; } options[CLI_O
 static const char input_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES + 1, OPT_FAIL_ON + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
 static const char convert_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_OUT + 1, OPT_NAMES + 1, OPT_CHECK + 1, OPT_FAIL_ON + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
 static const char batch_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_OUT + 1, OPT_NAMES + 1, OPT_JOBS + 1, OPT_CHECK + 1, OPT_FAIL_ON + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
+static const char redact_options[] = {OPT_NAMES + 1, OPT_MAP + 1, 0};
 static const char policy_options[] = {OPT_NAMES + 1, OPT_COLOR + 1, 0};
 static const char capabilities_options[] = {OPT_TARGETS + 1, OPT_FORMAT + 1, 0};
 static const char explain_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES + 1, OPT_METHOD + 1, OPT_FROM + 1, OPT_TO + 1, OPT_HOST + 1, OPT_HEADER + 1, OPT_USER + 1,
@@ -81,7 +82,12 @@ static const struct command commands[] = {
      "  tmgc verify array.xml -m site.yaml\n"
      "  tmgc verify array.xml -m site.yaml -t nginx --configs out --random 500 --seed 7\n",
      verify_options, 1, 1, cmd_verify},
-    {"redact", "INPUT", "the same export with pseudonyms", "", input_options, 0, -1, cmd_not_yet},
+    {"redact", "INPUT", "the same export with pseudonyms, safe to share",
+     "Writes the export to standard output with names, hosts, addresses, users, identifiers, paths and descriptions\n"
+     "replaced and secrets removed. What decides stays: the redacted export gives the same findings at the same lines, and\n"
+     "the same configs up to the names. --map FILE keeps which pseudonym stands for what; only you can read that file.\n\n"
+     "  tmgc redact array.xml --map secret.json > shared.xml\n",
+     redact_options, 1, 1, cmd_redact},
     {"capabilities", "", "print what each target does with every setting",
      "--format text, markdown or json; -t for one target.\n\n  tmgc capabilities -t nginx\n",
      capabilities_options, 0, 0, cmd_capabilities},
