@@ -82,11 +82,13 @@ int export_read(const char *source, const char *bytes, size_t n, const char *nam
     struct xml_names *names = xml_names_new(scratch);
     struct store *store = NULL;
     *out = NULL;
-    if (!names_file || names_file_read(names_file, names, err) == 0)
+    bool named = !names_file || names_file_read(names_file, names, err) == 0;
+    size_t known_names = xml_names_count(names);
+    if (named)
         store = store_read(source, bytes, n, names, err);
     if (store) {
         struct policy *p = policy_new();
-        struct reader r = { .arena = p->arena, .policy = p, .store = store, .scratch = scratch };
+        struct reader r = { .arena = p->arena, .policy = p, .store = store, .scratch = scratch, .known_names = known_names };
         p->source = arena_strdup(p->arena, path_basename(source));
         r.lookup = lookup_make(scratch, store);
         r.is_wanted = arena_alloc(scratch, store->n);

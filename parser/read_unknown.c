@@ -36,26 +36,28 @@ static void add_value(struct reader *r, uint32_t item, struct strbuf *out)
         buf_puts(out, ", empty");
 }
 
+static void tell(struct reader *r, uint32_t top, uint32_t item, const char *what)
+{
+    struct strbuf text = { 0 };
+    struct about who = about_item(r, top);
+    add_path(r->store, top, item, &text);
+    add_value(r, item, &text);
+    note(r, F_UNKNOWN_ELEMENT, &who, arena_strdup(r->arena, step(r->store, item)), r->store->items[item].line, "%s %s", text.p, what);
+    buf_free(&text);
+}
+
+/* Readers of lists take items by their place, whatever their name: a name that the format does not have is told too. */
 static void check(struct reader *r, uint32_t top)
 {
     const struct store *s = r->store;
-    struct strbuf text = { 0 };
     for (uint32_t i = top + 1; i < s->items[top].end; ) {
-        if (s->items[i].used == USED) {
-            i++;
-            continue;
-        }
-        if (s->items[i].used == UNUSED) {
-            buf_clear(&text);
-            add_path(s, top, i, &text);
-            add_value(r, i, &text);
-            struct about who = about_item(r, top);
-            const char *element = arena_strdup(r->arena, step(s, i));
-            note(r, F_UNKNOWN_ELEMENT, &who, element, s->items[i].line, "%s is not known and was not translated", text.p);
-        }
-        i = s->items[i].end;
+        const struct item *x = &s->items[i];
+        if (x->used == UNUSED)
+            tell(r, top, i, "is not known and was not translated");
+        else if (x->name >= r->known_names && !x->setting)
+            tell(r, top, i, "has no known name; it was read as a part of what it stands in");
+        i = x->used == USED ? i + 1 : x->end;
     }
-    buf_free(&text);
 }
 
 void note_attribute(struct reader *r, uint32_t top, uint32_t item, const char *name)

@@ -27,6 +27,7 @@ struct reader {
     struct store *store;
     struct lookup *lookup;
     struct arena *scratch;                 /* gone after reading */
+    size_t known_names;                    /* names below this number are the format's; the others only this document has */
     entries listeners, farms, networks, schedules, user_sets;
     struct name_set *network_names, *farm_names;   /* those of the policy and of the export */
     VEC(uint32_t) wanted;                  /* objects of which every element has to be known */

@@ -16,6 +16,11 @@ static const char *const fixed[N_FIXED] = {
     [N_SELECTION_IPS] = "SelectionIPs", [N_IPS_ON_NETWORKS] = "IPsOnNetworks",
     [N_WEB_PROPERTIES] = "WebPublishingProperties", [N_ACCESS_PROPERTIES] = "AccessProperties",
     [N_SERVER_PROPERTIES] = "ServerPublishingProperties", [N_IP_RANGE_SET] = "IpRangeSet",
+    [N_IP_RANGE] = "IpRange", [N_IP_ON_NETWORK] = "IPOnNetwork", [N_APPLIED_CERTIFICATE] = "AppliedSSLCertificate",
+    [N_CERTIFICATE] = "SSLCertificate", [N_PATH_MAPPING] = "PathMapping", [N_PUBLISHED_SERVER] = "PublishedServer",
+    [N_ACCOUNT] = "Account", [N_USER] = "NonWindowsUser", [N_DOMAIN_NAMES] = "DomainNameStrings",
+    [N_PATHS] = "PathMappingsStrings", [N_ITEM] = "Item",
+    [N_PARAMETER] = "Parameter", [N_PARAMETERS] = "Parameters",
 };
 
 enum { MOST_NAMES = 65000 };
