@@ -281,13 +281,13 @@ static int write_summary(struct run *r, size_t format)
 {
     struct cli *c = r->b->cli;
     struct strbuf text[FORMATS] = {{0}}, err = {0};
-    struct out_set o = {.arena = c->arena, .dir = c->value[OPT_OUT], .keeps_others = true, .check = c->value[OPT_CHECK] != NULL};
+    struct out_set o = {.arena = c->arena, .dir = c->value[OPT_OUT], .err = &err, .keeps_others = true, .check = c->value[OPT_CHECK] != NULL};
     for (size_t i = 0; i < FORMATS; i++) {
         formats[i].write(&text[i], r->b);
-        vec_add(c->arena, &o.files, ((struct out_file){.name = formats[i].file, .data = text[i].p, .n = text[i].n}));
+        out_add(&o, formats[i].file, &text[i]);
     }
     int status = EXIT_DONE;
-    if (out_write(&o, &err) < 0) {
+    if (out_finish(&o, true) < 0) {
         fputs(err.p, stderr);
         status = EXIT_FAILED;
     }

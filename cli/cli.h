@@ -2,6 +2,8 @@
  * output.c writes folders; then one file a command. */
 #ifndef TMGC_CLI_H
 #define TMGC_CLI_H
+#include <signal.h>
+
 #include "../emitters/emit.h"
 
 /* Exit statuses (contract: "Exit status"). */
@@ -83,18 +85,24 @@ bool use_color(const struct cli *c, FILE *to);
 int cli_error(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);   /* "tmgc convert: …", gives EXIT_FAILED */
 int print_out(const struct strbuf *b);                                   /* to standard output; EXIT_FAILED if it cannot */
 
-/* output.c: a set of files below one folder, replaced together: all are written beside their places first, then
- * renamed. Unchanged files keep their time stamps. Interrupted, it leaves no temporary file. */
-struct out_file { const char *name; const char *data; size_t n; const char *link_to; };   /* link_to: a symbolic link */
+/* output.c: a set of files below one folder, replaced together: each is written beside its place when it is added, and
+ * out_finish renames them all. Unchanged files keep their time stamps. Signals wait from the first one on, so that an
+ * interrupt leaves no temporary file. */
+struct out_file { const char *name, *path, *tmp; };      /* tmp NULL: nothing to do */
 struct out_set {
     struct arena *arena;
     const char *dir;
-    VEC(struct out_file) files;
+    struct strbuf *err;                      /* gets the message of the first failure */
     bool keeps_others;                       /* removes no file of earlier runs that is not in the set */
     bool check;                              /* writes nothing: says in changes what writing would do */
     strings changes;                         /* "out/policy.yaml: would change" */
+    VEC(struct out_file) files;              /* the rest is output.c's own */
+    bool failed, waiting;
+    sigset_t signals;
 };
-int out_write(struct out_set *o, struct strbuf *err);
+void out_add(struct out_set *o, const char *name, const struct strbuf *b);   /* b can be freed afterwards */
+void out_link(struct out_set *o, const char *name, const char *to);          /* a symbolic link */
+int out_finish(struct out_set *o, bool commit);          /* 0; -1: failed, or not to commit: then all is as it was */
 
 /* convert.c: one input into one folder, for convert and batch; with --check, only what would change there. Messages of
  * a failure are on standard error. done->in is to be freed in either case. */

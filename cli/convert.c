@@ -57,20 +57,27 @@ static void write_reports(struct writing *page, struct writing *log)
         write_report(page);
 }
 
-static void add(struct out_set *o, const char *name, const struct strbuf *b)
-{
-    struct out_file *f = vec_push(o->arena, &o->files);
-    *f = (struct out_file){.name = name, .data = b->p ? b->p : "", .n = b->n};
-}
-
 static void add_emission(struct out_set *o, const struct job *j)
 {
     const struct target_output *t = &target_outputs[j->target];
-    add(o, arena_printf(o->arena, "%s/%s", t->folder, t->file), &j->out.text);
-    for (size_t i = 0; i < j->out.links.n; i++) {
-        struct out_file *f = vec_push(o->arena, &o->files);
-        *f = (struct out_file){.name = arena_printf(o->arena, "%s/%s", t->folder, j->out.links.v[i].name), .link_to = j->out.links.v[i].to};
-    }
+    out_add(o, arena_printf(o->arena, "%s/%s", t->folder, t->file), &j->out.text);
+    for (size_t i = 0; i < j->out.links.n; i++)
+        out_link(o, arena_printf(o->arena, "%s/%s", t->folder, j->out.links.v[i].name), j->out.links.v[i].to);
+}
+
+/* The smaller files, while the targets' threads are at work. */
+static void write_small(struct out_set *o, const struct policy *p, const struct report *r)
+{
+    struct strbuf b = {0};
+    policy_write(&b, p);
+    out_add(o, "policy.yaml", &b);
+    buf_free(&b);
+    report_text(&b, r);
+    out_add(o, "report.txt", &b);
+    buf_free(&b);
+    report_json(&b, r);
+    out_add(o, "report.json", &b);
+    buf_free(&b);
 }
 
 static void summary(const struct cli *c, const struct cli_input *in, const char *dir)
@@ -87,8 +94,8 @@ static void summary(const struct cli *c, const struct cli_input *in, const char 
             printf("  %-9s %s/%s, %zu of %zu rules answer as the source did or with a stated difference, %zu closed\n", target_names[t], target_outputs[t].folder, target_outputs[t].file, open[t], rules, rules - open[t]);
 }
 
-/* All files of one conversion. The reports borrow from jobs and r. */
-static int emit_all(struct job jobs[TARGETS], struct report *r, struct out_set *o, struct writing *page, struct writing *log)
+/* The configs as they come, then the reports that quote them. */
+static int finish_all(struct job jobs[TARGETS], struct report *r, struct out_set *o)
 {
     int status = EXIT_DONE;
     for (unsigned t = 0; t < TARGETS; t++) {
@@ -103,19 +110,22 @@ static int emit_all(struct job jobs[TARGETS], struct report *r, struct out_set *
         r->emissions[t] = &jobs[t].out;
         add_emission(o, &jobs[t]);
     }
-    *page = (struct writing){r, report_html, {0}};
-    *log = (struct writing){r, report_sarif, {0}};
-    if (status == EXIT_DONE)
-        write_reports(page, log);
+    struct writing page = {r, report_html, {0}}, log = {r, report_sarif, {0}};
+    if (status == EXIT_DONE) {
+        write_reports(&page, &log);
+        out_add(o, "report.sarif", &log.out);
+        out_add(o, "report.html", &page.out);
+    }
+    buf_free(&page.out);
+    buf_free(&log.out);
     return status;
 }
 
 int convert_one(struct cli *c, const char *path, const char *dir, struct converted *done)
 {
     struct job jobs[TARGETS] = {0};
-    struct writing page = {0}, log = {0};
-    struct strbuf policy = {0}, text = {0}, json = {0}, err = {0};
-    struct out_set o = {.arena = c->arena, .dir = dir, .check = c->value[OPT_CHECK] != NULL};
+    struct strbuf err = {0};
+    struct out_set o = {.arena = c->arena, .dir = dir, .err = &err, .check = c->value[OPT_CHECK] != NULL};
     *done = (struct converted){0};
     struct cli_input *in = &done->in;
     int status = input_load(c, path, in);
@@ -125,17 +135,10 @@ int convert_one(struct cli *c, const char *path, const char *dir, struct convert
         if (c->targets & ON(t))
             start(&jobs[t], in->plan, (enum target)t);
     struct report r = {in->plan, &in->findings, c->targets, in->policy->source, in->site_name ? path_basename(in->site_name) : NULL, {NULL}};
-    policy_write(&policy, in->policy);
-    report_text(&text, &r);
-    report_json(&json, &r);
-    status = emit_all(jobs, &r, &o, &page, &log);
-    add(&o, "policy.yaml", &policy);
-    add(&o, "report.txt", &text);
-    add(&o, "report.json", &json);
-    add(&o, "report.sarif", &log.out);
-    add(&o, "report.html", &page.out);
-    if (status == EXIT_DONE && out_write(&o, &err) < 0) {
-        fputs(err.p, stderr);
+    write_small(&o, in->policy, &r);
+    status = finish_all(jobs, &r, &o);
+    if (out_finish(&o, status == EXIT_DONE) < 0) {
+        fputs(err.p ? err.p : "", stderr);
         status = EXIT_FAILED;
     }
     done->changes = o.changes;
@@ -145,11 +148,6 @@ out:
         arena_free(jobs[t].arena);
         buf_free(&jobs[t].err);
     }
-    buf_free(&policy);
-    buf_free(&text);
-    buf_free(&json);
-    buf_free(&page.out);
-    buf_free(&log.out);
     buf_free(&err);
     return status;
 }

@@ -1,14 +1,12 @@
 /* output: what convert writes, as one set - nobody sees half of it.
  *
- * All files are written beside their places (".NAME.tmgc-tmp"), and only when every one is there are they renamed.
- * Signals wait meanwhile, so that an interrupt leaves no temporary file. A file whose content is what it was stays
- * untouched, with its time stamp.
+ * Each file is written beside its place (".NAME.tmgc-tmp") as soon as it is made, so that its bytes need not stay in
+ * memory, and only when every one is there are they renamed.
  */
 #include "cli.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,7 +28,10 @@ static bool in_set(const struct out_set *o, const char *name)
     return false;
 }
 
-static bool unchanged(const struct out_file *f, const char *path)
+/* What one file is to become: a link, or a regular file with these bytes. */
+struct content { const char *link_to, *data; size_t n; };
+
+static bool unchanged(const struct content *f, const char *path)
 {
     struct stat st;
     char target[4096];
@@ -43,19 +44,20 @@ static bool unchanged(const struct out_file *f, const char *path)
     return S_ISREG(st.st_mode) && (size_t)st.st_size == f->n && file_holds(path, f->data, f->n);
 }
 
-static int write_beside(struct out_set *o, const struct out_file *f, const char *path, const char **tmp, struct strbuf *err)
+static int write_beside(struct out_set *o, const struct content *f, const char *path, const char **tmp)
 {
     const char *base = path_basename(path);
-    *tmp = arena_printf(o->arena, "%.*s.%s.tmgc-tmp", (int)(base - path), path, base);
     char *dir = arena_strndup(o->arena, path, (size_t)(base - path));
-    if (file_make_dirs(dir, err) < 0)
+    if (file_make_dirs(dir, o->err) < 0)
         return -1;
-    unlink(*tmp);
+    const char *name = arena_printf(o->arena, "%s.%s.tmgc-tmp", dir, base);
+    unlink(name);
+    *tmp = name;
     if (!f->link_to)
-        return file_write_new(*tmp, f->data, f->n, err);
-    if (symlink(f->link_to, *tmp) == 0)
+        return file_write_new(name, f->data, f->n, o->err);
+    if (symlink(f->link_to, name) == 0)
         return 0;
-    buf_printf(err, "%s: %s\n", *tmp, strerror(errno));
+    buf_printf(o->err, "%s: %s\n", name, strerror(errno));
     return -1;
 }
 
@@ -95,48 +97,58 @@ static void remove_stale(struct out_set *o)
         rmdir(path_join(o->arena, o->dir, known_dirs[i])); /* fails, rightly, where something is in it */
 }
 
-static int out_check(struct out_set *o)
+static void stage(struct out_set *o, const char *name, const struct content *content)
 {
     struct stat st;
-    for (size_t i = 0; i < o->files.n; i++) {
-        const char *path = path_join(o->arena, o->dir, o->files.v[i].name);
-        if (!unchanged(&o->files.v[i], path))
-            would_change(o, path, lstat(path, &st) == 0 ? "would change" : "would be new");
+    struct out_file *f = vec_push(o->arena, &o->files);
+    *f = (struct out_file){.name = name, .path = path_join(o->arena, o->dir, name)};
+    if (o->failed || unchanged(content, f->path))
+        return;
+    if (o->check) {
+        would_change(o, f->path, lstat(f->path, &st) == 0 ? "would change" : "would be new");
+        return;
     }
-    if (!o->keeps_others)
-        remove_stale(o);
-    return 0;
+    if (!o->waiting) {
+        sigset_t wait;
+        sigemptyset(&wait);
+        sigaddset(&wait, SIGINT);
+        sigaddset(&wait, SIGTERM);
+        sigaddset(&wait, SIGHUP);
+        pthread_sigmask(SIG_BLOCK, &wait, &o->signals);
+        o->waiting = true;
+    }
+    o->failed = write_beside(o, content, f->path, &f->tmp) < 0;
 }
 
-int out_write(struct out_set *o, struct strbuf *err)
+void out_add(struct out_set *o, const char *name, const struct strbuf *b)
 {
-    if (o->check)
-        return out_check(o);
-    size_t n = o->files.n;
-    const char **paths = arena_alloc(o->arena, (n + 1) * sizeof *paths), **tmps = arena_alloc(o->arena, (n + 1) * sizeof *tmps);
-    sigset_t wait, before;
-    int rc = 0;
-    sigemptyset(&wait);
-    sigaddset(&wait, SIGINT);
-    sigaddset(&wait, SIGTERM);
-    sigaddset(&wait, SIGHUP);
-    sigprocmask(SIG_BLOCK, &wait, &before);
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        paths[i] = path_join(o->arena, o->dir, o->files.v[i].name);
-        if (!unchanged(&o->files.v[i], paths[i]))
-            rc = write_beside(o, &o->files.v[i], paths[i], &tmps[i], err);
-    }
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        if (tmps[i] && rename(tmps[i], paths[i]) < 0) {
-            buf_printf(err, "%s: %s\n", paths[i], strerror(errno));
-            rc = -1;
+    struct content c = {.data = b->p ? b->p : "", .n = b->n};
+    stage(o, name, &c);
+}
+
+void out_link(struct out_set *o, const char *name, const char *to)
+{
+    struct content c = {.link_to = to};
+    stage(o, name, &c);
+}
+
+int out_finish(struct out_set *o, bool commit)
+{
+    commit &= !o->failed;
+    for (size_t i = 0; i < o->files.n && commit; i++) {
+        const struct out_file *f = &o->files.v[i];
+        if (f->tmp && rename(f->tmp, f->path) < 0) {
+            buf_printf(o->err, "%s: %s\n", f->path, strerror(errno));
+            commit = false;
         }
     }
-    for (size_t i = 0; i < n && rc < 0; i++)
-        if (tmps[i])
-            unlink(tmps[i]);
-    if (rc == 0 && !o->keeps_others)
+    for (size_t i = 0; i < o->files.n && !commit; i++)
+        if (o->files.v[i].tmp)
+            unlink(o->files.v[i].tmp);
+    if (commit && !o->keeps_others)
         remove_stale(o);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return rc;
+    if (o->waiting)
+        pthread_sigmask(SIG_SETMASK, &o->signals, NULL);
+    o->waiting = false;
+    return commit ? 0 : -1;
 }
