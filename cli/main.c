@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <getopt.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -253,6 +254,7 @@ int cmd_not_yet(struct cli *c)
 
 int main(int argc, char **argv)
 {
+    mallopt(M_MMAP_THRESHOLD, 1 << 20); /* whole files come and go: give them back when they go */
     if (argc < 2) {
         overview(stderr);
         return EXIT_FAILED;

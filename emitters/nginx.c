@@ -379,6 +379,7 @@ static void write_file(struct maker *m)
     for (size_t i = 0; i < w.out.n; i++)
         before += w.out.p[i] == '\n';
     /* the servers' own first line, if it is empty, would be a second empty one */
+    buf_reserve(&w.out, m->body.out.n + 2); /* the last lines too: no growing by half of everything */
     if (m->body.out.n)
         buf_add(&w.out, m->body.out.p, m->body.out.n);
     buf_free(&m->body.out);
