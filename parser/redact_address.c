@@ -1,15 +1,22 @@
 /* redact_address: pseudonyms of IPv4 addresses that keep prefixes: two addresses that agree in their first n bits do so
  * afterwards, so networks nest as they did and ranges fall into the same blocks.
  *
- * Addresses are the leaves of a binary tree; at each inner node the two sides may change places. They do so, that the
- * side seen first is the lower one: so the pseudonyms tell nothing of the numbers. A node stays as it is where changing would
- * tear a range apart, or would make a private address public. The first octet always stays. */
+ * Addresses are the leaves of a binary tree; at an inner node the two sides may change places. They do where everything that the
+ * export speaks of below the node lies on one side and touches neither its middle nor its ends: then it comes to the lower
+ * side. So the order of all ends of ranges stays, and which ranges touch, and the blocks that they are made of; only the empty space
+ * around them changes, and with it the numbers. The first octet always stays, and private addresses stay private. */
 #include "redact_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { SEEN_LOWER = 1, SEEN_UPPER, PINNED };
-struct addresses { struct numbers nodes; };
+enum { SEEN_LOWER = 1, SEEN_UPPER };
+struct addresses {
+    struct arena *arena;
+    struct numbers nodes;                    /* the side that was seen first, of nodes that no end lies in */
+    VEC(uint64_t) ends;                      /* of ranges: the first address, and the one behind the last */
+    bool sorted;
+};
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 static size_t slot(const struct numbers *m, uint64_t key)
@@ -68,44 +75,53 @@ static bool stays(uint32_t ip, unsigned depth)
     return false;
 }
 
-static uint32_t low_bits(unsigned depth) { return depth ? (uint32_t)(((uint64_t)1 << (32 - depth)) - 1) : UINT32_MAX; }
-
-static bool covers(struct ip_range r, uint32_t ip, unsigned depth)
-{
-    uint32_t low = ip & ~low_bits(depth), high = ip | low_bits(depth);
-    return r.from <= low && high <= r.to;
-}
-
 struct addresses *addresses_new(struct arena *a)
 {
     struct addresses *x = arena_alloc(a, sizeof *x);
-    x->nodes.arena = a;
+    *x = (struct addresses){.arena = a, .nodes.arena = a};
     return x;
 }
 
-/* Pins the nodes that the range cuts: those on the way to its ends, from where the ways part, or where only part of what is
- * below belongs to it. A range that is turned round stays what it is. */
 void addresses_range(struct addresses *x, struct ip_range r)
 {
-    bool round = r.from > r.to;
-    for (int end = 0; end < 2; end++) {
-        uint32_t ip = end ? r.to : r.from;
-        for (unsigned depth = 0; depth < 32; depth++) {
-            bool parted = round || node(r.from, depth + 1) != node(r.to, depth + 1);
-            if (parted && !covers(r, ip, depth))
-                *numbers_at(&x->nodes, node(ip, depth)) = PINNED;
-        }
-    }
+    vec_add(x->arena, &x->ends, r.from);
+    vec_add(x->arena, &x->ends, (uint64_t)r.to + 1);
 }
 
+static int by_value(const void *x, const void *y)
+{
+    uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
+    return a < b ? -1 : a > b;
+}
+
+/* The first end that is not below a value. */
+static size_t first_from(const struct addresses *x, uint64_t value)
+{
+    size_t from = 0, to = x->ends.n;
+    while (from < to) {
+        size_t mid = from + (to - from) / 2;
+        if (x->ends.v[mid] < value)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return from;
+}
+
+/* The bit that takes the place of bit number `depth`. */
 static uint32_t side(struct addresses *x, uint32_t ip, unsigned depth)
 {
     uint32_t bit = ip >> (31 - depth) & 1;
+    uint64_t size = (uint64_t)1 << (32 - depth), low = ip & ~(size - 1), middle = low + size / 2, high = low + size;
     if (stays(ip, depth))
         return bit;
+    size_t first = first_from(x, low), behind = first_from(x, high + 1);
+    if (first < behind) {
+        uint64_t least = x->ends.v[first], most = x->ends.v[behind - 1];
+        bool lower = low < least && most < middle, upper = middle < least && most < high;
+        return bit ^ (upper && !lower);
+    }
     uint32_t *seen = numbers_at(&x->nodes, node(ip, depth));
-    if (*seen == PINNED)
-        return bit;
     if (!*seen)                              /* the very last bit is set first: an address that ends in 0 looks odd */
         *seen = (bit ^ (depth == 31)) ? SEEN_UPPER : SEEN_LOWER;
     return bit ^ (*seen == SEEN_UPPER);
@@ -114,18 +130,10 @@ static uint32_t side(struct addresses *x, uint32_t ip, unsigned depth)
 uint32_t address_pseudonym(struct addresses *x, uint32_t ip)
 {
     uint32_t out = 0;
+    if (!x->sorted && x->ends.n)
+        qsort(x->ends.v, x->ends.n, sizeof *x->ends.v, by_value);
+    x->sorted = true;
     for (unsigned depth = 0; depth < 32; depth++)
         out = out << 1 | side(x, ip, depth);
-    return out;
-}
-
-uint32_t address_edge(struct addresses *x, struct ip_range r, bool upper)
-{
-    uint32_t out = 0, ip = upper ? r.to : r.from;
-    for (unsigned depth = 0; depth < 32; depth++) {
-        if (covers(r, ip, depth))
-            return (uint32_t)((uint64_t)out << (32 - depth)) | (upper ? low_bits(depth) : 0);
-        out = out << 1 | side(x, ip, depth);
-    }
     return out;
 }

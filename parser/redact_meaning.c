@@ -10,7 +10,7 @@ struct meanings {
     uint8_t *object;                         /* by item: enum setting_object + 1 of the object that it is, or is in; 0: none */
     uint8_t *means;                          /* by item: of its text, and of what is listed below it */
     uint8_t *switches;                       /* by item: in a vendor set whose parameters' names are the product's */
-    uint32_t *partner;                       /* by item: the other end of a range, or the mask */
+    uint8_t *paired;                         /* by item: an end of a range, or an address with a mask */
     uint8_t *anywhere;                       /* by name: setting's meaning whatever the object + 1; 0: not looked up */
 };
 
@@ -132,22 +132,22 @@ static void settle(struct meanings *m, uint32_t i)
 }
 
 /* ---- ranges --------------------------------------------------------------------------------------------- */
-static bool range_of(const struct store *s, uint32_t item, uint32_t partner, struct ip_range *r)
+static void add_range(struct meanings *m, uint32_t first, uint32_t second, bool mask)
 {
     uint32_t a, b;
-    if (!partner || !ip_parse(item_text(s, item), &a) || !ip_parse(item_text(s, partner), &b))
-        return false;
-    int id = xml_name_setting(s->names, OBJ_ADDRESSES, s->items[item].name);
-    bool mask = id == S_ADDRESS_IP, contiguous = ((~b + 1) & ~b) == 0;
-    *r = mask ? (struct ip_range){a, a | ~b} : id == S_ADDRESS_FROM ? (struct ip_range){a, b} : (struct ip_range){b, a};
-    return !mask || (contiguous && !(a & ~b));
+    if (!first || !second || !ip_parse(item_text(m->store, first), &a) || !ip_parse(item_text(m->store, second), &b))
+        return;
+    bool contiguous = ((~b + 1) & ~b) == 0;
+    if (mask ? !contiguous || a & ~b : a > b)    /* not a range: two addresses */
+        return;
+    words_range(m->words, (struct ip_range){a, mask ? a | ~b : b});
+    m->paired[first] = m->paired[second] = true;
 }
 
 static void pair(struct meanings *m, uint32_t parent)
 {
     const struct store *s = m->store;
     uint32_t ip = 0, mask = 0, from = 0, to = 0;
-    struct ip_range r;
     for each_child(s, parent, c)
         switch (xml_name_setting(s->names, OBJ_ADDRESSES, s->items[c].name)) {
         case S_ADDRESS_IP: ip = c; break;
@@ -156,14 +156,14 @@ static void pair(struct meanings *m, uint32_t parent)
         case S_ADDRESS_TO: to = c; break;
         default: break;
         }
-    if (ip && mask)
-        m->partner[ip] = mask;
-    if (from && to) {
-        m->partner[from] = to;
-        m->partner[to] = from;
-    }
-    uint32_t first = ip && mask ? ip : from;
-    if (first && range_of(s, first, m->partner[first], &r))
+    add_range(m, ip, mask, true);
+    add_range(m, from, to, false);
+}
+
+static void add_single(struct meanings *m, uint32_t item)
+{
+    struct ip_range r;
+    if (!m->paired[item] && m->means[item] != MEANS_VOCABULARY && ip_range_parse(item_text(m->store, item), &r) && r.from <= r.to)
         words_range(m->words, r);
 }
 
@@ -171,10 +171,12 @@ struct meanings *meanings_make(struct arena *a, const struct store *s, struct wo
 {
     struct meanings *m = arena_alloc(a, sizeof *m);
     *m = (struct meanings){.store = s, .words = w, .object = arena_alloc(a, s->n), .means = arena_alloc(a, s->n), .switches = arena_alloc(a, s->n),
-                           .partner = arena_alloc(a, s->n * sizeof *m->partner), .anywhere = arena_alloc(a, xml_names_count(s->names))};
+                           .paired = arena_alloc(a, s->n), .anywhere = arena_alloc(a, xml_names_count(s->names))};
     for (uint32_t i = 1; i < s->n; i++) {
         settle(m, i);
-        if (!item_is_leaf(s, i))
+        if (item_is_leaf(s, i))
+            add_single(m, i);
+        else
             pair(m, i);
     }
     return m;
@@ -205,13 +207,10 @@ static const char *object_word(const struct meanings *m, uint32_t item)
 const char *meanings_text(struct meanings *m, uint32_t item)
 {
     const char *text = item_text(m->store, item);
-    struct ip_range r;
     if (!*text || m->means[item] == MEANS_SECRET)
         return "";
     if (m->means[item] == MEANS_STORAGE && xml_name_find(m->store->names, text, strlen(text)))
         return text;
-    if (range_of(m->store, item, m->partner[item], &r))
-        return words_address(m->words, text, r);
     return words_pseudonym(m->words, (enum meaning)m->means[item], object_word(m, item), text);
 }
 

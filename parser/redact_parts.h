@@ -22,19 +22,15 @@ void words_free(struct words *w);
 /* The pseudonym of a whole text; the same text in the same meaning always has the same. object: what has the name
  * ("Rule"). Equal to the text where that stays. */
 const char *words_pseudonym(struct words *w, enum meaning means, const char *object, const char *text);
-/* The same for an address that is one end of a range (an aligned block included). */
-const char *words_address(struct words *w, const char *text, struct ip_range in);
-/* Ranges have to be known before the first address is asked for. */
+/* Ranges, single addresses too, have to be known before the first pseudonym is asked for. */
 void words_range(struct words *w, struct ip_range r);
 void words_map(const struct words *w, struct strbuf *out);
 
 /* ---- redact_address.c ---------------------------------------------------------------------- */
 struct addresses;
 struct addresses *addresses_new(struct arena *a);
-/* No address that is not in the range will seem to be, and the other way round. */
 void addresses_range(struct addresses *x, struct ip_range r);
 uint32_t address_pseudonym(struct addresses *x, uint32_t ip);
-uint32_t address_edge(struct addresses *x, struct ip_range r, bool upper);
 
 /* A map from numbers to small numbers, for both. 0: not there. */
 struct numbers { struct arena *arena; uint64_t *keys; uint32_t *values; size_t n, size; };

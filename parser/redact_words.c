@@ -167,23 +167,6 @@ static const char *remember(struct words *w, enum meaning means, const char *fro
     return to;
 }
 
-const char *words_address(struct words *w, const char *text, struct ip_range in)
-{
-    uint32_t ip;
-    if (in.from > in.to || !ip_parse(text, &ip) || (ip != in.from && ip != in.to))
-        return words_pseudonym(w, MEANS_HOST, "", text);
-    struct strbuf b = {0};
-    buf_ip(&b, address_edge(w->addresses, in, ip == in.to && ip != in.from));
-    struct entry_of *e = entry_at(w, 'r', text, strlen(text));
-    if (!str_equal(e->value, b.p)) {
-        e->value = arena_strdup(w->arena, b.p);
-        remember(w, MEANS_HOST, arena_strdup(w->arena, text), e->value);
-    }
-    const char *to = arena_strdup(w->arena, b.p);
-    buf_free(&b);
-    return to;
-}
-
 /* ---- hosts ------------------------------------------------------------------------------------------------------ */
 static const char *beginning(const char *s, size_t n)
 {
