@@ -337,7 +337,7 @@ static void put_rule(struct page *p, const struct plan_rule *r, const struct lin
             put_verdict(p, r, (enum target)t);
             if (p->m->verdicts[r->index].on[t] > VERDICT_SAME) {
                 put(p, " ");
-                put_losses(p, r, (enum target)t, 3);
+                put_losses(p, r, (enum target)t, 1);
             }
             put(p, " \xc2\xb7 ");
         }
