@@ -33,6 +33,7 @@ enum { EXIT_DONE = 0, EXIT_FINDINGS = 1, EXIT_FAILED = 2 };
     O(HEADER, 0, "header", "LINE", "a header of the request; may be repeated") \
     O(USER, 0, "user", "DOMAIN\\NAME", "the user who is signed in, or none") \
     O(GROUP, 0, "group", "NAME", "a group of that user; may be repeated") \
+    O(LIVE, 0, "live", NULL, "what the real programs answer: starts them on loopback, as verify does") \
     O(AT, 0, "at", "\"DAY HH:MM\"", "when, as in \"Tue 03:00\"") \
     O(JOBS, 'j', "jobs", "N", "how many at once; the number of processors by default") \
     O(STAT, 0, "stat", NULL, "a line a change, and totals") \

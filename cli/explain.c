@@ -1,6 +1,5 @@
 /* explain: which rule answers a request, why each earlier one did not, and what each target does with it. */
-#include "cli.h"
-#include "../verify/request_list.h"
+#include "explain.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,10 @@ struct explaining {
     struct emission emitted[TARGETS];
     struct arena *arenas[TARGETS];
     bool color;
+    struct live live;
 };
+
+#define ANYWHERE "203.0.113.1" /* a client outside: documentation, RFC 5737 */
 
 static const char *bold(const struct explaining *x) { return x->color ? "\033[1m" : ""; }
 static const char *plain(const struct explaining *x) { return x->color ? "\033[0m" : ""; }
@@ -37,22 +39,14 @@ static int take_options(struct explaining *x, struct asked *q, int *hour)
     if (v[OPT_AT] && (*hour = asked_hour(v[OPT_AT])) < 0)
         return cli_error(c, "--at \"%s\": a day and an hour, as in \"Tue 03:00\"", v[OPT_AT]);
     if (!q->from)
-        ip_parse("203.0.113.1", &q->client); /* somewhere outside: documentation, RFC 5737 */
+        ip_parse(ANYWHERE, &q->client);
     return EXIT_DONE;
 }
 
-struct explained {
-    struct asked asked;
-    const struct plan_listener *listener;    /* NULL: no listener takes such requests */
-    size_t others;
-    struct request request;
-    struct decision source, on[TARGETS];
-};
-
-static void explain_one(struct explaining *x, struct arena *a, const struct asked *q, int hour, bool trail, struct explained *e)
+static void explain_one(struct explaining *x, struct arena *a, const struct asked *q, size_t number, int hour, bool trail, struct explained *e)
 {
     const struct plan *p = x->in.plan;
-    *e = (struct explained){.asked = *q};
+    *e = (struct explained){.asked = *q, .number = number};
     int l = asked_listener(p, q, x->cli->value[OPT_TO], &e->others);
     if (l < 0)
         return;
@@ -161,6 +155,13 @@ static const char *answer_text(struct arena *a, const struct decision *d)
     case ANSWER_UNKNOWN: return "403: closed, because a restriction of the rule cannot be judged here";
     case ANSWER_NO_BACKEND: return "403: the rule has no usable published server";
     case ANSWER_FORWARD: return "forwarded";
+    case ANSWER_FILTERED: {
+        struct strbuf parts = {0};
+        buf_filter_parts(&parts, d->filtered);
+        const char *text = arena_printf(a, "502: the rule's HTTP filter refuses it (%s)", parts.p ? parts.p : "");
+        buf_free(&parts);
+        return text;
+    }
     }
     return "";
 }
@@ -224,6 +225,8 @@ static void print_text(struct explaining *x, struct arena *a, struct strbuf *b, 
             buf_printf(b, "%s/%s: ", target_outputs[t].folder, target_outputs[t].file);
         buf_visible(b, answer_text(a, &e->on[t]));
         buf_putc(b, '\n');
+        if (x->live.asked)
+            live_text(b, &x->live, (enum target)t, e->number);
     }
 }
 
@@ -239,11 +242,12 @@ static void print_row(struct explaining *x, struct arena *a, struct strbuf *b, c
         buf_puts(b, "\": ");
     }
     if (e->source.answer == ANSWER_FORWARD)
-        buf_printf(b, "%s:%u%s\n", e->source.to->servers.v[0].host, e->source.to->servers.v[0].port, e->source.to->servers.n > 1 ? " and others of its farm" : "");
-    else {
+        buf_printf(b, "%s:%u%s", e->source.to->servers.v[0].host, e->source.to->servers.v[0].port, e->source.to->servers.n > 1 ? " and others of its farm" : "");
+    else
         buf_visible(b, e->listener ? answer_text(a, &e->source) : "no listener takes it");
-        buf_putc(b, '\n');
-    }
+    if (x->live.asked)
+        live_row(b, &x->live, e->number);
+    buf_putc(b, '\n');
 }
 
 static void json_pair(struct strbuf *b, const char *key, const char *value)
@@ -313,6 +317,8 @@ static void print_json(struct explaining *x, struct arena *a, struct strbuf *b, 
         json_pair(b, "file", arena_printf(a, "%s/%s", target_outputs[t].folder, target_outputs[t].file));
         if (d->rule >= 0 && (size_t)d->rule < x->emitted[t].rules.n)
             buf_printf(b, ", \"first_line\": %u, \"last_line\": %u", x->emitted[t].rules.v[d->rule].first, x->emitted[t].rules.v[d->rule].last);
+        if (x->live.asked)
+            live_json(b, &x->live, (enum target)t, e->number);
         buf_putc(b, '}');
         more = true;
     }
@@ -331,13 +337,16 @@ static int explain_list(struct explaining *x, bool json, struct strbuf *b)
         fputs(err.p, stderr);
         status = EXIT_FAILED;
     }
+    for (size_t i = 0; i < list.n; i++)
+        if (!list.v[i].from)
+            ip_parse(ANYWHERE, &list.v[i].client);
+    if (status == EXIT_DONE && c->value[OPT_LIVE])
+        status = live_ask(c, &x->in, &list, &x->live);
     size_t unanswered = 0;
     for (size_t i = 0; i < list.n && status == EXIT_DONE; i++) {
         struct arena *a = arena_new();
         struct explained e;
-        if (!list.v[i].from)
-            ip_parse("203.0.113.1", &list.v[i].client);
-        explain_one(x, a, &list.v[i], -1, false, &e);
+        explain_one(x, a, &list.v[i], i, -1, false, &e);
         unanswered += !e.listener || e.source.answer == ANSWER_NO_RULE;
         (json ? print_json : print_row)(x, a, b, &e);
         arena_free(a);
@@ -359,7 +368,14 @@ static int explain_operand(struct explaining *x, bool json, struct strbuf *b)
     int status = take_options(x, &q, &hour);
     if (status != EXIT_DONE)
         return status;
-    explain_one(x, c->arena, &q, hour, true, &e);
+    if (c->value[OPT_LIVE]) {
+        asked_list one = {0};
+        vec_add(c->arena, &one, q);
+        status = live_ask(c, &x->in, &one, &x->live);
+        if (status != EXIT_DONE)
+            return status;
+    }
+    explain_one(x, c->arena, &q, 0, hour, true, &e);
     (json ? print_json : print_text)(x, c->arena, b, &e);
     return EXIT_DONE;
 }
@@ -386,6 +402,9 @@ int cmd_explain(struct cli *c)
         status = c->value[OPT_REQUESTS] ? explain_list(&x, json, &b) : explain_operand(&x, json, &b);
     if (status == EXIT_DONE)
         status = print_out(&b);
+    if (status == EXIT_DONE && x.live.asked)
+        status = live_status(c, &x.live);
+    live_free(&x.live);
     for (unsigned t = 0; t < TARGETS; t++) {
         emission_free(&x.emitted[t]);
         arena_free(x.arenas[t]);

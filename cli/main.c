@@ -20,7 +20,7 @@ static const char redact_options[] = {OPT_NAMES + 1, OPT_MAP + 1, 0};
 static const char policy_options[] = {OPT_NAMES + 1, OPT_COLOR + 1, 0};
 static const char capabilities_options[] = {OPT_TARGETS + 1, OPT_FORMAT + 1, 0};
 static const char explain_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES + 1, OPT_METHOD + 1, OPT_FROM + 1, OPT_TO + 1, OPT_HOST + 1, OPT_HEADER + 1, OPT_USER + 1,
-                                       OPT_GROUP + 1, OPT_AT + 1, OPT_REQUESTS + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_COLOR + 1, 0};
+                                       OPT_GROUP + 1, OPT_AT + 1, OPT_REQUESTS + 1, OPT_LIVE + 1, OPT_CONFIGS + 1, OPT_BINARY + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_COLOR + 1, 0};
 static const char verify_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES + 1, OPT_SEED + 1, OPT_RANDOM + 1, OPT_REQUESTS + 1, OPT_CONFIGS + 1, OPT_BINARY + 1,
                                       OPT_KEEP + 1, OPT_JOBS + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
 static const char diff_options[] = {OPT_SITE + 1, OPT_NAMES + 1, OPT_FORMAT + 1, OPT_STAT + 1, OPT_LIMIT + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
@@ -71,10 +71,12 @@ static const struct command commands[] = {
     {"explain", "INPUT REQUEST", "which rule answers a request, and why",
      "REQUEST is a URL. Shows the listener, each rule in order with the first condition that failed, the rule that\n"
      "answers and what it does, and the lines of each target's config that handle the request. With --requests FILE\n"
-     "instead of REQUEST: a table for many (one a line, a HAR file, or an access log, whose host --host gives).\n\n"
+     "instead of REQUEST: a table for many (one a line, a HAR file, or an access log, whose host --host gives).\n"
+     "With --live also what nginx and HAProxy really answer; exit status 1 then says that one of them disagreed.\n\n"
      "  tmgc explain array.xml https://mail.contoso.example/owa/ -m site.yaml\n"
      "  tmgc explain array.xml http://meet.contoso.example/ --from 192.0.2.7 --user 'CONTOSO\\\\ann'\n"
-     "  tmgc explain array.xml --requests access.log --host mail.contoso.example\n",
+     "  tmgc explain array.xml --requests access.log --host mail.contoso.example\n"
+     "  tmgc explain array.xml https://mail.contoso.example/owa/ -m site.yaml --live\n",
      explain_options, 1, 2, cmd_explain},
     {"verify", "INPUT", "prove the configs with the real programs",
      "Starts nginx and HAProxy on loopback with the generated configs and stand-in servers, sends requests chosen\n"

@@ -1,6 +1,5 @@
 /* verify: proves the configs with the real programs. The work is done in verify/. */
-#include "cli.h"
-#include "../verify/verify.h"
+#include "explain.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,7 +28,7 @@ static bool take_binary(struct verify_options *o, const char *text)
     return false;
 }
 
-static int take_options(struct cli *c, struct verify_options *o)
+int verify_options_take(struct cli *c, struct verify_options *o)
 {
     unsigned long long jobs, seed, count;
     const char *format = c->value[OPT_FORMAT];
@@ -57,7 +56,7 @@ int cmd_verify(struct cli *c)
     struct verify_report r = {0};
     struct cli_input in;
     struct strbuf err = {0}, text = {0};
-    int status = take_options(c, &o);
+    int status = verify_options_take(c, &o);
     if (status != EXIT_DONE)
         return status;
     status = input_load(c, c->operands.v[0], &in);

@@ -64,6 +64,8 @@ struct probe {
 };
 typedef VEC(struct probe) probes;
 void probes_make(const struct plan *p, const struct verify_options *o, struct arena *a, probes *out);
+/* The user's own requests, one a probe; those that cannot be sent as they are get the method NULL and are not asked. */
+void probes_take(const struct verify_request *list, size_t n, struct arena *a, probes *out);
 int probes_read(const struct plan *p, const char *file, struct arena *a, probes *out, struct strbuf *err);
 /* Variants of names and paths around the boundary where a condition flips. */
 struct variant { const char *text, *aim; bool edge; };        /* edge: at the boundary itself */

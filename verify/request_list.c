@@ -187,7 +187,8 @@ struct request asked_request(const struct plan *p, const struct asked *q, size_t
                             .target = q->target, .client = q->client, .hour = hour, .user = q->user};
 }
 
-static bool reaches(const struct plan_listener *l, const struct asked *q, const char *to)
+/* The first socket of the listener that takes the request; its number of sockets if none does. */
+static size_t first_socket(const struct plan_listener *l, const struct asked *q, const char *to)
 {
     for (size_t i = 0; i < l->sockets.n; i++) {
         const struct plan_socket *s = &l->sockets.v[i];
@@ -196,9 +197,22 @@ static bool reaches(const struct plan_listener *l, const struct asked *q, const 
         if (s->tls != q->tls || (colon ? strtol(colon + 1, NULL, 10) != s->port : !to && q->port && q->port != s->port))
             continue;
         if (!to || *s->address == '*' || (strlen(s->address) == n && strncmp(s->address, to, n) == 0))
-            return true;
+            return i;
     }
-    return false;
+    return l->sockets.n;
+}
+
+static bool reaches(const struct plan_listener *l, const struct asked *q, const char *to) { return first_socket(l, q, to) < l->sockets.n; }
+
+uint32_t asked_socket(const struct plan *p, const struct asked *q, size_t listener, const char *to)
+{
+    const struct plan_listener *l = &p->listeners.v[listener];
+    struct asked any = *q;
+    size_t at = first_socket(l, &any, to);
+    any.port = 0;
+    if (at == l->sockets.n)
+        at = first_socket(l, &any, to);
+    return at == l->sockets.n ? 0 : (uint32_t)at;
 }
 
 int asked_listener(const struct plan *p, const struct asked *q, const char *to, size_t *others)

@@ -27,6 +27,8 @@ int asked_read(struct arena *a, const char *file, const char *default_host, bool
  * one with a socket of that scheme (and port), preferring one whose rules answer. -1: none; *others counts further
  * listeners that it might mean as well. */
 int asked_listener(const struct plan *p, const struct asked *q, const char *to, size_t *others);
+/* The socket of that listener which it reaches: the first that fits, as asked_listener counts. */
+uint32_t asked_socket(const struct plan *p, const struct asked *q, size_t listener, const char *to);
 /* Ready for decide(). hour as in struct request. */
 struct request asked_request(const struct plan *p, const struct asked *q, size_t listener, int hour);
 /* The names of the user sets that hold the user (by account, or by the site map), "All Authenticated Users" among them. */

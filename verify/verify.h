@@ -8,12 +8,18 @@
 #define TMGC_VERIFY_H
 #include "../emitters/emit.h"
 
+struct asked;
+/* One request of the user's, and the socket of the plan that it goes to. */
+struct verify_request { const struct asked *asked; uint32_t listener, socket; };
+
 struct verify_options {
     unsigned targets;                  /* ON() bits; targets that verify cannot run are reported as untested */
     const char *binary[TARGETS];       /* the program to run; NULL: the usual name, found in PATH */
     const char *configs;               /* take DIR/nginx/nginx.conf and DIR/haproxy/haproxy.cfg; NULL: emit them afresh */
     const char *keep;                  /* leave the substituted files here; NULL: leave nothing */
     const char *requests;              /* a file of the user's own requests; NULL */
+    const struct verify_request *only; /* ask just these only_n, and tell of each in report->answers; NULL: the policy's probes */
+    size_t only_n;
     unsigned jobs;                     /* requests under way at once; 0: as many as suit the machine */
     uint64_t seed;                     /* of the random probes */
     size_t random;                     /* how many of those */
@@ -34,12 +40,25 @@ struct verify_case {
     const char *expected, *got;
     int finding;                       /* enum finding_id of the declared difference; -1 */
 };
+/* What a program did with one of the requests of verify_options.only, whatever the verdict. */
+struct verify_answer {
+    enum verdict verdict;              /* untested: it cannot be sent, or the program did not run */
+    int status;                        /* 0: no answer; error says why */
+    const char *error, *location;      /* NULL */
+    const char *server;                /* where it was forwarded; NULL: nowhere */
+    uint16_t port;
+    bool tls;
+    const char *method, *target, *host;   /* as they arrived there; NULL */
+    const char *expected, *got;        /* what differs; "" if nothing */
+    int finding;                       /* enum finding_id of the declared difference; -1 */
+};
 struct verify_target {
     bool wanted, ran;
     const char *why_not;               /* if it did not run */
     size_t count[VERDICTS];
     const char *config;                /* name of its config file, for messages */
     VEC(struct rule_lines) lines;      /* where each rule's block is in that file */
+    struct verify_answer *answers;     /* one a request of verify_options.only; NULL: it was not asked */
 };
 /* What the probes showed of one condition of one rule: a probe for which it held, and one for which it did not. Where
  * a rule before takes all requests that would show it, hidden_by names that rule; the rule itself, if its sources hold no address. */
