@@ -10,7 +10,7 @@ enum { CLASSES = 2000000, LARGEST_TEXT = 1 << 30 };
 
 struct sides {
     struct cli_input in[2];
-    const char *path[2];             /* what to read */
+    const char *path[2]; /* what to read */
     const char *shown[2];
     const char *label;
 };
@@ -53,8 +53,8 @@ static int take_operands(struct cli *c, struct sides *s)
 static int load_nothing(struct cli *c, struct cli_input *in)
 {
     static const char empty[] = "policy: 1\n";
-    struct strbuf err = {0};
-    *in = (struct cli_input){.export_name = "(none)"};
+    struct strbuf err = { 0 };
+    *in = (struct cli_input){ .export_name = "(none)" };
     in->policy = policy_read("(none)", empty, sizeof empty - 1, &err);
     in->site = in->policy ? site_read(c->value[OPT_SITE], &err) : NULL;
     int status = in->site ? EXIT_DONE : cli_error(c, "%s", err.p ? err.p : "failed");
@@ -68,7 +68,10 @@ static int load_nothing(struct cli *c, struct cli_input *in)
 
 /* ---- the two texts ------------------------------------------------------------------- */
 
-struct line { const char *p; size_t n; };
+struct line {
+    const char *p;
+    size_t n;
+};
 typedef VEC(struct line) text_lines;
 
 static int by_line(const void *x, const void *y)
@@ -83,7 +86,7 @@ static void split(struct arena *a, const struct strbuf *text, text_lines *out)
     for (size_t from = 0, n; from < text->n; from += n + 1) {
         const char *end = memchr(text->p + from, '\n', text->n - from);
         n = end ? (size_t)(end - (text->p + from)) : text->n - from;
-        struct line one = {text->p + from, n};
+        struct line one = { text->p + from, n };
         vec_add(a, out, one);
     }
 }
@@ -92,7 +95,7 @@ static void split(struct arena *a, const struct strbuf *text, text_lines *out)
 static void compare_texts(const struct strbuf text[2], struct compared *x)
 {
     struct arena *a = arena_new();
-    text_lines lines[2] = {{0}, {0}};
+    text_lines lines[2] = { { 0 }, { 0 } };
     size_t moved = 0;
     for (int side = 0; side < 2; side++)
         split(a, &text[side], &lines[side]);
@@ -115,10 +118,11 @@ static void compare_texts(const struct strbuf text[2], struct compared *x)
 
 static void read_texts(const struct sides *s, struct compared *x)
 {
-    struct strbuf text[2] = {{0}, {0}}, err = {0};
+    struct strbuf text[2] = { { 0 }, { 0 } }, err = { 0 };
     x->texts = true;
     for (int side = 0; side < 2; side++)
-        x->texts = x->texts && strcmp(s->path[side], "-") != 0 && file_read(s->path[side], LARGEST_TEXT, &text[side], &err) == 0;
+        x->texts = x->texts && strcmp(s->path[side], "-") != 0 &&
+                   file_read(s->path[side], LARGEST_TEXT, &text[side], &err) == 0;
     if (x->texts)
         compare_texts(text, x);
     for (int side = 0; side < 2; side++)
@@ -145,7 +149,7 @@ static int take_limit(struct cli *c, size_t *limit)
 static int write_out(struct cli *c, const struct compared *x)
 {
     const char *format = c->value[OPT_FORMAT] ? c->value[OPT_FORMAT] : "text";
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     if (strcmp(format, "json") == 0)
         diff_write_json(&b, x);
     else if (strcmp(format, "markdown") == 0)
@@ -161,8 +165,8 @@ static int write_out(struct cli *c, const struct compared *x)
 
 int cmd_diff(struct cli *c)
 {
-    struct sides s = {.label = NULL};
-    struct compared x = {0};
+    struct sides s = { .label = NULL };
+    struct compared x = { 0 };
     struct diff *d = NULL;
     size_t limit;
     const char *format = c->value[OPT_FORMAT];
@@ -172,14 +176,15 @@ int cmd_diff(struct cli *c)
     if (status == EXIT_DONE)
         status = take_limit(c, &limit);
     for (int i = 0; i < 2 && status == EXIT_DONE; i++)
-        status = s.label && strcmp(s.path[i], "/dev/null") == 0 ? load_nothing(c, &s.in[i]) : input_load(c, s.path[i], &s.in[i]);
+        status = s.label && strcmp(s.path[i], "/dev/null") == 0 ? load_nothing(c, &s.in[i])
+                                                                : input_load(c, s.path[i], &s.in[i]);
     if (status != EXIT_DONE) {
         if (s.label) /* git would end its whole log here */
             status = printf("%s: cannot be compared\n", s.label) < 0 ? EXIT_FAILED : EXIT_DONE;
         goto out;
     }
     d = diff_make(s.in[0].plan, s.in[1].plan, limit);
-    x = (struct compared){.d = d, .old = s.shown[0], .new = s.shown[1], .label = s.label};
+    x = (struct compared){ .d = d, .old = s.shown[0], .new = s.shown[1], .label = s.label };
     read_texts(&s, &x);
     if (!c->value[OPT_QUIET])
         status = write_out(c, &x);

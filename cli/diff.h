@@ -5,9 +5,9 @@
 
 struct compared {
     const struct diff *d;
-    const char *old, *new;           /* as typed */
-    const char *label;               /* the file's name in a git repository; NULL: not asked by git */
-    bool texts;                      /* both sides are files, so that these count: */
+    const char *old, *new; /* as typed */
+    const char *label;     /* the file's name in a git repository; NULL: not asked by git */
+    bool texts;            /* both sides are files, so that these count: */
     size_t lines_gone, lines_new, lines_moved;
 };
 void diff_write_text(struct strbuf *b, const struct compared *x, bool color);

@@ -22,15 +22,21 @@ static void list(struct strbuf *b, const char *key, const strings *s)
     buf_putc(b, ']');
 }
 
-static const struct { unsigned bits; const char *word; } aspects[] = {
-    {0xfffu | DIFFERS_SOCKET, "answer"}, {DIFFERS_LOCATION, "location"}, {DIFFERS_BACKEND, "backend"}, {DIFFERS_HOST, "host"}, {DIFFERS_TARGET, "target"},
-    {DIFFERS_HANDLING, "handling"}, {DIFFERS_SIGN_IN, "sign-in"}, {DIFFERS_CERTIFICATE, "certificate"}, {DIFFERS_SITE, "site-map"},
+static const struct {
+    unsigned bits;
+    const char *word;
+} aspects[] = {
+    { 0xfffu | DIFFERS_SOCKET, "answer" }, { DIFFERS_LOCATION, "location" },
+    { DIFFERS_BACKEND, "backend" },        { DIFFERS_HOST, "host" },
+    { DIFFERS_TARGET, "target" },          { DIFFERS_HANDLING, "handling" },
+    { DIFFERS_SIGN_IN, "sign-in" },        { DIFFERS_CERTIFICATE, "certificate" },
+    { DIFFERS_SITE, "site-map" },
 };
 
 static void side(struct strbuf *b, const struct witness *w, int which)
 {
     const struct diff_side *s = &w->side[which];
-    struct strbuf text = {0};
+    struct strbuf text = { 0 };
     buf_witness_side(&text, w, which);
     member(b, which ? ", \"new\": {" : ", \"old\": {", "answer", s->answer);
     if (s->status)
@@ -48,7 +54,7 @@ static void side(struct strbuf *b, const struct witness *w, int which)
 
 static void witness(struct strbuf *b, const char *between, const char *key, const struct witness *w)
 {
-    struct strbuf text = {0};
+    struct strbuf text = { 0 };
     const char *comma = "";
     buf_printf(b, "%s\"%s\": ", between, key);
     if (!w) {
@@ -103,8 +109,8 @@ static void change(struct strbuf *b, const struct diff_change *c)
     member(b, ", ", "kind", diff_kind_names[c->kind]);
     member(b, ", ", "name", c->name);
     member(b, ", ", "old_name", c->old_name);
-    buf_printf(b, ", \"from\": %zu, \"to\": %zu, \"moved\": %s, \"old_line\": %u, \"new_line\": %u", c->from, c->to, c->moved ? "true" : "false",
-               (unsigned)c->line[0], (unsigned)c->line[1]);
+    buf_printf(b, ", \"from\": %zu, \"to\": %zu, \"moved\": %s, \"old_line\": %u, \"new_line\": %u", c->from, c->to,
+               c->moved ? "true" : "false", (unsigned)c->line[0], (unsigned)c->line[1]);
     witness(b, ",\n     ", "witness", c->witness);
     witness(b, ",\n     ", "move_witness", c->move_witness);
     buf_puts(b, ",\n     \"fields\": [");
@@ -121,11 +127,13 @@ void diff_write_json(struct strbuf *b, const struct compared *x)
     member(b, "{\n  \"diff\": 1,\n  ", "tmgc", TMGC_VERSION);
     member(b, ",\n  ", "old", x->old);
     member(b, ",\n  ", "new", x->new);
-    buf_printf(b, ",\n  \"same_answers\": %s,\n  \"same_meaning\": %s,\n  \"proven\": %s", d->same ? "true" : "false", d->meaningless ? "true" : "false",
-               d->unproven ? "false" : "true");
-    buf_printf(b, ",\n  \"classes\": %zu,\n  \"different\": %zu,\n  \"unproven\": %zu", d->classes, d->different, d->unproven);
+    buf_printf(b, ",\n  \"same_answers\": %s,\n  \"same_meaning\": %s,\n  \"proven\": %s", d->same ? "true" : "false",
+               d->meaningless ? "true" : "false", d->unproven ? "false" : "true");
+    buf_printf(b, ",\n  \"classes\": %zu,\n  \"different\": %zu,\n  \"unproven\": %zu", d->classes, d->different,
+               d->unproven);
     if (x->texts)
-        buf_printf(b, ",\n  \"lines\": {\"moved\": %zu, \"removed\": %zu, \"added\": %zu}", x->lines_moved, x->lines_gone, x->lines_new);
+        buf_printf(b, ",\n  \"lines\": {\"moved\": %zu, \"removed\": %zu, \"added\": %zu}", x->lines_moved,
+                   x->lines_gone, x->lines_new);
     buf_puts(b, ",\n  \"changes\": [");
     for (size_t i = 0; i < d->changes.n; i++) {
         buf_puts(b, i ? "," : "");

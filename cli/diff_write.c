@@ -16,12 +16,14 @@ static void verdict(struct strbuf *b, const struct diff *d)
         buf_puts(b, "Not proven: ");
         buf_count(b, d->unproven, "host");
         buf_printf(b, " left after %zu classes of requests (--limit)", d->classes);
-        buf_printf(b, d->different ? "; %zu of these are answered differently." : "; none of these is answered differently.", d->different);
+        buf_printf(
+            b, d->different ? "; %zu of these are answered differently." : "; none of these is answered differently.",
+            d->different);
     } else if (d->same) {
         buf_printf(b, "No request is answered differently%s.", d->meaningless ? "" : "; what runs behind that differs");
     } else {
-        buf_printf(b, "Of %zu classes of requests that the changes concern, %zu %s answered differently.", d->classes, d->different,
-                   d->different == 1 ? "is" : "are");
+        buf_printf(b, "Of %zu classes of requests that the changes concern, %zu %s answered differently.", d->classes,
+                   d->different, d->different == 1 ? "is" : "are");
     }
 }
 
@@ -48,7 +50,8 @@ static void heading(struct strbuf *b, const struct diff_change *c)
         buf_visible(b, c->name);
         buf_putc(b, '"');
     }
-    buf_printf(b, " %s", c->kind == DIFF_CHANGED && !c->fields.n ? (c->moved ? "moved" : "renamed") : diff_kind_names[c->kind]);
+    buf_printf(b, " %s",
+               c->kind == DIFF_CHANGED && !c->fields.n ? (c->moved ? "moved" : "renamed") : diff_kind_names[c->kind]);
     if (c->subject != DIFF_RULE)
         return;
     if (c->kind == DIFF_CHANGED && c->from != c->to)
@@ -62,12 +65,17 @@ static const char *without(const struct diff *d, unsigned bits)
 {
     if (bits & RUNS_DIFFERENTLY)
         return "how it runs; no answer depends on it";
-    return d->unproven ? "no request found that is answered differently for it; not proven" : "no request is answered differently for it";
+    return d->unproven ? "no request found that is answered differently for it; not proven"
+                       : "no request is answered differently for it";
 }
 
 /* ---- text --------------------------------------------------------------------------- */
 
-struct printer { struct strbuf *b; const struct diff *d; bool color; };
+struct printer {
+    struct strbuf *b;
+    const struct diff *d;
+    bool color;
+};
 
 static const char *paint(const struct printer *p, const char *code)
 {
@@ -84,7 +92,7 @@ static void signed_line(const struct printer *p, char sign, const char *key, con
     buf_printf(p->b, "  %s%c %s: ", paint(p, sign == '-' ? RED : GREEN), sign, key);
     for (const char *s = value; *s;) {
         size_t n = strcspn(s, "\n");
-        struct strbuf line = {0};
+        struct strbuf line = { 0 };
         buf_add(&line, s, n);
         buf_visible(p->b, line.p ? line.p : "");
         buf_free(&line);
@@ -144,7 +152,8 @@ static void text_change(const struct printer *p, const struct diff_change *c)
     if (c->moved && c->move_witness)
         text_witness(p, c->move_witness);
     else if (c->moved)
-        buf_printf(p->b, "      %sthe move matters to no request%s%s\n", paint(p, DIM), p->d->unproven ? " that was compared" : "", paint(p, PLAIN));
+        buf_printf(p->b, "      %sthe move matters to no request%s%s\n", paint(p, DIM),
+                   p->d->unproven ? " that was compared" : "", paint(p, PLAIN));
     for (size_t i = 0; i < c->fields.n; i++) {
         const struct diff_field *f = &c->fields.v[i], *next = i + 1 < c->fields.n ? f + 1 : NULL;
         text_field(p, f);
@@ -160,7 +169,7 @@ static void text_change(const struct printer *p, const struct diff_change *c)
 
 void diff_write_text(struct strbuf *b, const struct compared *x, bool color)
 {
-    struct printer p = {b, x->d, color};
+    struct printer p = { b, x->d, color };
     if (x->label)
         buf_printf(b, "%s%s%s\n\n", paint(&p, BOLD), x->label, paint(&p, PLAIN));
     for (size_t i = 0; i < x->d->changes.n; i++)
@@ -190,7 +199,7 @@ static bool has_witness(const struct diff_change *c)
 
 void diff_write_stat(struct strbuf *b, const struct compared *x)
 {
-    size_t count[3] = {0}, moved = 0;
+    size_t count[3] = { 0 }, moved = 0;
     if (x->label)
         buf_printf(b, "%s\n", x->label);
     for (size_t i = 0; i < x->d->changes.n; i++) {
@@ -217,9 +226,9 @@ void diff_write_stat(struct strbuf *b, const struct compared *x)
 static void code(struct strbuf *b, const char *s)
 {
     size_t longest = 0, run = 0;
-    struct strbuf clean = {0};
+    struct strbuf clean = { 0 };
     for (const char *p = s; *p; p++) {
-        char one[2] = {*p == '\n' ? ' ' : *p, '\0'};
+        char one[2] = { *p == '\n' ? ' ' : *p, '\0' };
         buf_add(&clean, one, 1);
         run = *p == '`' ? run + 1 : 0;
         longest = run > longest ? run : longest;
@@ -236,7 +245,7 @@ static void code(struct strbuf *b, const char *s)
 
 static void markdown_witness(struct strbuf *b, const struct witness *w)
 {
-    struct strbuf text = {0};
+    struct strbuf text = { 0 };
     buf_witness_request(&text, w);
     buf_puts(b, "  - ");
     code(b, text.p);
@@ -281,7 +290,7 @@ static void markdown_field(struct strbuf *b, const struct diff *d, const struct 
 
 static void markdown_change(struct strbuf *b, const struct diff *d, const struct diff_change *c)
 {
-    struct strbuf text = {0};
+    struct strbuf text = { 0 };
     heading(&text, c);
     buf_puts(b, "\n#### ");
     code(b, text.p);
@@ -296,7 +305,10 @@ static void markdown_change(struct strbuf *b, const struct diff *d, const struct
     if (c->witness)
         markdown_witness(b, c->witness);
     if (c->moved)
-        buf_printf(b, "- moved%s\n", c->move_witness ? ", and it matters" : d->unproven ? "" : "; the move matters to no request");
+        buf_printf(b, "- moved%s\n",
+                   c->move_witness ? ", and it matters"
+                   : d->unproven   ? ""
+                                   : "; the move matters to no request");
     if (c->move_witness)
         markdown_witness(b, c->move_witness);
     for (size_t i = 0; i < c->fields.n; i++)

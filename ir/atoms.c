@@ -123,7 +123,8 @@ const char *path_atom_open(struct arena *a, const struct path_atoms *p, size_t a
     if (which == PATH_BESIDE)
         return fresh(a, p, literal);
     const char *slash = arena_printf(a, "%s/", literal);
-    return is_literal(p, slash) ? NULL : fresh(a, p, slash); /* a literal of its own: then nothing is left for this class */
+    return is_literal(p, slash) ? NULL
+                                : fresh(a, p, slash); /* a literal of its own: then nothing is left for this class */
 }
 
 const char *path_atom_example(struct arena *a, const struct path_atoms *p, size_t atom, enum path_case which)
@@ -155,7 +156,7 @@ void host_atoms_add(struct arena *a, struct host_atoms *h, const struct public_n
 {
     struct host_atom *x = vec_push(a, &h->list);
     bool wildcard = n->kind == NAME_WILDCARD;
-    *x = (struct host_atom){wildcard ? HOST_UNDER : HOST_NAMED, n->name, backwards(a, n->name + wildcard)};
+    *x = (struct host_atom){ wildcard ? HOST_UNDER : HOST_NAMED, n->name, backwards(a, n->name + wildcard) };
 }
 
 static int by_backwards(const void *x, const void *y)
@@ -172,8 +173,8 @@ void host_atoms_make(struct arena *a, struct host_atoms *h)
         if (!kept || strcmp(h->list.v[kept - 1].backwards, h->list.v[i].backwards) != 0)
             h->list.v[kept++] = h->list.v[i];
     h->list.n = kept;
-    *vec_push(a, &h->list) = (struct host_atom){HOST_OTHER, NULL, NULL};
-    *vec_push(a, &h->list) = (struct host_atom){HOST_NONE, NULL, NULL};
+    *vec_push(a, &h->list) = (struct host_atom){ HOST_OTHER, NULL, NULL };
+    *vec_push(a, &h->list) = (struct host_atom){ HOST_NONE, NULL, NULL };
 }
 
 static size_t host_bound(const struct host_atoms *h, const char *key, size_t n)
@@ -217,7 +218,7 @@ static bool is_named(const struct host_atoms *h, const char *host)
 
 const char *host_atom_example(struct arena *a, const struct host_atoms *h, size_t atom)
 {
-    static const char *const labels[] = {"www", "any", "x"};
+    static const char *const labels[] = { "www", "any", "x" };
     const struct host_atom *x = &h->list.v[atom];
     if (x->kind == HOST_NAMED)
         return x->name;

@@ -26,16 +26,18 @@
 
 /* ---- paths ---------------------------------------------------------------- */
 struct path_atom {
-    const char *literal;         /* lower case */
-    size_t parent;               /* the longest other literal that this one begins with; SIZE_MAX */
+    const char *literal; /* lower case */
+    size_t parent;       /* the longest other literal that this one begins with; SIZE_MAX */
 };
-struct path_atoms { VEC(struct path_atom) list; };       /* sorted; each literal once */
+struct path_atoms {
+    VEC(struct path_atom) list;
+}; /* sorted; each literal once */
 /* Adds to a list of literals; path_atoms_make then sorts it and finds the parents. */
 void path_atoms_add(struct arena *a, struct path_atoms *p, const char *literal);
 void path_atoms_make(struct arena *a, struct path_atoms *p);
-size_t path_atoms_find(const struct path_atoms *p, const char *literal);     /* without case; SIZE_MAX */
+size_t path_atoms_find(const struct path_atoms *p, const char *literal); /* without case; SIZE_MAX */
 
-enum path_case { PATH_ITSELF, PATH_BELOW, PATH_BESIDE, PATH_CASES };         /* L, L/..., Lx... */
+enum path_case { PATH_ITSELF, PATH_BELOW, PATH_BESIDE, PATH_CASES }; /* L, L/..., Lx... */
 /* The representative of a class; the shortest one. NULL: the class is empty, or no path that a client can send. */
 const char *path_atom_example(struct arena *a, const struct path_atoms *p, size_t atom, enum path_case which);
 /* The same, such that any text may be added and it stays in the class; NULL for PATH_ITSELF. */
@@ -46,10 +48,12 @@ const char *swap_case(struct arena *a, const char *s);
 enum host_kind { HOST_NAMED, HOST_UNDER, HOST_OTHER, HOST_NONE };
 struct host_atom {
     enum host_kind kind;
-    const char *name;            /* the public name, a wildcard with its "*."; NULL for OTHER and NONE */
-    const char *backwards;       /* the name, or the wildcard's suffix ".x", read backwards: what sorts them */
+    const char *name;      /* the public name, a wildcard with its "*."; NULL for OTHER and NONE */
+    const char *backwards; /* the name, or the wildcard's suffix ".x", read backwards: what sorts them */
 };
-struct host_atoms { VEC(struct host_atom) list; };       /* sorted, each once; OTHER and NONE are the last two */
+struct host_atoms {
+    VEC(struct host_atom) list;
+}; /* sorted, each once; OTHER and NONE are the last two */
 void host_atoms_add(struct arena *a, struct host_atoms *h, const struct public_name *n);
 void host_atoms_make(struct arena *a, struct host_atoms *h);
 /* The position of that very name; SIZE_MAX. */

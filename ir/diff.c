@@ -16,7 +16,7 @@ static bool runs_alike(const struct diff *d)
 struct diff *diff_make(const struct plan *before, const struct plan *after, size_t limit)
 {
     struct arena *a = arena_new();
-    struct diffing d = {.plan = {before, after}, .scratch = arena_new(), .limit = limit};
+    struct diffing d = { .plan = { before, after }, .scratch = arena_new(), .limit = limit };
     d.out = arena_alloc(a, sizeof *d.out);
     d.out->arena = a;
     diff_pair_objects(&d);
@@ -38,7 +38,7 @@ void diff_free(struct diff *d)
 
 void buf_witness_request(struct strbuf *b, const struct witness *w)
 {
-    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char *const days[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
     bool usual = w->port == (w->tls ? 443 : 80);
     bool plain = w->host && !strchr(w->host, ':') && w->target[0] == '/';
     for (const char *s = w->host; s && *s; s++)
@@ -71,12 +71,22 @@ void buf_witness_request(struct strbuf *b, const struct witness *w)
 
 static const char *in_words(const char *answer)
 {
-    static const struct { const char *answer, *words; } words[] = {
-        {"no-listener", "nobody listens"}, {"no-rule", "403, no rule matches"}, {"to-https", "302 to HTTPS"}, {"deny", "403, denied"},
-        {"deny-redirect", "302, denied"}, {"dots", "403, the path leaves what is published"}, {"needs-ssl", "403, SSL is required"},
-        {"needs-user", "asks the user to sign in"}, {"wrong-user", "403, not one of the rule's users"},
-        {"pass-over-http", "403, credentials would go over plain HTTP"}, {"unknown", "403, a condition is not known"},
-        {"no-backend", "403, no server to forward to"}, {"forward", "forwarded"},
+    static const struct {
+        const char *answer, *words;
+    } words[] = {
+        { "no-listener", "nobody listens" },
+        { "no-rule", "403, no rule matches" },
+        { "to-https", "302 to HTTPS" },
+        { "deny", "403, denied" },
+        { "deny-redirect", "302, denied" },
+        { "dots", "403, the path leaves what is published" },
+        { "needs-ssl", "403, SSL is required" },
+        { "needs-user", "asks the user to sign in" },
+        { "wrong-user", "403, not one of the rule's users" },
+        { "pass-over-http", "403, credentials would go over plain HTTP" },
+        { "unknown", "403, a condition is not known" },
+        { "no-backend", "403, no server to forward to" },
+        { "forward", "forwarded" },
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i].answer, answer) == 0)

@@ -5,19 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct numbered { const char *text; size_t *number; };
+struct numbered {
+    const char *text;
+    size_t *number;
+};
 struct making {
     struct diffing *d;
-    struct arena *a;                 /* of the texts */
+    struct arena *a; /* of the texts */
     VEC(struct numbered) texts;
-    const char *array_wide;          /* of the side in hand: vendor parameters of the whole array */
-    const char **sign_in;            /* of each listener */
-    const char **hours;              /* of each schedule */
+    const char *array_wide; /* of the side in hand: vendor parameters of the whole array */
+    const char **sign_in;   /* of each listener */
+    const char **hours;     /* of each schedule */
 };
 
 static void number(struct making *m, const char *text, size_t *where)
 {
-    *vec_push(m->a, &m->texts) = (struct numbered){text, where};
+    *vec_push(m->a, &m->texts) = (struct numbered){ text, where };
 }
 
 static const char *taken(struct making *m, struct strbuf *b)
@@ -57,10 +60,12 @@ static void add_sorted(struct strbuf *b, strings *s)
 
 const char *upstream_text(struct arena *a, const struct plan_upstream *u)
 {
-    struct strbuf b = {0};
-    strings servers = {0};
+    struct strbuf b = { 0 };
+    strings servers = { 0 };
     for (size_t i = 0; i < u->servers.n; i++)
-        vec_add(a, &servers, arena_printf(a, "%s:%u%s", u->servers.v[i].host, u->servers.v[i].port, u->servers.v[i].drained ? " (drained)" : ""));
+        vec_add(a, &servers,
+                arena_printf(a, "%s:%u%s", u->servers.v[i].host, u->servers.v[i].port,
+                             u->servers.v[i].drained ? " (drained)" : ""));
     buf_puts(&b, u->tls ? "https " : "http ");
     add_sorted(&b, &servers);
     const char *out = arena_strndup(a, b.p, b.n);
@@ -91,7 +96,10 @@ static void set_accounts(struct arena *a, const struct plan *p, const char *set,
     const struct site_users *said = site_users(p->site, set);
     size_t before = out->n;
     for (size_t i = 0; s && i < s->accounts.n; i++)
-        vec_add(a, out, lower(a, s->accounts.v[i].name ? s->accounts.v[i].name : s->accounts.v[i].sid ? s->accounts.v[i].sid : "?"));
+        vec_add(a, out,
+                lower(a, s->accounts.v[i].name  ? s->accounts.v[i].name
+                         : s->accounts.v[i].sid ? s->accounts.v[i].sid
+                                                : "?"));
     for (size_t i = 0; said && i < said->users.n; i++)
         vec_add(a, out, lower(a, said->users.v[i]));
     for (size_t i = 0; said && i < said->groups.n; i++)
@@ -103,7 +111,7 @@ static void set_accounts(struct arena *a, const struct plan *p, const char *set,
 void sets_holding(struct arena *a, const struct plan *p, const struct rule *r, const char *account, strings *out)
 {
     for (size_t i = 0; i < r->users.n; i++) {
-        strings accounts = {0};
+        strings accounts = { 0 };
         bool holds = is_everybody(r->users.v[i]);
         if (!holds && account)
             set_accounts(a, p, r->users.v[i], &accounts);
@@ -130,7 +138,8 @@ static void note_accounts(struct making *m, const struct plan *p, const struct p
 
 static const char *path_text(struct making *m, const struct path *p)
 {
-    return arena_printf(m->a, "%s?%d%s%s", lower(m->a, p->external), (int)p->kind, p->internal ? ">" : "", p->internal ? p->internal : "");
+    return arena_printf(m->a, "%s?%d%s%s", lower(m->a, p->external), (int)p->kind, p->internal ? ">" : "",
+                        p->internal ? p->internal : "");
 }
 
 /* In trying order; a path that is there twice counts once. */
@@ -149,7 +158,7 @@ static void add_paths(struct making *m, struct strbuf *b, const struct rule *r)
 /* Paths that are sent on under another name: they decide how the server's redirects are mapped back (D-15). */
 static void add_rewriting(struct making *m, struct strbuf *b, const struct rule *r)
 {
-    strings pairs = {0};
+    strings pairs = { 0 };
     for (size_t i = 0; i < r->paths.n; i++)
         if (r->paths.v[i].internal)
             vec_add(m->a, &pairs, path_text(m, &r->paths.v[i]));
@@ -160,13 +169,14 @@ static void add_rewriting(struct making *m, struct strbuf *b, const struct rule 
 /* D-05 asks this of the answering rule: does it publish everything, which paths go on as they are. */
 static const char *dots_text(struct making *m, const struct rule *r)
 {
-    struct strbuf b = {0};
-    strings paths = {0};
+    struct strbuf b = { 0 };
+    strings paths = { 0 };
     if (rule_publishes_all(r))
         return "all";
     for (size_t i = 0; i < r->paths.n; i++)
         if (!r->paths.v[i].internal)
-            vec_add(m->a, &paths, arena_printf(m->a, "%s?%d", lower(m->a, r->paths.v[i].external), (int)r->paths.v[i].kind));
+            vec_add(m->a, &paths,
+                    arena_printf(m->a, "%s?%d", lower(m->a, r->paths.v[i].external), (int)r->paths.v[i].kind));
     buf_puts(&b, "paths ");
     add_sorted(&b, &paths);
     return taken(m, &b);
@@ -193,9 +203,9 @@ static const char *handling_text(struct making *m, const struct plan_rule *pr)
     copy.spn = NULL;          /* what counts is what it stands for, and only for two kinds of delegation */
     copy.farm = NULL;         /* a name; the members count */
     memset(&copy.paths, 0, sizeof copy.paths);
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     bool spn = r->delegation == DELEGATE_NEGOTIATE || r->delegation == DELEGATE_KERBEROS;
-    strings spns = {0};
+    strings spns = { 0 };
     for (size_t i = 0; spn && i < r->spns.n; i++)
         vec_add(m->a, &spns, r->spns.v[i]);
     buf_puts(&b, fields_text(m->a, DIFF_RULE, &copy, DIFFERS_HANDLING));
@@ -208,7 +218,7 @@ static const char *handling_text(struct making *m, const struct plan_rule *pr)
 /* What the site map says of the rule: it goes by the rule's name, and a new name may leave it behind. */
 static const char *site_text(struct making *m, const struct plan *p, const struct plan_rule *pr)
 {
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     buf_printf(&b, "%d %d %s", pr->websocket, pr->x_forwarded_for, pr->via ? pr->via : "");
     for (size_t i = 0; i < p->site->accept.n; i++) {
         const struct site_accept *x = &p->site->accept.v[i];
@@ -221,7 +231,7 @@ static const char *site_text(struct making *m, const struct plan *p, const struc
 static void add_conditions(struct making *m, struct strbuf *b, const struct plan *p, const struct plan_rule *pr)
 {
     const struct rule *r = pr->rule;
-    strings names = {0};
+    strings names = { 0 };
     for (size_t i = 0; !r->all_names && i < r->names.n; i++)
         vec_add(m->a, &names, r->names.v[i].name);
     buf_puts(b, r->all_names ? "all" : "");
@@ -230,28 +240,35 @@ static void add_conditions(struct making *m, struct strbuf *b, const struct plan
     for (size_t i = 0; !pr->any_source && !pr->sources_unknown && i < pr->sources.n; i++)
         buf_printf(b, "%x-%x ", pr->sources.v[i].from, pr->sources.v[i].to);
     const struct schedule *s = r->schedule ? policy_schedule(p->policy, r->schedule) : NULL;
-    buf_printf(b, "\n%d %d %s %d\n", pr->any_source, pr->sources_unknown, s ? m->hours[s - p->policy->schedules.v] : "", r->schedule_unknown);
+    buf_printf(b, "\n%d %d %s %d\n", pr->any_source, pr->sources_unknown, s ? m->hours[s - p->policy->schedules.v] : "",
+               r->schedule_unknown);
 }
 
 static void make_facts(struct making *m, const struct plan *p, const struct plan_rule *pr, struct facts *f)
 {
     const struct rule *r = pr->rule;
     const struct plan_listener *l = pr->listener ? &p->listeners.v[pr->listener - p->policy->listeners.v] : NULL;
-    const char *to[2] = {upstream_text(m->a, &pr->to[0]), upstream_text(m->a, &pr->to[1])};
+    const char *to[2] = { upstream_text(m->a, &pr->to[0]), upstream_text(m->a, &pr->to[1]) };
     const char *handling = handling_text(m, pr);
-    const char *sign_in = l && (pr->needs_user || l->listener->always_authenticate) ? m->sign_in[pr->listener - p->policy->listeners.v] : "";
+    const char *sign_in = l && (pr->needs_user || l->listener->always_authenticate)
+                              ? m->sign_in[pr->listener - p->policy->listeners.v]
+                              : "";
     const char *site = site_text(m, p, pr);
     const char *dots = dots_text(m, r);
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     note_accounts(m, p, pr, f);
     f->certain = (pr->any_source || pr->sources_unknown) && !r->schedule;
     add_conditions(m, &b, p, pr);
-    buf_printf(&b, "%d %s\n%d %d %d\n%s\n%s\n%s\n", r->action, r->redirect_url ? r->redirect_url : "-", r->require_ssl != 0, pr->forwards, pr->needs_user,
-               pr->forwards ? to[0] : "", pr->forwards ? to[1] : "", r->forward_host ? "own" : r->site ? r->site : "");
+    buf_printf(&b, "%d %s\n%d %d %d\n%s\n%s\n%s\n", r->action, r->redirect_url ? r->redirect_url : "-",
+               r->require_ssl != 0, pr->forwards, pr->needs_user, pr->forwards ? to[0] : "", pr->forwards ? to[1] : "",
+               r->forward_host ? "own"
+               : r->site       ? r->site
+                               : "");
     buf_printf(&b, "%d %d ", r->all_users, f->everybody);
     add_sorted(&b, &f->accounts);
     if (l)
-        buf_printf(&b, "\n%d %d %u", l->listener->redirect, r->delegation == DELEGATE_NONE_PASS && !listener_authenticates(l->listener), l->https);
+        buf_printf(&b, "\n%d %d %u", l->listener->redirect,
+                   r->delegation == DELEGATE_NONE_PASS && !listener_authenticates(l->listener), l->https);
     buf_printf(&b, "\n%s\n%s\n%s", handling, sign_in, site);
     number(m, taken(m, &b), &f->all);
     for (int tls = 0; tls < 2; tls++)
@@ -269,7 +286,7 @@ static int by_numbered(const void *x, const void *y)
 
 void diff_make_facts(struct diffing *d)
 {
-    struct making m = {.d = d, .a = arena_new()};
+    struct making m = { .d = d, .a = arena_new() };
     for (int side = 0; side < 2; side++) {
         const struct plan *p = d->plan[side];
         const struct policy *policy = p->policy;
@@ -279,7 +296,8 @@ void diff_make_facts(struct diffing *d)
         for (size_t i = 0; i < policy->listeners.n; i++)
             m.sign_in[i] = fields_text(m.a, DIFF_LISTENER, &policy->listeners.v[i], DIFFERS_SIGN_IN);
         for (size_t i = 0; i < policy->schedules.n; i++)
-            m.hours[i] = arena_printf(m.a, "hours %s", fields_text(m.a, DIFF_SCHEDULE, &policy->schedules.v[i], DIFFERS_SCHEDULE));
+            m.hours[i] = arena_printf(m.a, "hours %s",
+                                      fields_text(m.a, DIFF_SCHEDULE, &policy->schedules.v[i], DIFFERS_SCHEDULE));
         d->facts[side] = arena_alloc(d->scratch, (p->rules.n + 1) * sizeof *d->facts[side]);
         for (size_t i = 0; i < p->rules.n; i++)
             make_facts(&m, p, &p->rules.v[i], &d->facts[side][i]);

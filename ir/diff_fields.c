@@ -6,11 +6,15 @@
 
 #define MAX_KEYS 64
 
-const char *const diff_subject_names[DIFF_SUBJECTS] = {"rule", "listener", "farm", "network", "schedule", "user set", "policy"};
-const char *const diff_kind_names[3] = {"added", "removed", "changed"};
+const char *const diff_subject_names[DIFF_SUBJECTS] = { "rule",     "listener", "farm",  "network",
+                                                        "schedule", "user set", "policy" };
+const char *const diff_kind_names[3] = { "added", "removed", "changed" };
 
 /* A key that is in none of these lists counts as one that changes how a request is handled: the cautious guess. */
-struct meaning { const char *key; unsigned bits; };
+struct meaning {
+    const char *key;
+    unsigned bits;
+};
 #define NO_MEANING 0u
 #define BACKEND (DIFFERS_BACKEND | DIFFERS_BY(ANSWER_NO_BACKEND))
 #define USERS (DIFFERS_BY(ANSWER_NEEDS_USER) | DIFFERS_BY(ANSWER_WRONG_USER) | DIFFERS_BY(ANSWER_HTTPS))
@@ -20,52 +24,104 @@ struct meaning { const char *key; unsigned bits; };
 #define METHOD (DIFFERS_SIGN_IN | DIFFERS_HANDLING | DIFFERS_BY(ANSWER_PASS_OVER_HTTP))
 
 static const struct meaning rule_meanings[] = {
-    {"name", DIFFERS_SITE}, {"description", NO_MEANING}, {"export", NO_MEANING},
-    {"enabled", DIFFERS_ENABLED}, {"listener", DIFFERS_LISTENER},
-    {"action", DIFFERS_BY(ANSWER_DENY) | DIFFERS_BY(ANSWER_DENY_REDIRECT)},
-    {"redirect_url", DIFFERS_LOCATION | DIFFERS_BY(ANSWER_DENY) | DIFFERS_BY(ANSWER_DENY_REDIRECT)},
-    {"all_names", DIFFERS_NAME}, {"names", DIFFERS_NAME | FIELD_IS_SET},
-    {"paths", DIFFERS_PATH | DIFFERS_TARGET | DIFFERS_BY(ANSWER_DOTS) | DIFFERS_HANDLING | FIELD_IS_SET},
-    {"sources", DIFFERS_SOURCE | UNKNOWN | FIELD_IS_SET}, {"schedule", DIFFERS_SCHEDULE}, {"schedule_unknown", DIFFERS_SCHEDULE | UNKNOWN},
-    {"all_users", USERS}, {"users", USERS | FIELD_IS_SET},
-    {"site", BACKEND | DIFFERS_HOST | DIFFERS_HANDLING}, {"server", BACKEND | DIFFERS_HANDLING}, {"farm", BACKEND | DIFFERS_HANDLING},
-    {"affinity_by_address", DIFFERS_HANDLING}, {"bridging", BACKEND},
-    {"http_port", BACKEND | DIFFERS_HANDLING}, {"ssl_port", BACKEND | DIFFERS_HANDLING}, {"ftp_port", NO_MEANING},
-    {"forward_host", DIFFERS_HOST},
-    {"delegation", DIFFERS_HANDLING | DIFFERS_BY(ANSWER_PASS_OVER_HTTP)},
-    {"require_ssl", DIFFERS_HANDLING | DIFFERS_BY(ANSWER_NEEDS_SSL)},
-    {"logging", RUNS_DIFFERENTLY}, {"code_pages", DIFFERS_HANDLING | FIELD_IS_SET}, {"parameters", DIFFERS_HANDLING | FIELD_IS_SET},
+    { "name", DIFFERS_SITE },
+    { "description", NO_MEANING },
+    { "export", NO_MEANING },
+    { "enabled", DIFFERS_ENABLED },
+    { "listener", DIFFERS_LISTENER },
+    { "action", DIFFERS_BY(ANSWER_DENY) | DIFFERS_BY(ANSWER_DENY_REDIRECT) },
+    { "redirect_url", DIFFERS_LOCATION | DIFFERS_BY(ANSWER_DENY) | DIFFERS_BY(ANSWER_DENY_REDIRECT) },
+    { "all_names", DIFFERS_NAME },
+    { "names", DIFFERS_NAME | FIELD_IS_SET },
+    { "paths", DIFFERS_PATH | DIFFERS_TARGET | DIFFERS_BY(ANSWER_DOTS) | DIFFERS_HANDLING | FIELD_IS_SET },
+    { "sources", DIFFERS_SOURCE | UNKNOWN | FIELD_IS_SET },
+    { "schedule", DIFFERS_SCHEDULE },
+    { "schedule_unknown", DIFFERS_SCHEDULE | UNKNOWN },
+    { "all_users", USERS },
+    { "users", USERS | FIELD_IS_SET },
+    { "site", BACKEND | DIFFERS_HOST | DIFFERS_HANDLING },
+    { "server", BACKEND | DIFFERS_HANDLING },
+    { "farm", BACKEND | DIFFERS_HANDLING },
+    { "affinity_by_address", DIFFERS_HANDLING },
+    { "bridging", BACKEND },
+    { "http_port", BACKEND | DIFFERS_HANDLING },
+    { "ssl_port", BACKEND | DIFFERS_HANDLING },
+    { "ftp_port", NO_MEANING },
+    { "forward_host", DIFFERS_HOST },
+    { "delegation", DIFFERS_HANDLING | DIFFERS_BY(ANSWER_PASS_OVER_HTTP) },
+    { "require_ssl", DIFFERS_HANDLING | DIFFERS_BY(ANSWER_NEEDS_SSL) },
+    { "logging", RUNS_DIFFERENTLY },
+    { "code_pages", DIFFERS_HANDLING | FIELD_IS_SET },
+    { "parameters", DIFFERS_HANDLING | FIELD_IS_SET },
 };
 static const struct meaning listener_meanings[] = {
-    {"name", NO_MEANING}, {"description", NO_MEANING}, {"export", NO_MEANING}, {"scheme", METHOD},
-    {"on", DIFFERS_SOCKET | FIELD_IS_SET}, {"http", DIFFERS_SOCKET}, {"https", DIFFERS_SOCKET | DIFFERS_LOCATION | DIFFERS_BY(ANSWER_HTTPS)},
-    {"certificates", DIFFERS_CERTIFICATE},
-    {"redirect", DIFFERS_LOCATION | DIFFERS_BY(ANSWER_HTTPS)},
-    {"basic", METHOD}, {"digest", METHOD},
-    {"integrated", METHOD}, {"forms", METHOD},
-    {"client_certificate", METHOD},
-    {"validator", METHOD}, {"always_authenticate", SIGN_IN | USERS}, {"authenticate_over_http", SIGN_IN}, {"domain", SIGN_IN}, {"form", SIGN_IN},
-    {"sso", SIGN_IN}, {"sso_domains", SIGN_IN | FIELD_IS_SET},
-    {"max_connections", RUNS_DIFFERENTLY}, {"connection_timeout", RUNS_DIFFERENTLY}, {"ssl_accelerator_port", RUNS_DIFFERENTLY},
+    { "name", NO_MEANING },
+    { "description", NO_MEANING },
+    { "export", NO_MEANING },
+    { "scheme", METHOD },
+    { "on", DIFFERS_SOCKET | FIELD_IS_SET },
+    { "http", DIFFERS_SOCKET },
+    { "https", DIFFERS_SOCKET | DIFFERS_LOCATION | DIFFERS_BY(ANSWER_HTTPS) },
+    { "certificates", DIFFERS_CERTIFICATE },
+    { "redirect", DIFFERS_LOCATION | DIFFERS_BY(ANSWER_HTTPS) },
+    { "basic", METHOD },
+    { "digest", METHOD },
+    { "integrated", METHOD },
+    { "forms", METHOD },
+    { "client_certificate", METHOD },
+    { "validator", METHOD },
+    { "always_authenticate", SIGN_IN | USERS },
+    { "authenticate_over_http", SIGN_IN },
+    { "domain", SIGN_IN },
+    { "form", SIGN_IN },
+    { "sso", SIGN_IN },
+    { "sso_domains", SIGN_IN | FIELD_IS_SET },
+    { "max_connections", RUNS_DIFFERENTLY },
+    { "connection_timeout", RUNS_DIFFERENTLY },
+    { "ssl_accelerator_port", RUNS_DIFFERENTLY },
 };
 static const struct meaning farm_meanings[] = {
-    {"name", NO_MEANING}, {"description", NO_MEANING}, {"export", NO_MEANING}, {"members", BACKEND | DIFFERS_HANDLING | FIELD_IS_SET},
-    {"probe", RUNS_DIFFERENTLY}, {"probe_url", RUNS_DIFFERENTLY}, {"probe_host", RUNS_DIFFERENTLY}, {"probe_port", RUNS_DIFFERENTLY},
-    {"probe_threshold", RUNS_DIFFERENTLY},
+    { "name", NO_MEANING },
+    { "description", NO_MEANING },
+    { "export", NO_MEANING },
+    { "members", BACKEND | DIFFERS_HANDLING | FIELD_IS_SET },
+    { "probe", RUNS_DIFFERENTLY },
+    { "probe_url", RUNS_DIFFERENTLY },
+    { "probe_host", RUNS_DIFFERENTLY },
+    { "probe_port", RUNS_DIFFERENTLY },
+    { "probe_threshold", RUNS_DIFFERENTLY },
 };
 static const struct meaning network_meanings[] = {
-    {"name", NO_MEANING}, {"export", NO_MEANING}, {"kind", DIFFERS_SOURCE | UNKNOWN}, {"addresses", DIFFERS_SOURCE | UNKNOWN | FIELD_IS_SET},
-    {"members", DIFFERS_SOURCE | UNKNOWN | FIELD_IS_SET},
+    { "name", NO_MEANING },
+    { "export", NO_MEANING },
+    { "kind", DIFFERS_SOURCE | UNKNOWN },
+    { "addresses", DIFFERS_SOURCE | UNKNOWN | FIELD_IS_SET },
+    { "members", DIFFERS_SOURCE | UNKNOWN | FIELD_IS_SET },
 };
-static const struct meaning schedule_meanings[] = {{"name", NO_MEANING}, {"export", NO_MEANING}, {"hours", DIFFERS_SCHEDULE}};
-static const struct meaning user_set_meanings[] = {{"name", NO_MEANING}, {"export", NO_MEANING}, {"accounts", USERS | FIELD_IS_SET}};
-static const struct meaning policy_meanings[] = {{"parameters", DIFFERS_HANDLING | DIFFERS_SIGN_IN | FIELD_IS_SET}};
+static const struct meaning schedule_meanings[] = { { "name", NO_MEANING },
+                                                    { "export", NO_MEANING },
+                                                    { "hours", DIFFERS_SCHEDULE } };
+static const struct meaning user_set_meanings[] = { { "name", NO_MEANING },
+                                                    { "export", NO_MEANING },
+                                                    { "accounts", USERS | FIELD_IS_SET } };
+static const struct meaning policy_meanings[] = { { "parameters", DIFFERS_HANDLING | DIFFERS_SIGN_IN | FIELD_IS_SET } };
 
-static const struct { const char *list; const struct meaning *v; size_t n; } subjects[DIFF_SUBJECTS] = {
-#define S(list, v) {list, v, sizeof v / sizeof *v}
-    [DIFF_RULE] = S("rules", rule_meanings), [DIFF_LISTENER] = S("listeners", listener_meanings), [DIFF_FARM] = S("farms", farm_meanings),
-    [DIFF_NETWORK] = S("networks", network_meanings), [DIFF_SCHEDULE] = S("schedules", schedule_meanings),
-    [DIFF_USER_SET] = S("user_sets", user_set_meanings), [DIFF_POLICY] = S(NULL, policy_meanings),
+static const struct {
+    const char *list;
+    const struct meaning *v;
+    size_t n;
+} subjects[DIFF_SUBJECTS] = {
+#define S(list, v)                                                                                                     \
+    {                                                                                                                  \
+        list, v, sizeof v / sizeof *v                                                                                  \
+    }
+    [DIFF_RULE] = S("rules", rule_meanings),
+    [DIFF_LISTENER] = S("listeners", listener_meanings),
+    [DIFF_FARM] = S("farms", farm_meanings),
+    [DIFF_NETWORK] = S("networks", network_meanings),
+    [DIFF_SCHEDULE] = S("schedules", schedule_meanings),
+    [DIFF_USER_SET] = S("user_sets", user_set_meanings),
+    [DIFF_POLICY] = S(NULL, policy_meanings),
 #undef S
 };
 
@@ -92,7 +148,7 @@ const struct schema *subject_schema(enum diff_subject s)
 const char *field_text(struct arena *a, const struct field *f, const void *object)
 {
     struct field items[MAX_KEYS], one = *f;
-    struct schema of, only = {.name = "", .fields = &one, .n = 1};
+    struct schema of, only = { .name = "", .fields = &one, .n = 1 };
     if (f->type == Y_LIST && f->of->n <= MAX_KEYS) {
         of = *f->of;
         of.fields = items;
@@ -102,7 +158,7 @@ const char *field_text(struct arena *a, const struct field *f, const void *objec
                 items[of.n++] = f->of->fields[i];
         one.of = &of;
     }
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     schema_write(&b, &only, object);
     const char *s = b.p ? strchr(b.p, ':') : NULL;
     const char *out = NULL;
@@ -125,7 +181,7 @@ static bool is_object(const struct field *f)
 const char *fields_text(struct arena *a, enum diff_subject s, const void *object, unsigned bits)
 {
     const struct schema *table = subject_schema(s);
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     for (size_t i = 0; i < table->n; i++) {
         const char *text = field_bits(s, table->fields[i].key) & bits ? field_text(a, &table->fields[i], object) : NULL;
         if (text)
@@ -147,8 +203,11 @@ static bool is_list(const struct field *f)
  * alone, so the table's own writers are used. */
 static void list_items(struct arena *a, const struct field *f, const void *object, strings *out)
 {
-    struct any_vec { const char *v; size_t n, cap; } vec;
-    struct strbuf b = {0};
+    struct any_vec {
+        const char *v;
+        size_t n, cap;
+    } vec;
+    struct strbuf b = { 0 };
     if (f->type == Y_OWN) {
         f->own->write(&b, object);
         for (char *s = b.p ? b.p : NULL, *end; s && *s; s = end + 1) {
@@ -161,9 +220,11 @@ static void list_items(struct arena *a, const struct field *f, const void *objec
         return;
     }
     memcpy(&vec, (const char *)object + f->at, sizeof vec);
-    size_t size = f->type == Y_TEXTS ? sizeof(const char *) : f->type == Y_ADDRESSES ? sizeof(struct ip_range) : f->of->size;
+    size_t size = f->type == Y_TEXTS       ? sizeof(const char *)
+                  : f->type == Y_ADDRESSES ? sizeof(struct ip_range)
+                                           : f->of->size;
     for (size_t i = 0; i < vec.n; i++) {
-        struct any_vec alone = {vec.v + i * size, 1, 1};
+        struct any_vec alone = { vec.v + i * size, 1, 1 };
         struct field moved = *f;
         moved.at = 0;
         const char *text = field_text(a, &moved, &alone);
@@ -201,9 +262,11 @@ static bool same_paths_first(const struct rule *x, const struct rule *y)
     for (size_t i = 0; i < x->paths.n; i++) {
         const struct path *p = &x->paths.v[i];
         size_t above = 0, k = 0;
-        while (above < i && (x->paths.v[above].kind != p->kind || ascii_casecmp(x->paths.v[above].external, p->external) != 0))
+        while (above < i &&
+               (x->paths.v[above].kind != p->kind || ascii_casecmp(x->paths.v[above].external, p->external) != 0))
             above++;
-        while (k < y->paths.n && (y->paths.v[k].kind != p->kind || ascii_casecmp(y->paths.v[k].external, p->external) != 0))
+        while (k < y->paths.n &&
+               (y->paths.v[k].kind != p->kind || ascii_casecmp(y->paths.v[k].external, p->external) != 0))
             k++;
         if (above == i && (k == y->paths.n || !str_equal(p->internal, y->paths.v[k].internal)))
             return false;
@@ -211,15 +274,15 @@ static bool same_paths_first(const struct rule *x, const struct rule *y)
     return true;
 }
 
-static void compare_field(struct arena *a, const struct field *f, const char *key, unsigned bits, const void *before, const void *after,
-                          struct diff_change *out)
+static void compare_field(struct arena *a, const struct field *f, const char *key, unsigned bits, const void *before,
+                          const void *after, struct diff_change *out)
 {
     const char *x = field_text(a, f, before), *y = field_text(a, f, after);
-    struct diff_field change = {.key = key, .bits = bits};
+    struct diff_field change = { .key = key, .bits = bits };
     if (str_equal(x, y))
         return;
     if (is_list(f)) {
-        strings old = {0}, new = {0};
+        strings old = { 0 }, new = { 0 };
         list_items(a, f, before, &old);
         list_items(a, f, after, &new);
         items_missing(a, &old, &new, &change.removed);
@@ -237,20 +300,22 @@ static void compare_field(struct arena *a, const struct field *f, const char *ke
     *vec_push(a, &out->fields) = change;
 }
 
-void fields_compare(struct arena *a, enum diff_subject s, const void *before, const void *after, struct diff_change *out)
+void fields_compare(struct arena *a, enum diff_subject s, const void *before, const void *after,
+                    struct diff_change *out)
 {
     const struct schema *table = subject_schema(s);
     for (size_t i = 0; i < table->n; i++) {
         const struct field *f = &table->fields[i];
         unsigned bits = field_bits(s, f->key);
-        if (strcmp(f->key, "export") == 0 || strcmp(f->key, "name") == 0 || (s == DIFF_POLICY && strcmp(f->key, "parameters") != 0))
+        if (strcmp(f->key, "export") == 0 || strcmp(f->key, "name") == 0 ||
+            (s == DIFF_POLICY && strcmp(f->key, "parameters") != 0))
             continue;
         if (!is_object(f)) {
             compare_field(a, f, f->key, bits, before, after, out);
             continue;
         }
         for (size_t k = 0; k < f->of->n; k++)
-            compare_field(a, &f->of->fields[k], arena_printf(a, "%s.%s", f->key, f->of->fields[k].key), bits, (const char *)before + f->at,
-                          (const char *)after + f->at, out);
+            compare_field(a, &f->of->fields[k], arena_printf(a, "%s.%s", f->key, f->of->fields[k].key), bits,
+                          (const char *)before + f->at, (const char *)after + f->at, out);
     }
 }

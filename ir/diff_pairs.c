@@ -5,14 +5,26 @@
 #include <string.h>
 
 /* Where each subject's objects are in a policy, and their names and origins in them. */
-static const struct place { size_t list, name, at, size; } places[DIFF_SUBJECTS] = {
-#define P(list, s) {offsetof(struct policy, list), offsetof(struct s, name), offsetof(struct s, at), sizeof(struct s)}
-    [DIFF_RULE] = P(rules, rule), [DIFF_LISTENER] = P(listeners, listener), [DIFF_FARM] = P(farms, farm),
-    [DIFF_NETWORK] = P(networks, network), [DIFF_SCHEDULE] = P(schedules, schedule), [DIFF_USER_SET] = P(user_sets, user_set),
+static const struct location {
+    size_t list, name, at, size;
+} places[DIFF_SUBJECTS] = {
+#define P(list, s)                                                                                                     \
+    {                                                                                                                  \
+        offsetof(struct policy, list), offsetof(struct s, name), offsetof(struct s, at), sizeof(struct s)              \
+    }
+    [DIFF_RULE] = P(rules, rule),
+    [DIFF_LISTENER] = P(listeners, listener),
+    [DIFF_FARM] = P(farms, farm),
+    [DIFF_NETWORK] = P(networks, network),
+    [DIFF_SCHEDULE] = P(schedules, schedule),
+    [DIFF_USER_SET] = P(user_sets, user_set),
 #undef P
 };
 
-struct objects { const char *v; size_t n, cap; };
+struct objects {
+    const char *v;
+    size_t n, cap;
+};
 
 static struct objects objects_of(const struct policy *p, enum diff_subject s)
 {
@@ -40,7 +52,10 @@ static const void *object_at(const struct diffing *d, int side, enum diff_subjec
 
 /* ---- pairing ------------------------------------------------------------------ */
 
-struct keyed { const char *key; size_t at; };
+struct keyed {
+    const char *key;
+    size_t at;
+};
 
 static int by_key(const void *x, const void *y)
 {
@@ -68,7 +83,8 @@ static const char *key_of(struct arena *a, enum diff_subject s, const void *obje
     case BY_GUID: return guid ? normalise_guid(a, guid) : NULL;
     case BY_NAME: return *name_of(s, object) ? lower_text(a, name_of(s, object)) : NULL;
     case BY_EVERYTHING: return fields_text(a, s, object, ~(unsigned)DIFFERS_SITE);
-    case BY_NAMES_AND_PATHS: return s == DIFF_RULE && r->paths.n ? fields_text(a, s, r, DIFFERS_NAME | DIFFERS_PATH) : NULL;
+    case BY_NAMES_AND_PATHS:
+        return s == DIFF_RULE && r->paths.n ? fields_text(a, s, r, DIFFERS_NAME | DIFFERS_PATH) : NULL;
     case BY_SERVER: return s == DIFF_RULE && r->paths.n ? fields_text(a, s, r, DIFFERS_BACKEND | DIFFERS_PATH) : NULL;
     case BY_SOCKETS: return s == DIFF_LISTENER ? fields_text(a, s, object, DIFFERS_SOCKET) : NULL;
     case LIKENESSES: break;
@@ -81,13 +97,13 @@ static void pair_round(struct diffing *d, enum diff_subject s, enum likeness lik
     struct pairing *p = &d->pairs[s];
     struct arena *a = arena_new();
     struct keyed *v[2];
-    size_t n[2] = {0, 0};
+    size_t n[2] = { 0, 0 };
     for (int side = 0; side < 2; side++) {
         v[side] = arena_alloc(a, (p->n[side] + 1) * sizeof *v[side]);
         for (size_t i = 0; i < p->n[side]; i++) {
             const char *key = p->partner[side][i] == SIZE_MAX ? key_of(a, s, object_at(d, side, s, i), like) : NULL;
             if (key)
-                v[side][n[side]++] = (struct keyed){key, i};
+                v[side][n[side]++] = (struct keyed){ key, i };
         }
         if (n[side])
             qsort(v[side], n[side], sizeof *v[side], by_key);
@@ -120,7 +136,9 @@ static void pair(struct diffing *d, enum diff_subject s)
 
 /* ---- order ---------------------------------------------------------------------- */
 
-struct numbered { size_t key, at; };
+struct numbered {
+    size_t key, at;
+};
 
 static int by_number(const void *x, const void *y)
 {
@@ -134,7 +152,7 @@ static struct numbered *numbered(struct arena *a, const size_t *keys, size_t n)
 {
     struct numbered *v = arena_alloc(a, (n + 1) * sizeof *v);
     for (size_t i = 0; i < n; i++)
-        v[i] = (struct numbered){keys[i], i};
+        v[i] = (struct numbered){ keys[i], i };
     if (n)
         qsort(v, n, sizeof *v, by_number);
     return v;
@@ -164,7 +182,8 @@ static void longest_increasing(struct arena *a, const size_t *to, size_t n, bool
         in[i] = true;
 }
 
-void common_subsequence(struct arena *scratch, const size_t *before, size_t n, const size_t *after, size_t m, bool *in_before, bool *in_after)
+void common_subsequence(struct arena *scratch, const size_t *before, size_t n, const size_t *after, size_t m,
+                        bool *in_before, bool *in_after)
 {
     struct numbered *x = numbered(scratch, before, n), *y = numbered(scratch, after, m);
     size_t *to = arena_alloc(scratch, (n + 1) * sizeof *to);
@@ -215,7 +234,7 @@ static const char *old_name(const struct diffing *d, int side, enum diff_subject
 
 static strings old_names(struct diffing *d, int side, enum diff_subject s, const strings *names)
 {
-    strings out = {0};
+    strings out = { 0 };
     for (size_t i = 0; i < names->n; i++)
         vec_add(d->out->arena, &out, old_name(d, side, s, names->v[i]));
     return out;
@@ -273,7 +292,7 @@ static void add_change(struct diffing *d, enum diff_subject s, const struct diff
 static void one_sided(struct diffing *d, enum diff_subject s, int side, size_t i)
 {
     const void *object = object_at(d, side, s, i);
-    struct diff_change c = {.subject = s, .kind = side ? DIFF_ADDED : DIFF_REMOVED, .name = name_of(s, object)};
+    struct diff_change c = { .subject = s, .kind = side ? DIFF_ADDED : DIFF_REMOVED, .name = name_of(s, object) };
     *(side ? &c.to : &c.from) = i + 1;
     c.line[side] = origin_of(s, object)->line;
     add_change(d, s, &c, side ? SIZE_MAX : i, side ? i : SIZE_MAX);
@@ -282,7 +301,9 @@ static void one_sided(struct diffing *d, enum diff_subject s, int side, size_t i
 static void both_sided(struct diffing *d, enum diff_subject s, size_t old, size_t new, bool moved)
 {
     const void *x = object_at(d, 0, s, old), *y = object_at(d, 1, s, new);
-    struct diff_change c = {.subject = s, .kind = DIFF_CHANGED, .name = name_of(s, y), .from = old + 1, .to = new + 1, .moved = moved};
+    struct diff_change c = {
+        .subject = s, .kind = DIFF_CHANGED, .name = name_of(s, y), .from = old + 1, .to = new + 1, .moved = moved
+    };
     c.line[0] = origin_of(s, x)->line;
     c.line[1] = origin_of(s, y)->line;
     if (strcmp(name_of(s, x), c.name) != 0)
@@ -296,7 +317,8 @@ static void both_sided(struct diffing *d, enum diff_subject s, size_t old, size_
 static void find_changes(struct diffing *d, enum diff_subject s)
 {
     struct pairing *p = &d->pairs[s];
-    size_t gone = 0, *before = arena_alloc(d->scratch, (p->n[0] + 1) * sizeof *before), *after = arena_alloc(d->scratch, (p->n[1] + 1) * sizeof *after);
+    size_t gone = 0, *before = arena_alloc(d->scratch, (p->n[0] + 1) * sizeof *before),
+           *after = arena_alloc(d->scratch, (p->n[1] + 1) * sizeof *after);
     bool *kept[2];
     for (size_t i = 0; i < p->n[0]; i++)
         before[i] = i;
@@ -322,10 +344,11 @@ static void find_changes(struct diffing *d, enum diff_subject s)
 
 void diff_pair_objects(struct diffing *d)
 {
-    static const enum diff_subject order[] = {DIFF_NETWORK, DIFF_LISTENER, DIFF_FARM, DIFF_SCHEDULE, DIFF_USER_SET, DIFF_RULE};
+    static const enum diff_subject order[] = { DIFF_NETWORK,  DIFF_LISTENER, DIFF_FARM,
+                                               DIFF_SCHEDULE, DIFF_USER_SET, DIFF_RULE };
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
         pair(d, order[i]);
-    struct diff_change c = {.subject = DIFF_POLICY, .kind = DIFF_CHANGED, .name = ""};
+    struct diff_change c = { .subject = DIFF_POLICY, .kind = DIFF_CHANGED, .name = "" };
     fields_compare(d->out->arena, DIFF_POLICY, d->plan[0]->policy, d->plan[1]->policy, &c);
     if (c.fields.n)
         vec_add(d->out->arena, &d->out->changes, c);

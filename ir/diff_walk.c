@@ -5,28 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct list { uint32_t *v; size_t n; };          /* rules by their index in the plan, in order */
-struct place { size_t atom; uint32_t rule; };    /* a rule that has this name or path */
-struct places { struct place *v; size_t n; };
-
-struct walk {
-    struct diffing *d;
-    struct meeting m;
-    struct arena *a;                 /* of the listener in hand */
-    struct list all[2];              /* every rule of it */
-    bool *odd[2];                    /* by rule index: outside the common subsequence of the listener */
-    struct host_atoms hosts;
-    struct places named[2];
-    struct list unnamed[2];          /* rules for all names */
-    size_t work;                     /* rules that were looked at */
-};
-
-/* A class costs as much as it has rules: those of a usual one are few. */
-static bool stopped(const struct walk *w)
-{
-    return w->d->limit && (w->d->out->classes >= w->d->limit || w->work / 64 >= w->d->limit);
-}
-
 /* ---- lists of rules ------------------------------------------------------------ */
 
 static bool takes_every_path(const struct rule *r)
@@ -86,22 +64,6 @@ static bool same_meaning(const struct walk *w, const struct list l[2])
     return same;
 }
 
-/* From here on decide() sees these rules only. */
-static void look_at(struct walk *w, const struct list l[2])
-{
-    for (int side = 0; side < 2; side++) {
-        struct meeting *m = &w->m;
-        m->only[side] = (struct plan_listener){0};
-        if (m->listener[side] != SIZE_MAX)
-            m->only[side] = w->d->plan[side]->listeners.v[m->listener[side]];
-        m->only[side].rules.v = l[side].v;
-        m->only[side].rules.n = l[side].n;
-        m->plan[side] = *w->d->plan[side];
-        m->plan[side].listeners.v = &m->only[side];
-        m->plan[side].listeners.n = 1;
-    }
-}
-
 static int by_place(const void *x, const void *y)
 {
     const struct place *a = x, *b = y;
@@ -131,201 +93,10 @@ static void add_places(const struct places *p, size_t atom, struct list *out)
         out->v[out->n++] = p->v[low].rule;
 }
 
-/* ---- users ------------------------------------------------------------------------ */
-
-/* The first account of x that y has (both) or lacks. */
-static const char *account_of(const strings *x, const strings *y, bool both)
-{
-    for (size_t i = 0, k = 0; i < x->n; i++) {
-        while (k < y->n && strcmp(y->v[k], x->v[i]) < 0)
-            k++;
-        bool has = k < y->n && strcmp(y->v[k], x->v[i]) == 0;
-        if (has == both)
-            return x->v[i];
-    }
-    return NULL;
-}
-
-/* One path, client and hour: nobody, and whom the answering rules' user sets tell apart. */
-static struct answered ask_users(struct walk *w, const struct request *q)
-{
-    static const strings none;
-    const strings *sets[2] = {&none, &none};
-    bool asks = false;
-    struct answered got = meeting_ask(&w->m, q, NULL);
-    for (int side = 0; side < 2; side++) {
-        if (got.rule[side] < 0)
-            continue;
-        sets[side] = &w->d->facts[side][got.rule[side]].accounts;
-        asks |= w->d->plan[side]->rules.v[got.rule[side]].needs_user;
-    }
-    if (!asks)
-        return got;
-    const char *accounts[] = {ANYBODY, account_of(sets[0], sets[1], true), account_of(sets[0], sets[1], false), account_of(sets[1], sets[0], false)};
-    for (size_t i = 0; i < sizeof accounts / sizeof *accounts; i++)
-        if (accounts[i])
-            meeting_ask(&w->m, q, accounts[i]);
-    return got;
-}
-
-/* ---- paths that climb --------------------------------------------------------------- */
-
-static const struct path *answering_path(const struct walk *w, int side, const struct answered *got)
-{
-    const struct rule *r = got->rule[side] < 0 ? NULL : w->d->plan[side]->rules.v[got->rule[side]].rule;
-    return r && r->action == ACTION_ALLOW ? &r->paths.v[got->path[side]] : NULL;
-}
-
-/* A path that leads from `open` to the root and down to `flat`, which one decoding leaves as it is. */
-static const char *climbing(struct arena *a, const char *open, const char *flat)
-{
-    struct strbuf b = {0};
-    buf_puts(&b, open);
-    for (const char *s = open; *s; s++)
-        if (*s == '/' || *s == '%')
-            buf_puts(&b, "/..");
-    for (const char *s = flat; *s; s++) {
-        if (*s == '%')
-            buf_puts(&b, "%25");
-        else
-            buf_putc(&b, *s);
-    }
-    const char *out = arena_strndup(a, b.p, b.n);
-    buf_free(&b);
-    return out;
-}
-
-/* D-05: where the answering rules differ in it, one path for each kind of place that a path of this class can lead to. */
-static void ask_dots(struct walk *w, struct arena *a, const struct request *q, const struct answered *got, const char *open)
-{
-    const struct path *p[2] = {answering_path(w, 0, got), answering_path(w, 1, got)};
-    if (!open || (!p[0] && !p[1]))
-        return;
-    /* Elsewhere the path without dots has told the two apart, or nothing does. A class whose every path has dots has none. */
-    if (!path_has_dots(open, strlen(open))) {
-        if (!p[0] || !p[1])
-            return;
-        if (w->d->facts[0][got->rule[0]].dots == w->d->facts[1][got->rule[1]].dots && !p[0]->internal == !p[1]->internal)
-            return;
-    }
-    struct path_atoms flat = {0};
-    struct request dots = *q;
-    for (int side = 0; side < 2; side++) {
-        const struct rule *r = got->rule[side] < 0 ? NULL : w->d->plan[side]->rules.v[got->rule[side]].rule;
-        for (size_t i = 0; r && i < r->paths.n; i++)
-            if (!r->paths.v[i].internal)
-                path_atoms_add(a, &flat, r->paths.v[i].external);
-    }
-    path_atoms_add(a, &flat, "");
-    path_atoms_make(a, &flat);
-    for (size_t i = 0; i < flat.list.n && !stopped(w); i++)
-        for (int which = 0; which < PATH_CASES; which++) {
-            const char *s = path_atom_example(a, &flat, i, (enum path_case)which);
-            if (!s || *s != '/')
-                continue;
-            dots.target = climbing(a, open, s);
-            ask_users(w, &dots);
-        }
-    dots.target = arena_printf(a, "%s/%%252e%%252e/x", open);
-    ask_users(w, &dots);
-}
-
-/* ---- clients and hours ----------------------------------------------------------------- */
-
-static int by_address(const void *x, const void *y)
-{
-    return by_index(x, y);
-}
-
-/* One client of each interval in which no rule's sources begin or end; the ordinary one where it may stand for others. */
-static uint32_t *client_classes(struct arena *a, const struct walk *w, const struct list l[2], size_t *n)
-{
-    VEC(uint32_t) from = {0};
-    vec_add(a, &from, 0u);
-    for (int side = 0; side < 2; side++)
-        for (size_t i = 0; i < l[side].n; i++) {
-            const struct plan_rule *r = &w->d->plan[side]->rules.v[l[side].v[i]];
-            for (size_t k = 0; !r->any_source && !r->sources_unknown && k < r->sources.n; k++) {
-                vec_add(a, &from, r->sources.v[k].from);
-                if (r->sources.v[k].to != UINT32_MAX)
-                    vec_add(a, &from, r->sources.v[k].to + 1);
-            }
-        }
-    qsort(from.v, from.n, sizeof *from.v, by_address);
-    uint32_t *out = arena_alloc(a, from.n * sizeof *out);
-    *n = 0;
-    for (size_t i = 0; i < from.n; i++) {
-        uint32_t low = from.v[i], high = i + 1 < from.n ? from.v[i + 1] - 1 : UINT32_MAX;
-        if (i + 1 < from.n && from.v[i + 1] == low)
-            continue;
-        out[(*n)++] = low <= ORDINARY_CLIENT && ORDINARY_CLIENT <= high ? ORDINARY_CLIENT : low + (high - low) / 2;
-    }
-    return out;
-}
-
-/* One hour of each kind that the rules' schedules tell apart; -1 alone where there are none. */
-static size_t hour_classes(struct arena *a, const struct walk *w, const struct list l[2], int out[168])
-{
-    static const int usual = 2 * 24 + 10; /* Tuesday at ten */
-    VEC(const struct schedule *) all = {0};
-    for (int side = 0; side < 2; side++)
-        for (size_t i = 0; i < l[side].n; i++) {
-            const struct plan *p = w->d->plan[side];
-            const char *name = p->rules.v[l[side].v[i]].rule->schedule;
-            const struct schedule *s = name ? policy_schedule(p->policy, name) : NULL;
-            size_t k = 0;
-            while (k < all.n && all.v[k] != s)
-                k++;
-            if (s && k == all.n)
-                vec_add(a, &all, s);
-        }
-    if (!all.n) {
-        out[0] = -1;
-        return 1;
-    }
-    size_t n = 0;
-    for (int i = 0; i < 168; i++) {
-        int hour = (usual + i) % 168;
-        bool new = true;
-        for (size_t k = 0; k < n && new; k++) {
-            new = false;
-            for (size_t s = 0; s < all.n && !new; s++)
-                new = (all.v[s]->hours[hour / 8] >> (7 - hour % 8) & 1) != (all.v[s]->hours[out[k] / 8] >> (7 - out[k] % 8) & 1);
-        }
-        if (new)
-            out[n++] = hour;
-    }
-    return n;
-}
-
-static void ask_path(struct walk *w, struct arena *a, struct request *q, const struct list l[2], const char *path, const char *open)
-{
-    int hours[168];
-    size_t clients, rules = l[0].n + l[1].n + 1, n = hour_classes(a, w, l, hours);
-    uint32_t *client = client_classes(a, w, l, &clients);
-    look_at(w, l);
-    w->work += rules * (hours[0] < 0 ? 1 : 168);
-    for (size_t i = 0; i < clients; i++)
-        for (size_t h = 0; h < n && !stopped(w); h++) {
-            w->work += rules;
-            q->client = client[i];
-            q->hour = hours[h];
-            q->target = path;
-            struct answered got = ask_users(w, q);
-            bool rewrites = false;
-            for (int side = 0; side < 2; side++)
-                rewrites |= got.rule[side] >= 0 && rule_rewrites(w->d->plan[side]->rules.v[got.rule[side]].rule);
-            if (rewrites) {
-                q->target = swap_case(a, path);
-                ask_users(w, q);
-            }
-            ask_dots(w, a, q, &got, open);
-        }
-}
-
 /* ---- paths ------------------------------------------------------------------------------ */
 
-static void path_places(struct walk *w, struct arena *a, const struct list l[2], struct path_atoms *atoms, struct places out[2])
+static void path_places(struct walk *w, struct arena *a, const struct list l[2], struct path_atoms *atoms,
+                        struct places out[2])
 {
     for (int side = 0; side < 2; side++)
         for (size_t i = 0; i < l[side].n; i++) {
@@ -341,15 +112,16 @@ static void path_places(struct walk *w, struct arena *a, const struct list l[2],
         for (size_t i = 0; i < l[side].n; i++) {
             const struct rule *r = w->d->plan[side]->rules.v[l[side].v[i]].rule;
             for (size_t k = 0; k < r->paths.n; k++)
-                out[side].v[out[side].n++] = (struct place){path_atoms_find(atoms, r->paths.v[k].external), l[side].v[i]};
+                out[side].v[out[side].n++] =
+                    (struct place){ path_atoms_find(atoms, r->paths.v[k].external), l[side].v[i] };
         }
         sort_places(&out[side]);
     }
 }
 
 /* The rules that can match the path, up to the first that certainly does. */
-static void matching(const struct walk *w, int side, const struct path_atoms *atoms, const struct places *places, size_t atom, const char *path,
-                     struct list *out)
+static void matching(const struct walk *w, int side, const struct path_atoms *atoms, const struct places *places,
+                     size_t atom, const char *path, struct list *out)
 {
     size_t n = strlen(path), kept = 0;
     out->n = 0;
@@ -386,10 +158,10 @@ static bool *touched_atoms(struct arena *a, const struct path_atoms *atoms, cons
 static void walk_paths(struct walk *w, const char *host, const struct list l[2])
 {
     struct arena *a = arena_new();
-    struct path_atoms atoms = {0};
-    struct places places[2] = {{0}, {0}};
+    struct path_atoms atoms = { 0 };
+    struct places places[2] = { { 0 }, { 0 } };
     struct list some[2];
-    struct request q = {.tls = w->m.tls, .port = w->m.port, .method = "GET", .host = host};
+    struct request q = { .tls = w->m.tls, .port = w->m.port, .method = "GET", .host = host };
     if (w->m.socket[0] && w->m.socket[1] && !find_odd(w, a, l, w->odd))
         goto out;
     path_places(w, a, l, &atoms, places);
@@ -397,13 +169,13 @@ static void walk_paths(struct walk *w, const char *host, const struct list l[2])
     for (int side = 0; side < 2; side++)
         some[side].v = arena_alloc(a, (places[side].n + 1) * sizeof *some[side].v);
     for (size_t i = 0; i < atoms.list.n; i++) {
-        for (int which = 0; touched[i] && which < PATH_CASES && !stopped(w); which++) {
+        for (int which = 0; touched[i] && which < PATH_CASES && !walk_stopped(w); which++) {
             struct arena *one = arena_new();
             const char *path = path_atom_example(one, &atoms, i, (enum path_case)which);
             for (int side = 0; path && side < 2; side++)
                 matching(w, side, &atoms, &places[side], i, path, &some[side]);
             if (path && !same_meaning(w, some))
-                ask_path(w, one, &q, some, path, path_atom_open(one, &atoms, i, (enum path_case)which));
+                walk_ask_path(w, one, &q, some, path, path_atom_open(one, &atoms, i, (enum path_case)which));
             arena_free(one);
         }
     }
@@ -413,7 +185,11 @@ out:
 
 /* ---- hosts ------------------------------------------------------------------------------- */
 
-struct group { struct list l[2]; size_t atom, cost; const char *host; };
+struct group {
+    struct list l[2];
+    size_t atom, cost;
+    const char *host;
+};
 
 static int compare_lists(const struct list *x, const struct list *y)
 {
@@ -452,7 +228,7 @@ static struct list host_rules(struct walk *w, int side, size_t atom, struct list
     if (h->kind == HOST_NAMED)
         add_places(&w->named[side], atom, scratch);
     for (const char *dot = h->name ? strchr(h->name, '.') : NULL; dot; dot = strchr(dot + 1, '.')) {
-        char key[256] = "*";             /* a public name has at most 253 characters (normalise_host) */
+        char key[256] = "*"; /* a public name has at most 253 characters (normalise_host) */
         if (strlen(dot) + 2 > sizeof key)
             continue;
         memcpy(key + 1, dot, strlen(dot) + 1);
@@ -488,7 +264,8 @@ static void find_hosts(struct walk *w)
         for (size_t i = 0; i < w->all[side].n; i++) {
             const struct rule *r = w->d->plan[side]->rules.v[w->all[side].v[i]].rule;
             for (size_t k = 0; !r->all_names && k < r->names.n; k++)
-                w->named[side].v[w->named[side].n++] = (struct place){host_atoms_find(&w->hosts, r->names.v[k].name), w->all[side].v[i]};
+                w->named[side].v[w->named[side].n++] =
+                    (struct place){ host_atoms_find(&w->hosts, r->names.v[k].name), w->all[side].v[i] };
             if (r->all_names)
                 w->unnamed[side].v[w->unnamed[side].n++] = w->all[side].v[i];
         }
@@ -523,8 +300,8 @@ static bool *affected_hosts(struct walk *w)
  * which both sides pass on or both replace. So also for a request without a host, and one that nothing names. */
 static void walk_hosts(struct walk *w)
 {
-    enum { MOST_RULES = 32 * 1024 * 1024 };      /* in all lists together: memory */
-    VEC(struct group) groups = {0};
+    enum { MOST_RULES = 32 * 1024 * 1024 }; /* in all lists together: memory */
+    VEC(struct group) groups = { 0 };
     struct list scratch[2];
     size_t sum = 0, left = 0, kept = 0;
     bool *affected = affected_hosts(w);
@@ -537,7 +314,7 @@ static void walk_hosts(struct walk *w)
             left++;
             continue;
         }
-        struct group g = {.atom = i, .host = host_atom_example(w->a, &w->hosts, i)};
+        struct group g = { .atom = i, .host = host_atom_example(w->a, &w->hosts, i) };
         g.cost = (g.host ? strlen(g.host) : 300) + 100 * (size_t)w->hosts.list.v[i].kind;
         for (int side = 0; side < 2; side++) {
             g.l[side] = host_rules(w, side, i, &scratch[side]);
@@ -549,14 +326,15 @@ static void walk_hosts(struct walk *w)
     if (groups.n)
         qsort(groups.v, groups.n, sizeof *groups.v, by_rules);
     for (size_t i = 0; i < groups.n; i++)
-        if (!kept || compare_lists(&groups.v[kept - 1].l[0], &groups.v[i].l[0]) || compare_lists(&groups.v[kept - 1].l[1], &groups.v[i].l[1]))
+        if (!kept || compare_lists(&groups.v[kept - 1].l[0], &groups.v[i].l[0]) ||
+            compare_lists(&groups.v[kept - 1].l[1], &groups.v[i].l[1]))
             groups.v[kept++] = groups.v[i];
     if (kept)
         qsort(groups.v, kept, sizeof *groups.v, by_atom);
     for (size_t i = 0; i < kept; i++) {
-        if (!stopped(w))
+        if (!walk_stopped(w))
             walk_paths(w, groups.v[i].host, groups.v[i].l);
-        left += stopped(w);
+        left += walk_stopped(w);
     }
     w->d->out->unproven += left;
 }
@@ -577,8 +355,15 @@ static const char *some_host(struct walk *w)
 /* One request that any rule may answer: for what concerns every request of the socket. */
 static void ask_any(struct walk *w)
 {
-    struct request q = {.tls = w->m.tls, .port = w->m.port, .method = "GET", .host = some_host(w), .target = "/", .client = ORDINARY_CLIENT, .hour = -1};
-    look_at(w, w->all);
+    struct request q = { .tls = w->m.tls,
+                         .port = w->m.port,
+                         .method = "GET",
+                        
+                         .host = some_host(w),
+                         .target = "/",
+                         .client = ORDINARY_CLIENT,
+                         .hour = -1 };
+    walk_look_at(w, w->all);
     meeting_ask(&w->m, &q, NULL);
 }
 
@@ -594,14 +379,14 @@ static void walk_listeners(struct walk *w)
 {
     struct arena *scratch = arena_new();
     w->a = arena_new();
-    w->hosts = (struct host_atoms){0};
+    w->hosts = (struct host_atoms){ 0 };
     for (int side = 0; side < 2; side++) {
-        w->named[side] = (struct places){0};
-        w->unnamed[side] = w->all[side] = (struct list){0};
+        w->named[side] = (struct places){ 0 };
+        w->unnamed[side] = w->all[side] = (struct list){ 0 };
         if (w->m.listener[side] == SIZE_MAX)
             continue;
         const struct plan_listener *l = &w->d->plan[side]->listeners.v[w->m.listener[side]];
-        w->all[side] = (struct list){l->rules.v, l->rules.n};
+        w->all[side] = (struct list){ l->rules.v, l->rules.n };
     }
     bool both = w->m.socket[0] && w->m.socket[1];
     bool redirect = redirects_all(w, 0) || redirects_all(w, 1);
@@ -616,7 +401,10 @@ static void walk_listeners(struct walk *w)
     arena_free(scratch);
 }
 
-struct socket_at { const struct plan_socket *s; size_t listener; };
+struct socket_at {
+    const struct plan_socket *s;
+    size_t listener;
+};
 typedef VEC(struct socket_at) sockets;
 
 static int compare_sockets(const struct plan_socket *x, const struct plan_socket *y)
@@ -637,7 +425,7 @@ static int by_socket(const void *x, const void *y)
 static const struct socket_at *taker(const sockets *all, const struct plan_socket *s)
 {
     struct plan_socket any = *s;
-    struct socket_at key = {s, 0};
+    struct socket_at key = { s, 0 };
     const struct socket_at *found = all->n ? bsearch(&key, all->v, all->n, sizeof key, by_socket) : NULL;
     any.address = "*";
     key.s = &any;
@@ -648,7 +436,7 @@ static void gather(struct arena *a, const struct plan *p, sockets *one, sockets 
 {
     for (size_t i = 0; i < p->listeners.n; i++)
         for (size_t k = 0; k < p->listeners.v[i].sockets.n; k++) {
-            struct socket_at s = {&p->listeners.v[i].sockets.v[k], i};
+            struct socket_at s = { &p->listeners.v[i].sockets.v[k], i };
             vec_add(a, one, s);
             vec_add(a, both, s);
         }
@@ -656,7 +444,10 @@ static void gather(struct arena *a, const struct plan *p, sockets *one, sockets 
         qsort(one->v, one->n, sizeof *one->v, by_socket);
 }
 
-struct seen { size_t listener[2]; bool tls; };
+struct seen {
+    size_t listener[2];
+    bool tls;
+};
 
 static int by_seen(const void *x, const void *y)
 {
@@ -667,7 +458,10 @@ static int by_seen(const void *x, const void *y)
     return a->tls - b->tls;
 }
 
-struct visit { struct seen who; const struct plan_socket *at, *socket[2]; };
+struct visit {
+    struct seen who;
+    const struct plan_socket *at, *socket[2];
+};
 
 static int by_visit(const void *x, const void *y)
 {
@@ -679,9 +473,9 @@ static int by_visit(const void *x, const void *y)
 void diff_walk(struct diffing *d)
 {
     struct arena *a = d->scratch;
-    struct walk w = {.d = d};
-    sockets side_sockets[2] = {{0}, {0}}, points = {0};
-    VEC(struct visit) visits = {0};
+    struct walk w = { .d = d };
+    sockets side_sockets[2] = { { 0 }, { 0 } }, points = { 0 };
+    VEC(struct visit) visits = { 0 };
     for (int side = 0; side < 2; side++) {
         gather(a, d->plan[side], &side_sockets[side], &points);
         w.odd[side] = arena_alloc(a, d->plan[side]->rules.n + 1);
@@ -700,18 +494,23 @@ void diff_walk(struct diffing *d)
         qsort(visits.v, visits.n, sizeof *visits.v, by_visit);
     for (size_t i = 0; i < visits.n; i++) {
         const struct visit *v = &visits.v[i], *above = i ? v - 1 : NULL;
-        w.m = (struct meeting){.d = d, .listener = {v->who.listener[0], v->who.listener[1]}, .socket = {v->socket[0], v->socket[1]},
-                               .address = v->at->address, .port = v->at->port, .tls = v->at->tls};
+        w.m = (struct meeting){ .d = d,
+                                .listener = { v->who.listener[0], v->who.listener[1] },
+                                .socket = { v->socket[0], v->socket[1] },
+                                .address = v->at->address,
+                                .port = v->at->port,
+                                .tls = v->at->tls };
         if (above && compare_sockets(above->at, v->at) == 0 && by_seen(&above->who, &v->who) == 0)
             continue; /* the same socket, from the other side */
         bool certificate = v->who.tls && v->socket[0] && v->socket[1] &&
-                           (!str_equal(v->socket[0]->thumbprint, v->socket[1]->thumbprint) || !str_equal(v->socket[0]->chain, v->socket[1]->chain));
+                           (!str_equal(v->socket[0]->thumbprint, v->socket[1]->thumbprint) ||
+                            !str_equal(v->socket[0]->chain, v->socket[1]->chain));
         if (!above || by_seen(&above->who, &v->who) != 0)
             walk_listeners(&w);
         if (certificate) {
             for (int side = 0; side < 2; side++) {
                 const struct plan_listener *l = &d->plan[side]->listeners.v[v->who.listener[side]];
-                w.all[side] = (struct list){l->rules.v, l->rules.n};
+                w.all[side] = (struct list){ l->rules.v, l->rules.n };
             }
             ask_any(&w);
         }

@@ -6,16 +6,17 @@
 struct judged {
     struct decision d;
     struct request q;
-    const struct plan_rule *rule;    /* NULL: none */
+    const struct plan_rule *rule; /* NULL: none */
     const struct facts *facts;
 };
 
 /* ---- the two answers ------------------------------------------------------------- */
 
-static void judge(struct meeting *m, int side, const struct request *q, const char *account, struct arena *a, struct judged *j)
+static void judge(struct meeting *m, int side, const struct request *q, const char *account, struct arena *a,
+                  struct judged *j)
 {
     const struct plan *p = &m->plan[side];
-    *j = (struct judged){.q = *q};
+    *j = (struct judged){ .q = *q };
     j->d.rule = -1;
     if (!m->socket[side])
         return;
@@ -63,7 +64,9 @@ static unsigned answered_differently(const struct judged *x, const struct judged
 {
     enum answer a = x->d.answer, b = y->d.answer;
     if (a == ANSWER_UNKNOWN && b == ANSWER_UNKNOWN)
-        return x->d.otherwise != y->d.otherwise || (x->d.otherwise == ANSWER_FORWARD && forwarded_differently(x, y)) ? DIFFERS_BY(ANSWER_UNKNOWN) : 0;
+        return x->d.otherwise != y->d.otherwise || (x->d.otherwise == ANSWER_FORWARD && forwarded_differently(x, y))
+                   ? DIFFERS_BY(ANSWER_UNKNOWN)
+                   : 0;
     if (refused(a) && refused(b))
         return a == ANSWER_UNKNOWN || b == ANSWER_UNKNOWN ? DIFFERS_BY(ANSWER_UNKNOWN) : 0;
     if (a != b)
@@ -80,7 +83,8 @@ static unsigned differ(const struct meeting *m, const struct judged *x, const st
     if (!m->socket[0] || !m->socket[1])
         return DIFFERS_SOCKET;
     unsigned bits = answered_differently(x, y);
-    if (m->tls && (!str_equal(m->socket[0]->thumbprint, m->socket[1]->thumbprint) || !str_equal(m->socket[0]->chain, m->socket[1]->chain)))
+    if (m->tls && (!str_equal(m->socket[0]->thumbprint, m->socket[1]->thumbprint) ||
+                   !str_equal(m->socket[0]->chain, m->socket[1]->chain)))
         bits |= DIFFERS_CERTIFICATE;
     return bits;
 }
@@ -125,13 +129,22 @@ static void fill_side(struct meeting *m, int side, const struct judged *j, struc
     out->target = kept(a, j->d.target);
 }
 
-static const struct witness *make_witness(struct meeting *m, const struct judged j[2], const char *account, unsigned bits, size_t cost)
+static const struct witness *make_witness(struct meeting *m, const struct judged j[2], const char *account,
+                                          unsigned bits, size_t cost)
 {
     struct arena *a = m->d->out->arena;
     const struct request *q = &j[0].q;
     struct witness *w = arena_alloc(a, sizeof *w);
-    *w = (struct witness){.bits = bits, .cost = cost, .tls = m->tls, .address = m->address, .port = m->port, .host = kept(a, q->host),
-                          .target = kept(a, q->target), .client = q->client, .hour = q->hour, .user = kept(a, account)};
+    *w = (struct witness){ .bits = bits,
+                           .cost = cost,
+                           .tls = m->tls,
+                           .address = m->address,
+                           .port = m->port,
+                           .host = kept(a, q->host),
+                           .target = kept(a, q->target),
+                           .client = q->client,
+                           .hour = q->hour,
+                           .user = kept(a, account) };
     for (int side = 0; side < 2; side++)
         fill_side(m, side, &j[side], a, &w->side[side]);
     return w;
@@ -145,7 +158,7 @@ struct credit {
     const char *account;
     unsigned bits;
     size_t cost;
-    const struct witness *made;      /* once somebody needs it */
+    const struct witness *made; /* once somebody needs it */
     bool given;
 };
 
@@ -209,9 +222,16 @@ static void give_references(struct credit *c, int side, const struct plan_rule *
     if (r->farm)
         give_fields(c, change_of(c, DIFF_FARM, side, index_in(r->farm, p->farms.v, sizeof *p->farms.v)), bits);
     if (bits & DIFFERS_SCHEDULE && r->rule->schedule)
-        give_fields(c, change_of(c, DIFF_SCHEDULE, side, index_in(policy_schedule(p, r->rule->schedule), p->schedules.v, sizeof *p->schedules.v)), bits);
+        give_fields(c,
+                    change_of(c, DIFF_SCHEDULE, side,
+                              index_in(policy_schedule(p, r->rule->schedule), p->schedules.v, sizeof *p->schedules.v)),
+                    bits);
     for (size_t i = 0; bits & users && i < r->rule->users.n; i++)
-        give_fields(c, change_of(c, DIFF_USER_SET, side, index_in(policy_user_set(p, r->rule->users.v[i]), p->user_sets.v, sizeof *p->user_sets.v)), bits);
+        give_fields(
+            c,
+            change_of(c, DIFF_USER_SET, side,
+                      index_in(policy_user_set(p, r->rule->users.v[i]), p->user_sets.v, sizeof *p->user_sets.v)),
+            bits);
     /* "all other networks" depends on every network */
     if (!own && bits & (DIFFERS_SOURCE | DIFFERS_BY(ANSWER_UNKNOWN)))
         give_all(c, DIFF_NETWORK, bits);
@@ -228,8 +248,10 @@ static void give_listeners(struct credit *c, unsigned bits)
 /* Why a rule does not answer on this side, where its partner answers on the other; 0: it matches here too. */
 static unsigned why_not(struct credit *c, int side, const struct plan_rule *r)
 {
-    static const unsigned by_condition[] = {[FAILED_DISABLED] = DIFFERS_ENABLED, [FAILED_LISTENER] = DIFFERS_LISTENER, [FAILED_NAME] = DIFFERS_NAME,
-                                            [FAILED_PATH] = DIFFERS_PATH, [FAILED_SOURCE] = DIFFERS_SOURCE, [FAILED_SCHEDULE] = DIFFERS_SCHEDULE};
+    static const unsigned by_condition[] = {
+        [FAILED_DISABLED] = DIFFERS_ENABLED, [FAILED_LISTENER] = DIFFERS_LISTENER, [FAILED_NAME] = DIFFERS_NAME,
+        [FAILED_PATH] = DIFFERS_PATH,        [FAILED_SOURCE] = DIFFERS_SOURCE,     [FAILED_SCHEDULE] = DIFFERS_SCHEDULE
+    };
     struct meeting *m = c->m;
     const struct plan *full = m->d->plan[side];
     if (!r->rule->enabled)
@@ -279,7 +301,7 @@ static bool credit_one_side(struct credit *c, int side, const struct plan_rule *
 
 static void credit_rules(struct credit *c)
 {
-    const struct plan_rule *r[2] = {c->j[0].rule, c->j[1].rule};
+    const struct plan_rule *r[2] = { c->j[0].rule, c->j[1].rule };
     if (r[0] && r[1] && c->m->d->pairs[DIFF_RULE].partner[0][r[0]->index] == r[1]->index) {
         bool own = give_fields(c, change_of(c, DIFF_RULE, 1, r[1]->index), c->bits);
         for (int side = 0; side < 2; side++)
@@ -341,10 +363,10 @@ struct answered meeting_ask(struct meeting *m, const struct request *q, const ch
             for (int side = 0; side < 2; side++)
                 judge(m, side, &other, account, a, &j[side]);
         }
-        struct credit c = {.m = m, .j = j, .account = account, .bits = bits, .cost = cost};
+        struct credit c = { .m = m, .j = j, .account = account, .bits = bits, .cost = cost };
         credit(&c);
     }
-    struct answered out = {{j[0].d.rule, j[1].d.rule}, {-1, -1}};
+    struct answered out = { { j[0].d.rule, j[1].d.rule }, { -1, -1 } };
     for (int side = 0; side < 2; side++)
         if (j[side].rule)
             out.path[side] = j[side].d.path;

@@ -150,7 +150,7 @@ def branch(policy, rng):
 
 
 def member(policy, rng):
-    policy["members"][0] = "m3.corp.example"
+    policy["members"] = ["m3.corp.example"]     # no old one stays: which member answers is the target's choice
     return "farm", "Pool", "members"
 
 
