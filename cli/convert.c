@@ -5,16 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One target's emission; they do not touch each other, so each has a thread. */
+/* One target's emission. They do not touch each other, so two at a time have threads of their own; a third waits, so
+ * that no more whole files than that are in memory at once. */
+enum { AT_ONCE = 2 };
 struct job {
-    const struct plan *plan;
+    const struct plan *plan;             /* NULL: not asked for */
     enum target target;
     struct arena *arena;
     struct emission out;
     struct strbuf err;
     int rc;
     pthread_t thread;
-    bool threaded;
+    bool started, threaded;
 };
 
 static void *emit(void *arg)
@@ -24,12 +26,30 @@ static void *emit(void *arg)
     return NULL;
 }
 
-static void start(struct job *j, const struct plan *plan, enum target t)
+static void start(struct job *j)
 {
-    *j = (struct job){.plan = plan, .target = t, .arena = arena_new()};
+    j->arena = arena_new();
+    j->started = true;
     j->threaded = pthread_create(&j->thread, NULL, emit, j) == 0;
     if (!j->threaded)
         emit(j);
+}
+
+/* Starts up to n of those that wait. */
+static void start_next(struct job jobs[TARGETS], int n)
+{
+    for (unsigned t = 0; t < TARGETS && n > 0; t++)
+        if (jobs[t].plan && !jobs[t].started) {
+            start(&jobs[t]);
+            n--;
+        }
+}
+
+static void finish(struct job *j)
+{
+    if (j->threaded)
+        pthread_join(j->thread, NULL);
+    j->threaded = false;
 }
 
 /* The reports that show the configs wait for them. The page and the log do not touch each other either. */
@@ -99,16 +119,17 @@ static int finish_all(struct job jobs[TARGETS], struct report *r, struct out_set
 {
     int status = EXIT_DONE;
     for (unsigned t = 0; t < TARGETS; t++) {
-        if (jobs[t].threaded)
-            pthread_join(jobs[t].thread, NULL);
         if (!jobs[t].plan)
             continue;
+        finish(&jobs[t]);
+        start_next(jobs, 1);
         if (jobs[t].rc < 0) {
             fputs(jobs[t].err.p ? jobs[t].err.p : "tmgc: emission failed\n", stderr);
             status = EXIT_FAILED;
         }
         r->emissions[t] = &jobs[t].out;
         add_emission(o, &jobs[t]);
+        emission_trim(&jobs[t].out, RULES_SHOWN);
     }
     struct writing page = {r, report_html, {0}}, log = {r, report_sarif, {0}};
     if (status == EXIT_DONE) {
@@ -133,8 +154,9 @@ int convert_one(struct cli *c, const char *path, const char *dir, struct convert
         goto out;
     for (unsigned t = 0; t < TARGETS; t++)
         if (c->targets & ON(t))
-            start(&jobs[t], in->plan, (enum target)t);
-    struct report r = {in->plan, &in->findings, c->targets, in->policy->source, in->site_name ? path_basename(in->site_name) : NULL, {NULL}};
+            jobs[t] = (struct job){.plan = in->plan, .target = (enum target)t};
+    start_next(jobs, AT_ONCE);
+    struct report r = {in->plan, &in->findings, c->targets, in->policy->source, in->site_name ? path_basename(in->site_name) : NULL, {NULL}, NULL, NULL};
     write_small(&o, in->policy, &r);
     status = finish_all(jobs, &r, &o);
     if (out_finish(&o, status == EXIT_DONE) < 0) {

@@ -90,6 +90,10 @@ bool nginx_path_too_long(const struct path *p);
 typedef int emitter(const struct plan *, struct arena *, struct emission *, struct strbuf *);
 extern const struct target_output { const char *folder, *file; emitter *emit; } target_outputs[TARGETS];  /* "nginx", "nginx.conf" */
 void emission_free(struct emission *e);
+/* The first rules have a part of their own in report.html, with their blocks; the page says so when there are more. */
+enum { RULES_SHOWN = 2000 };
+/* Keeps the text only as far as the blocks of the first `rules` rules go: what a report still quotes when the file is written. */
+void emission_trim(struct emission *e, size_t rules);
 
 /* Read times per rule: long polls and RPC over HTTP get an hour (B-76), others the listener's connection timeout. Seconds. */
 long rule_read_timeout(const struct plan *p, const struct plan_rule *r);
@@ -101,10 +105,12 @@ struct report {
     unsigned targets;
     const char *export_name, *site_name;          /* base names, for the files */
     const struct emission *emissions[TARGETS];    /* the configs that stand beside the report; NULL: none */
+    const char *proof_json, *proof_html;          /* what verify found: a JSON object and a section of the page; NULL: not verified */
 };
 void report_text(struct strbuf *out, const struct report *r);
 void report_json(struct strbuf *out, const struct report *r);   /* schema: docs/report.schema.json */
 void report_sarif(struct strbuf *out, const struct report *r);  /* SARIF 2.1.0 (report_sarif.c) */
 void report_csv(struct strbuf *out, const struct report *r);    /* RFC 4180, one line a finding (report_csv.c) */
+void html_text(struct strbuf *b, const char *s);                /* escaped for report.html: text and quoted attributes */
 void report_html(struct strbuf *out, const struct report *r);   /* one page without outside resources (report_html.c) */
 #endif

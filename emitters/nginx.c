@@ -174,13 +174,18 @@ static void write_subjects(struct maker *m, const struct cluster *c)
 /* What stands in a server beside the rules. */
 static void write_rest(struct maker *m, const struct cluster *c, bool simple)
 {
-    bool blocks = false;
-    for (size_t i = 0; i < c->members.n; i++)
-        blocks |= c->members.v[i].live && rule_blocks_sign_in(&m->plan->rules.v[c->members.v[i].rule]);
-    if (!simple || blocks)
+    bool blocks = false, limits = false;
+    for (size_t i = 0; i < c->members.n; i++) {
+        const struct plan_rule *r = &m->plan->rules.v[c->members.v[i].rule];
+        blocks |= c->members.v[i].live && rule_blocks_sign_in(r);
+        limits |= c->members.v[i].live && rule_limits_body(r);
+    }
+    if (!simple || blocks || limits)
         write_blank(&m->body);
     if (!simple)
         write_line(&m->body, "location / { return 403; }    # no rule matches (B-11)");
+    if (limits)
+        write_line(&m->body, "location @filtered { return 502; }    # a body that the HTTP filter does not take (B-133)");
     if (blocks)      /* "satisfy any" makes nginx drop the server's WWW-Authenticate, which it would show otherwise */
         write_line(&m->body, "location @blocked { satisfy any; allow all; try_files \"\" =403; }    # D-11");
 }
@@ -378,19 +383,20 @@ static void write_file(struct maker *m)
     uint32_t before = 0;
     for (size_t i = 0; i < w.out.n; i++)
         before += w.out.p[i] == '\n';
-    /* the servers' own first line, if it is empty, would be a second empty one */
-    buf_reserve(&w.out, m->body.out.n + 2); /* the last lines too: no growing by half of everything */
-    if (m->body.out.n)
-        buf_add(&w.out, m->body.out.p, m->body.out.n);
-    buf_free(&m->body.out);
-    w.depth--;
-    write_line(&w, "}");
+    /* The servers are most of the file: what stands before them goes in front of them, in their own memory. */
+    struct strbuf *all = &m->body.out;
+    buf_reserve(all, w.out.n + 2);
+    memmove(all->p + w.out.n, all->p, all->n);
+    memcpy(all->p, w.out.p, w.out.n);
+    all->n += w.out.n;
+    buf_puts(all, "}\n");
+    buf_free(&w.out);
     for (size_t i = 0; i < m->out->rules.n; i++)
         if (m->out->rules.v[i].first) {
             m->out->rules.v[i].first += before;
             m->out->rules.v[i].last += before;
         }
-    m->out->text = w.out;
+    m->out->text = *all;
 }
 
 int emit_nginx(const struct plan *p, struct arena *a, struct emission *out, struct strbuf *err)

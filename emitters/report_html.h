@@ -5,7 +5,6 @@
 #include "report.h"
 
 enum {
-    RULES_SHOWN = 2000, /* rules with a part of their own; the page says so when there are more */
     RULES_RICH = 500,   /* beyond that settings are plain text, not tables: a browser opens the page in half the time */
     ROWS_SHOWN = 6000   /* findings; beyond that those for information are left to report.json */
 };
