@@ -207,6 +207,8 @@ static void assess_delegation(struct assessing *s, struct plan_rule *r)
     case DELEGATE_BASIC:
         about(s, F_AUTH_BASIC_ONLY, ON_PROXIES, rule, "delegation", "CredentialsDelegationType",
               "the client's password goes on to the published server as it came, without having been validated here");
+        if (rule->strip_domain)
+            about(s, F_DOMAIN_KEPT, ON_PROXIES, rule, "strip_domain", "StripDomainFromCredentials", "user names go on to the published server with their domain");
         return;
     default:
         about(s, F_DELEGATION_LOST, rule->delegation == DELEGATE_SECURID ? ON_ALL : ON_PROXIES, rule, "delegation",
@@ -318,7 +320,7 @@ static void assess_listener(struct assessing *s, const struct listener *l)
         about_listener(s, F_PRE_AUTH_LOST, ON_PROXIES, l, l->forms ? "forms" : "integrated", l->forms ? "AuthenticationSchemes" : "IntegratedWindowsAuthentication",
                        "asked for credentials where a rule needed them; the target asks nobody, and such rules answer 403");
     if (l->digest)
-        about_listener(s, F_DIGEST_LOST, ON(TARGET_PUBLISHD), l, "digest", "DigestAuthentication", "Digest authentication is not offered");
+        about_listener(s, F_DIGEST_LOST, ON_ALL, l, "digest", "DigestAuthentication", "Digest authentication is not offered");
     if (l->sso)
         about_listener(s, F_SSO_LOST, ON_PROXIES, l, "sso", "SSOEnabled", "single sign-on across its names needs pre-authentication, which the target does not have");
     if (l->form.directory || l->form.change_password)
@@ -330,6 +332,22 @@ static void assess_listener(struct assessing *s, const struct listener *l)
     if (l->ssl_accelerator_port)
         about_listener(s, F_ACCELERATOR, ON_ALL, l, "ssl_accelerator_port", "SSLAcceleratorPort",
                        arena_printf(s->f->arena, "links to the site itself carry the target's own port instead of the SSL accelerator's %ld", l->ssl_accelerator_port));
+}
+
+/* The switches of hotfixes, for the whole array (B-112). */
+static void assess_switches(struct assessing *s, const struct policy *p)
+{
+    static const char *const known[] = { "OfferNTLMOnly", "EnableKcdWithSPNego", "UseFQDNinKerberosTicket" };     /* of publishd */
+    for (size_t i = 0; i < p->parameters.n; i++) {
+        const struct parameter *x = &p->parameters.v[i];
+        unsigned on = ON_ALL;
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+            if (ascii_casecmp(x->name, known[k]) == 0)
+                on = ON_PROXIES;
+        struct finding *said = about(s, F_VENDOR_LOST, on, NULL, NULL, "VendorParametersSets", arena_printf(s->f->arena, "the array's vendor parameter %s has no translation", x->name));
+        if (said)
+            said->line = x->line;
+    }
 }
 
 void assess(struct plan *p, unsigned targets, const char *today, struct findings *f)
@@ -363,6 +381,7 @@ void assess(struct plan *p, unsigned targets, const char *today, struct findings
         if (used[i])
             assess_farm(&s, &p->policy->farms.v[i]);
     arena_free(scratch);
+    assess_switches(&s, p->policy);
     assess_policy(&s, all_names, dots, clear);
     settle(&s);
     report_acceptances(&s);

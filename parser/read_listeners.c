@@ -195,6 +195,8 @@ static void add_listen_on(struct reader *r, struct about *who, struct listener *
         on.network = ref_network(r, who, &networks.v[0]);
     for (uint32_t w = object_field(&o, S_ON_ADDRESSES); w; w = object_more(&o, S_ON_ADDRESSES, w))
         list_read(r, w, &addresses);
+    if (object_has(&o, S_ON_SELECT) && on.select != ADDRESS_SPECIFIED)
+        addresses.n = 0;                   /* left over from before another choice was made */
     for (size_t i = 0; i < addresses.n; i++) {
         uint32_t ip;
         if (ip_parse(addresses.v[i].text, &ip))
