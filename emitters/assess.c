@@ -218,6 +218,26 @@ static void assess_delegation(struct assessing *s, struct plan_rule *r)
 
 /* ---- what is lost or different, but closes nothing ------------------------- */
 
+/* B-131 to B-142, for each target: which parts it lacks, and what is left of the difference in those that it has. */
+static void assess_filter(struct assessing *s, const struct plan_rule *r)
+{
+    static const unsigned residue[TARGETS] = {
+        [TARGET_NGINX] = FILTER(HEADERS) | FILTER(HEADER_TEXTS) | FILTER(SERVER), [TARGET_HAPROXY] = FILTER(BODY_LENGTH)};
+    static const char *const differs[TARGETS] = {
+        [TARGET_NGINX] = "nginx judges the first header field of a name, takes an empty one for none, and sends a Server header of its own",
+        [TARGET_HAPROXY] = "HAProxy does not count bodies that come in chunks"};
+    for (unsigned t = 0; t < TARGETS; t++) {
+        unsigned lost = r->filter->parts & ~filter_parts_on[t] & ~residue[t];
+        struct strbuf parts = {0};
+        buf_filter_parts(&parts, lost);
+        if (lost)
+            about(s, F_HTTP_FILTER_LOST, ON(t), r->rule, "http_filter", "XML_POLICY", arena_printf(s->f->arena, "these parts of its HTTP filter do not apply: %s", parts.p));
+        if (r->filter->parts & residue[t])
+            about(s, F_FILTER_DIFFERS, ON(t), r->rule, "http_filter", "XML_POLICY", arena_printf(s->f->arena, "its HTTP filter applies with a difference: %s", differs[t]));
+        buf_free(&parts);
+    }
+}
+
 static void assess_forwarding(struct assessing *s, struct plan_rule *r)
 {
     const struct rule *rule = r->rule;
@@ -227,9 +247,8 @@ static void assess_forwarding(struct assessing *s, struct plan_rule *r)
     if (rule->translate_links)
         about(s, F_LINK_TRANSLATION_LOST, ON_PROXIES, rule, "translate_links", "TranslateLinks",
               "links to internal names in pages are no longer rewritten; redirects still are");
-    if (rule->http_filter)
-        about(s, F_HTTP_FILTER_LOST, ON_PROXIES, rule, "http_filter", "VendorParametersSets",
-              "its HTTP filter (methods, lengths, signatures) is not translated");
+    if (r->filter)
+        assess_filter(s, r);
     if (rule->backend_certificate)
         about(s, F_CLIENT_CERTIFICATE_LOST, ON_ALL, rule, "backend_certificate", "SSLClientCertificate",
               "the client certificate that was shown to the published server is not in the export");

@@ -2,6 +2,7 @@
  * first (D-05 to D-09), then what the published server gets (D-10 to D-12, D-17), where (D-04), and what becomes of
  * its answer (D-11, D-15). */
 #include "haproxy.h"
+#include "filter.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,71 @@ static void write_dots(struct haproxy *h, const struct plan_rule *r)
         write_line(&h->w, DENY " if { var(txn.dots) -m found } { var(txn.path) -m int ge 1 }");
     write_line(&h->w, DENY " if { var(txn.dots) -m found } !{ var(txn.resolved) -i -m reg %s }",
                haproxy_paths(h, untouched.v, untouched.n));
+}
+
+/* ---- the HTTP filter (B-131 to B-142) ---------------------------------------- */
+
+#define FILTERED "http-request deny deny_status 502 if"
+
+static void write_filter_checks(struct haproxy *h, const struct http_filter *f)
+{
+    static const char *const of[] = { [OF_METHOD] = "method", [OF_PATH] = "path", [OF_URL] = "url" };
+    filter_checks checks = { 0 };
+    if (filter_patterns(h->a, f, &checks, h->err))
+        h->failed = true;
+    for (size_t i = 0; i < checks.n; i++) {
+        const struct filter_check *c = &checks.v[i];
+        if (c->only)
+            write_indent(&h->w);
+        if (c->only)
+            write_raw(&h->w, FILTERED);
+        for (size_t k = 0; k < c->patterns.n; k++)
+            if (c->only)
+                write_raw(&h->w, " !{ %s -i -m reg %s }", of[c->of], haproxy_word(h, c->patterns.v[k]));
+            else
+                write_line(&h->w, FILTERED " { %s -i -m reg %s }", of[c->of], haproxy_word(h, c->patterns.v[k]));
+        if (c->only)
+            write_raw(&h->w, "\n");
+    }
+}
+
+/* What it asks of a request, before anything is changed in it. */
+static void write_filter(struct haproxy *h, const struct http_filter *f)
+{
+    if (!f || !(f->parts & FILTER_OF_REQUESTS))
+        return;
+    write_line(&h->w, "# the HTTP filter (B-131)");
+    write_filter_checks(h, f);
+    if (f->url_max >= 0)
+        write_line(&h->w, FILTERED " { url,length gt %ld }", f->url_max);
+    if (f->query_max >= 0)
+        write_line(&h->w, FILTERED " { query,length gt %ld }", f->query_max);
+    if (f->body_max >= 0)
+        write_line(&h->w, FILTERED " { req.hdr(content-length) -m int gt %lld }", f->body_max);
+    for (size_t i = 0; i < f->headers.n; i++)
+        write_line(&h->w, FILTERED " { req.fhdr_cnt(%s) gt 0 }", f->headers.v[i]);
+    for (size_t i = 0; i < f->header_texts.n; i++)
+        write_line(&h->w, FILTERED " { req.fhdr(%s) -i -m sub -- %s }", f->header_texts.v[i].header, haproxy_word(h, f->header_texts.v[i].text));
+}
+
+static void write_header_action(struct haproxy *h, const char *when, const char *name, enum filter_action action, const char *value)
+{
+    if (action == HEADER_STRIPPED)
+        write_line(&h->w, "%s del-header %s", when, name);
+    else if (action == HEADER_REPLACED)
+        write_line(&h->w, "%s set-header %s %s", when, name, quoted(&h->w, h->a, Q_HAPROXY_FORMAT, value));
+}
+
+static void write_answer_filter(struct haproxy *h, const struct http_filter *f)
+{
+    if (!f)
+        return;
+    for (size_t i = 0; i < f->answer_headers.n; i++)
+        write_line(&h->w, "http-response deny deny_status 502 if { res.fhdr_cnt(%s) gt 0 }", f->answer_headers.v[i]);
+    for (size_t i = 0; i < f->answer_texts.n; i++)
+        write_line(&h->w, "http-response deny deny_status 502 if { res.fhdr(%s) -i -m sub -- %s }", f->answer_texts.v[i].header, haproxy_word(h, f->answer_texts.v[i].text));
+    write_header_action(h, "http-response", "Via", f->via, f->via_value);
+    write_header_action(h, "http-response", "Server", f->server, f->server_value);
 }
 
 /* True if nothing can follow: the rule never forwards. */
@@ -123,6 +189,8 @@ static void write_headers(struct haproxy *h, const struct plan_rule *r)
         write_line(w, "http-request set-header Front-End-Https On");
     if (r->x_forwarded_for)
         write_line(w, "http-request set-header X-Forwarded-For %%[src]");
+    if (r->filter && !r->via)
+        write_header_action(h, "http-request", "Via", r->filter->via, r->filter->via_value);
     if (r->via)
         write_line(w, "http-request add-header Via %s", quoted(w, h->a, Q_HAPROXY_FORMAT, r->via));
 }
@@ -273,8 +341,10 @@ static void write_backend(struct haproxy *h, const struct plan_rule *r, bool htt
     write_line(w, "backend %s", haproxy_backend(h, r, http_half));
     w->depth++;
     if (!write_refusals(h, r)) {
+        write_filter(h, r->filter);
         write_headers(h, r);
         write_rewriting(h, r->rule);
+        write_answer_filter(h, r->filter);
         write_answer(h, r->rule);
         haproxy_servers(h, r, &r->to[!http_half && (reach.https || r->rule->require_ssl)]);
     }

@@ -3,6 +3,7 @@
  * nginx.c          the file as a whole: http settings, listeners, servers
  * nginx_cluster.c  which rules of a listener must stand in one server
  * nginx_rule.c     one rule's block: its condition and what it does
+ * nginx_filter.c   the rule's HTTP filter
  * nginx_shared.c   upstreams, source sets and maps, each written once and used by name
  */
 #ifndef TMGC_NGINX_PARTS_H
@@ -71,5 +72,9 @@ struct place {                       /* where the rule's block stands */
 void nginx_rule(struct maker *m, const struct place *at, const struct cluster *c, const struct member *member);
 bool rule_needs_host(const struct plan_rule *r, const struct cluster *c, const struct member *member);
 bool rule_needs_resolved(const struct plan_rule *r);               /* its block reads $place */
+/* nginx_filter.c: what the rule's HTTP filter refuses; what it does to answers (with Via in both directions). */
+void nginx_filter(struct maker *m, const struct plan_rule *r);
+void nginx_answer_filter(struct maker *m, const struct plan_rule *r);
+bool rule_limits_body(const struct plan_rule *r);                  /* its block uses @filtered */
 bool rule_blocks_sign_in(const struct plan_rule *r);               /* its block uses @blocked (D-11) */
 #endif

@@ -400,10 +400,12 @@ static void write_forwarding(struct block *b)
     const char *url = server_url(b);
     bool rewrites = rule_rewrites(r->rule), tls = (b->at->http && r->to[0].tls) || (b->at->tls && r->to[1].tls);
     long seconds = rule_read_timeout(b->m->plan, r);
+    nginx_filter(b->m, r);
     write_line(b->w, "proxy_pass %s%s;", url, rewrites ? "$to" : b->at->simple && url[0] != '$' ? "" : "$request_uri");
     if (tls && r->rule->site)
         write_line(b->w, "proxy_ssl_name %s;", quoted(b->w, b->scratch, Q_NGINX, r->rule->site));
     write_headers(b);
+    nginx_answer_filter(b->m, r);
     if (rule_blocks_sign_in(r)) {
         write_line(b->w, "proxy_intercept_errors on;");
         write_line(b->w, "error_page 401 =403 @blocked;");

@@ -6,7 +6,7 @@
 
 const char *const condition_names[] = {"matched", "disabled", "listener", "name", "path", "source", "schedule"};
 const char *const answer_names[] = {"no-rule", "to-https", "deny", "deny-redirect", "dots", "needs-ssl", "needs-user",
-                                    "wrong-user", "pass-over-http", "unknown", "no-backend", "forward"};
+                                    "wrong-user", "pass-over-http", "unknown", "no-backend", "forward", "filtered"};
 
 /* ---- host and path ------------------------------------------------------ */
 
@@ -254,8 +254,8 @@ static const char *https_location(const struct plan *p, const struct request *q,
     return arena_printf(a, "https://%s%s%s%s", host, suffix, path, query);
 }
 
-/* What the matched rule does, in the order of D-06 to D-09. */
-static enum answer act(const struct plan *p, const struct request *q, const struct plan_rule *r, struct arena *a,
+/* What the matched rule does, in the order of D-06 to D-09; the HTTP filter not asked. */
+static enum answer act_unfiltered(const struct plan *p, const struct request *q, const struct plan_rule *r, struct arena *a,
                        struct decision *d, const char *host, const char *path, const char *query)
 {
     const struct rule *rule = r->rule;
@@ -287,9 +287,24 @@ static enum answer act(const struct plan *p, const struct request *q, const stru
     return ANSWER_FORWARD;
 }
 
+/* The filter looks at what would be passed on, or would be once a user is there (B-131). */
+static enum answer act(const struct plan *p, const struct request *q, const struct plan_rule *r, struct arena *a,
+                       struct decision *d, const char *host, const char *path, const char *query)
+{
+    enum answer answer = act_unfiltered(p, q, r, a, d, host, path, query);
+    bool passes = answer == ANSWER_FORWARD || answer == ANSWER_NEEDS_USER || answer == ANSWER_WRONG_USER || answer == ANSWER_PASS_OVER_HTTP;
+    if (!r->filter || q->unfiltered || !passes)
+        return answer;
+    struct filter_question asked = {q->method ? q->method : "GET", path, query, q->head, q->body};
+    d->unfiltered = answer;
+    d->filtered = http_filter_refuses(r->filter, &asked);
+    return d->filtered ? ANSWER_FILTERED : answer;
+}
+
 static int status_of(enum answer a)
 {
     switch (a) {
+    case ANSWER_FILTERED: return 502;
     case ANSWER_HTTPS:
     case ANSWER_DENY_REDIRECT: return 302;
     case ANSWER_FORWARD:
@@ -344,6 +359,14 @@ void decide_for_target(const struct plan *p, enum target t, const struct request
         d->answer = d->otherwise;
         break;
     case ANSWER_DENY_REDIRECT: d->answer = closed ? ANSWER_DENY : d->otherwise; break;
+    case ANSWER_FILTERED:
+        if (closed)
+            d->answer = ANSWER_UNKNOWN;
+        else if (d->filtered & filter_parts_on[t])
+            d->answer = ANSWER_FILTERED;
+        else
+            d->answer = t != TARGET_PUBLISHD ? ANSWER_FORWARD : d->unfiltered;
+        break;
     default:
         if (closed)
             d->answer = ANSWER_UNKNOWN;

@@ -15,6 +15,9 @@ struct request {
     int hour;                        /* hour of the week, 0 = Sunday 00:00; -1: unknown (schedules then hold) */
     const char *user;                /* authenticated user, "DOMAIN\\name"; NULL: nobody */
     const strings *user_sets;        /* the sets that hold that user; NULL: none */
+    const char *head;                /* header fields as sent, each ending in CRLF; NULL: unknown, the HTTP filter then lets them pass */
+    long long body;                  /* bytes of the body that Content-Length announces; 0 */
+    bool unfiltered;                 /* do not ask the rule's HTTP filter */
 };
 
 enum condition { MATCHED, FAILED_DISABLED, FAILED_LISTENER, FAILED_NAME, FAILED_PATH, FAILED_SOURCE, FAILED_SCHEDULE };
@@ -32,7 +35,8 @@ enum answer {
     ANSWER_PASS_OVER_HTTP,   /* 403: B-103, D-09 */
     ANSWER_UNKNOWN,          /* 403: the rule has a condition that nobody can judge; see otherwise */
     ANSWER_NO_BACKEND,       /* 403: nothing to forward to */
-    ANSWER_FORWARD
+    ANSWER_FORWARD,
+    ANSWER_FILTERED          /* 502: the rule's HTTP filter refuses it (B-131); after the others, diff.h counts on their places */
 };
 extern const char *const answer_names[];
 
@@ -40,7 +44,9 @@ struct trail { uint32_t rule; enum condition failed; };
 struct decision {
     enum answer answer;
     enum answer otherwise;           /* for UNKNOWN: the answer if that condition held */
-    int status;                      /* 403, 302; 0 for FORWARD and NEEDS_USER */
+    enum answer unfiltered;          /* for FILTERED: the answer without the filter */
+    unsigned filtered;               /* for FILTERED: FILTER() bits of the parts that refuse */
+    int status;                      /* 403, 302, 502; 0 for FORWARD and NEEDS_USER */
     int rule;                        /* index into plan->rules; -1: none */
     int path;                        /* index into its paths; -1 */
     const char *location;            /* for the two redirects */

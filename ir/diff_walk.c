@@ -161,7 +161,7 @@ static void walk_paths(struct walk *w, const char *host, const struct list l[2])
     struct path_atoms atoms = { 0 };
     struct places places[2] = { { 0 }, { 0 } };
     struct list some[2];
-    struct request q = { .tls = w->m.tls, .port = w->m.port, .method = "GET", .host = host };
+    struct request q = { .tls = w->m.tls, .port = w->m.port, .method = "GET", .unfiltered = true, .host = host };
     if (w->m.socket[0] && w->m.socket[1] && !find_odd(w, a, l, w->odd))
         goto out;
     path_places(w, a, l, &atoms, places);
@@ -358,7 +358,7 @@ static void ask_any(struct walk *w)
     struct request q = { .tls = w->m.tls,
                          .port = w->m.port,
                          .method = "GET",
-                        
+                         .unfiltered = true,
                          .host = some_host(w),
                          .target = "/",
                          .client = ORDINARY_CLIENT,

@@ -319,6 +319,18 @@ static void plan_upstreams(struct making *m, struct plan_rule *pr)
     pr->forwards = r->action == ACTION_ALLOW && r->bridging != BRIDGE_FTP && r->site && pr->to[0].servers.n > 0 && pr->to[0].port && pr->to[1].port;
 }
 
+/* The parts of the HTTP filter that are understood apply; what is not is said (B-131 to B-142). */
+static void plan_filter(struct making *m, struct plan_rule *pr)
+{
+    const struct rule *r = pr->rule;
+    pr->filter = http_filter_parse(m->a, r->http_filter);
+    if (!pr->filter)
+        on_rule(finding_add(m->f, F_FILTER_UNREAD, "its HTTP filter cannot be read, and none of it applies"), r, "http_filter", "XML_POLICY");
+    else if (pr->filter->unread)
+        on_rule(finding_add(m->f, F_FILTER_UNREAD, "%zu part%s of its HTTP filter cannot be read and will not apply, the first: %s", pr->filter->unread,
+                            pr->filter->unread == 1 ? "" : "s", pr->filter->first_unread), r, "http_filter", "XML_POLICY");
+}
+
 static void plan_rule(struct making *m, size_t index)
 {
     const struct rule *r = &m->policy->rules.v[index];
@@ -332,6 +344,8 @@ static void plan_rule(struct making *m, size_t index)
     if (r->enabled)
         compile_sources(m, pr);
     plan_upstreams(m, pr);
+    if (pr->answers && r->http_filter)
+        plan_filter(m, pr);
     const struct site_rule *said = site_rule(m->site, r);
     if (said) {
         pr->websocket = said->websocket;

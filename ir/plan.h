@@ -2,6 +2,7 @@
  * Finds and reports what the site map must still say (class site). */
 #ifndef TMGC_PLAN_H
 #define TMGC_PLAN_H
+#include "filter.h"
 #include "site.h"
 
 struct plan_socket {
@@ -42,6 +43,7 @@ struct plan_rule {
     bool forwards;                   /* has a usable backend */
     struct plan_upstream to[2];
     bool websocket, x_forwarded_for; const char *via;
+    const struct http_filter *filter;/* NULL: it has none, or none that could be read */
     unsigned closed;                 /* ON() bits: these targets answer 403 where the rule answers (fail closed) */
     unsigned closed_http;            /* the same for requests over plain HTTP only (D-09) */
 };

@@ -311,7 +311,10 @@ static void judge_at(const struct judge *j, const struct probe *b, size_t number
     struct request r;
     struct decision d;
     probe_request(j->plan, b, &r);
+    struct strbuf head = { 0 };
+    client_head(&head, b, number, NULL);
     r.hour = hour;
+    r.head = strchr(head.p, '\n') + 1;
     decide(j->plan, &r, false, a, &d);
     decide_for_target(j->plan, j->target, &r, &d);
     out->verdict = VERDICT_AGREED;
@@ -330,6 +333,7 @@ static void judge_at(const struct judge *j, const struct probe *b, size_t number
     judge_listener(j, b, e, out);
     if (out->verdict == VERDICT_DISAGREED && out->rule < 0)
         out->rule = b->aimed;
+    buf_free(&head);
     arena_free(a);
 }
 
