@@ -44,7 +44,7 @@ static _Noreturn void work(struct batch *b, const struct batch_input *in, int fd
     struct batch_result result;
     int status = convert_one(c, in->path, path_join(c->arena, c->value[OPT_OUT], in->name), &done);
     if (status == EXIT_DONE) {
-        struct report r = {done.in.plan, &done.in.findings, c->targets, NULL, NULL, {NULL}};
+        struct report r = {done.in.plan, &done.in.findings, c->targets, NULL, NULL, {NULL}, NULL, NULL};
         batch_count(&result, &r);
         if (c->value[OPT_VERBOSE])
             findings_print(c, &done.in, SEV_INFO);

@@ -53,7 +53,7 @@ int cmd_check(struct cli *c)
         if (!c->value[OPT_QUIET])
             findings_print(c, &in, SEV_INFO);
         if (report_formats[at].write) {
-            struct report r = {in.plan, &in.findings, c->targets, in.policy->source, in.site_name ? path_basename(in.site_name) : NULL, {NULL}};
+            struct report r = {in.plan, &in.findings, c->targets, in.policy->source, in.site_name ? path_basename(in.site_name) : NULL, {NULL}, NULL, NULL};
             report_formats[at].write(&b, &r);
             status = print_out(&b);
         }

@@ -1,4 +1,5 @@
-/* What the two files of explain share: explain.c decides and prints, explain_live.c asks the real programs. */
+/* What explain and verify share: explain.c decides and prints, explain_live.c asks the real programs, proof.c writes
+ * the reports of verify. */
 #ifndef TMGC_EXPLAIN_H
 #define TMGC_EXPLAIN_H
 #include "../verify/request_list.h"
@@ -31,5 +32,7 @@ void live_json(struct strbuf *b, const struct live *l, enum target t, size_t num
 /* "nginx 200 agreed, haproxy 200 agreed": the end of a row of the table. */
 void live_row(struct strbuf *b, const struct live *l, size_t number);
 /* verify.c: the options that verify and explain --live have in common. */
+/* proof.c: writes report.json and report.html with the result of verify to dir; what else is there stays. */
+int proof_write(struct cli *c, const struct cli_input *in, const struct verify_report *v, const char *dir);
 int verify_options_take(struct cli *c, struct verify_options *o);
 #endif

@@ -22,7 +22,7 @@ static const char capabilities_options[] = {OPT_TARGETS + 1, OPT_FORMAT + 1, 0};
 static const char explain_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES + 1, OPT_METHOD + 1, OPT_FROM + 1, OPT_TO + 1, OPT_HOST + 1, OPT_HEADER + 1, OPT_USER + 1,
                                        OPT_GROUP + 1, OPT_AT + 1, OPT_REQUESTS + 1, OPT_LIVE + 1, OPT_CONFIGS + 1, OPT_BINARY + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_COLOR + 1, 0};
 static const char verify_options[] = {OPT_SITE + 1, OPT_TARGETS + 1, OPT_NAMES + 1, OPT_SEED + 1, OPT_RANDOM + 1, OPT_REQUESTS + 1, OPT_CONFIGS + 1, OPT_BINARY + 1,
-                                      OPT_KEEP + 1, OPT_JOBS + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
+                                      OPT_KEEP + 1, OPT_JOBS + 1, OPT_OUT + 1, OPT_FORMAT + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
 static const char diff_options[] = {OPT_SITE + 1, OPT_NAMES + 1, OPT_FORMAT + 1, OPT_STAT + 1, OPT_LIMIT + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0};
 
 static const struct command commands[] = {
@@ -81,8 +81,10 @@ static const struct command commands[] = {
     {"verify", "INPUT", "prove the configs with the real programs",
      "Starts nginx and HAProxy on loopback with the generated configs and stand-in servers, sends requests chosen\n"
      "at every decision of the rules, and compares the answers with what the rules say. Nothing leaves the machine.\n"
-     "Exit status 1: something disagreed.\n\n"
+     "With -o DIR, report.json and report.html in DIR are written with the result in them. Exit status 1: something\n"
+     "disagreed.\n\n"
      "  tmgc verify array.xml -m site.yaml\n"
+     "  tmgc verify array.xml -m site.yaml -o out\n"
      "  tmgc verify array.xml -m site.yaml -t nginx --configs out --random 500 --seed 7\n",
      verify_options, 1, 1, cmd_verify},
     {"redact", "INPUT", "the same export with pseudonyms, safe to share",

@@ -69,6 +69,8 @@ int cmd_verify(struct cli *c)
         else
             verify_report_text(&text, &r, c->value[OPT_VERBOSE] != NULL);
         status = print_out(&text);
+        if (status == EXIT_DONE && c->value[OPT_OUT])
+            status = proof_write(c, &in, &r, c->value[OPT_OUT]);
         if (status == EXIT_DONE)
             status = verify_status(&r);
     }

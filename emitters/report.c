@@ -554,6 +554,10 @@ void report_json(struct strbuf *out, const struct report *r)
     for (size_t i = 0; i < r->findings->list.n; i++)
         json_finding(&j, r, &r->findings->list.v[i]);
     json_close(&j, ']');
+    if (r->proof_json) {
+        json_next(&j, "verify");
+        buf_puts(out, r->proof_json);
+    }
     json_close(&j, '}');
     buf_putc(out, '\n');
 }

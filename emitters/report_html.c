@@ -214,6 +214,8 @@ static void put_header(struct page *p)
     put(p, "</p>\n</header>\n<nav class=\"bar\" aria-label=\"Sections\"><ul>"
            "<li><a href=\"#glance\">At a glance</a></li><li><a href=\"#kinds\">What will be different</a></li>"
            "<li><a href=\"#map\">Map</a></li><li><a href=\"#sites\">Sites</a></li>");
+    if (p->r->proof_html)
+        put(p, "<li><a href=\"#proof\">Proof</a></li>");
     if (html_has_delegation(p))
         put(p, "<li><a href=\"#delegation\">Delegation checklist</a></li>");
     put(p, "<li><a href=\"#rules\">Rules and findings</a></li></ul></nav>\n<main>\n");
@@ -240,6 +242,8 @@ void report_html(struct strbuf *out, const struct report *r)
     html_kinds(&p);
     html_map(&p);
     html_sites(&p);
+    if (r->proof_html)
+        put(&p, r->proof_html);
     if (html_has_delegation(&p))
         html_delegation(&p);
     html_rules(&p); /* last: when filters shorten it, the reader stays at them */

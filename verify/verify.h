@@ -86,6 +86,11 @@ void verify_report_free(struct verify_report *r);
 
 /* For people, and the "verify" object of JSON. all: also tells each declared difference. */
 void verify_report_text(struct strbuf *out, const struct verify_report *r, bool all);
+/* The section of report.html. */
+void verify_report_html(struct strbuf *out, const struct verify_report *r);
+/* Sides of conditions (name, path and source of each rule, fitting and not): shown by a probe, out of reach, missed. */
+struct verify_sides { size_t seen, hidden, missed; };
+struct verify_sides verify_sides(const struct verify_report *r);
 void verify_report_json(struct strbuf *out, const struct verify_report *r);
 /* Exit status after the contract: 0 all agreed, 1 disagreements, 2 a wanted target did not run. */
 int verify_status(const struct verify_report *r);

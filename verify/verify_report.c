@@ -127,26 +127,26 @@ static void text_condition(struct strbuf *o, const struct verify_report *r, cons
     buf_putc(o, '\n');
 }
 
-static void count_sides(const struct verify_report *r, size_t *seen, size_t *hidden, size_t *missed)
+struct verify_sides verify_sides(const struct verify_report *r)
 {
-    *seen = *hidden = *missed = 0;
+    struct verify_sides n = { 0, 0, 0 };
     for (size_t i = 0; i < r->conditions.n; i++) {
         const struct verify_condition *c = &r->conditions.v[i];
         if (c->condition == MATCHED)
             continue;
-        *seen += (size_t)c->seen_true + c->seen_false;
-        *hidden += (size_t)(!c->seen_true && c->true_hidden_by >= 0) + (!c->seen_false && c->false_hidden_by >= 0);
-        *missed += (size_t)(!c->seen_true && c->true_hidden_by < 0) + (!c->seen_false && c->false_hidden_by < 0);
+        n.seen += (size_t)c->seen_true + c->seen_false;
+        n.hidden += (size_t)(!c->seen_true && c->true_hidden_by >= 0) + (!c->seen_false && c->false_hidden_by >= 0);
+        n.missed += (size_t)(!c->seen_true && c->true_hidden_by < 0) + (!c->seen_false && c->false_hidden_by < 0);
     }
+    return n;
 }
 
 static void text_coverage(struct strbuf *o, const struct verify_report *r)
 {
-    size_t seen, hidden, missed;
-    count_sides(r, &seen, &hidden, &missed);
+    struct verify_sides n = verify_sides(r);
     buf_printf(o, "\nCoverage: of %zu sides of conditions (name, path and source of each rule, fitting and not) %zu were seen, %zu cannot be reached",
-               seen + hidden + missed, seen, hidden);
-    buf_printf(o, missed ? ", %zu were not seen.\n" : ".\n", missed);
+               n.seen + n.hidden + n.missed, n.seen, n.hidden);
+    buf_printf(o, n.missed ? ", %zu were not seen.\n" : ".\n", n.missed);
     for (size_t i = 0; i < r->conditions.n; i++) {
         const struct verify_condition *c = &r->conditions.v[i];
         if (!c->seen_true || !c->seen_false)
