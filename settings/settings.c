@@ -185,12 +185,33 @@ static void write_json(struct strbuf *out, int target)
     buf_puts(out, "]\n");
 }
 
+/* What the words of the table mean; lines of at most 120 characters. */
+static const char *const legend[] = {
+    "exact: as in the source. differs: with a residue that the finding states. lost: not at all; the finding says so.",
+    "closed: the rule answers 403 there until the finding is accepted. none: no effect, and the note says why.",
+    "The worst that a setting can come to is shown. Where it asks for nothing that the target lacks there is no finding,",
+    "and a report's ledger counts it as translated.",
+    "publishd: what publishd.yaml carries, under the name in the column policy. The daemon of this release checks that",
+    "file and does not serve it yet.",
+};
+
+static void write_legend(struct strbuf *out)
+{
+    for (size_t i = 0; i < sizeof legend / sizeof *legend; i++)
+        buf_printf(out, "%s\n", legend[i]);
+}
+
 void capabilities_write(struct strbuf *out, int target, const char *format)
 {
-    if (str_equal(format, "json"))
+    if (str_equal(format, "json")) {
         write_json(out, target);
-    else if (str_equal(format, "markdown"))
+    } else if (str_equal(format, "markdown")) {
+        write_legend(out);
+        buf_putc(out, '\n');
         write_markdown(out, target);
-    else
+    } else {
         write_text(out, target);
+        buf_putc(out, '\n');
+        write_legend(out);
+    }
 }

@@ -57,9 +57,8 @@ static int settings_page(struct strbuf *b)
 {
     buf_puts(b, "<!-- Made by `make docs` from settings/settings.def. -->\n"
                 "# What becomes of each setting\n\n"
-                "The source's properties that publishing knows, where each goes in the policy, and what each target does with it:\n"
-                "`exact`, the same; `differs`, with a residue that the finding states; `lost`, nothing; `closed`, the rule answers 403 there\n"
-                "until the finding is accepted; `none`, it has no effect on that target or on publishing at all.\n\n");
+                "The source's properties that publishing knows, where each goes in the policy, and what each target does with it.\n"
+                "`tmgc capabilities` prints the same; `tests/suite/mutation.py` shows of each row that it is true.\n\n");
     capabilities_write(b, -1, "markdown");
     return 0;
 }
