@@ -190,6 +190,16 @@ static void write_rest(struct maker *m, const struct cluster *c, bool simple)
         write_line(&m->body, "location @blocked { satisfy any; allow all; try_files \"\" =403; }    # D-11");
 }
 
+/* nginx lets "*.x" take the host ".x", which has no label there (D-02). */
+static void write_wildcard_guard(struct maker *m, const struct cluster *c)
+{
+    for (size_t i = 0; i < c->names.n && !c->all_names; i++)
+        if (c->names.v[i][0] == '*') {
+            write_line(&m->body, "if ($host ~ ^\\.) { return 403; }    # *.x is not for .x (D-02)");
+            return;
+        }
+}
+
 static void write_cluster(struct maker *m, const struct plan_listener *l, const struct cluster *c,
                           const socket_list *http, const socket_list *https)
 {
@@ -201,6 +211,7 @@ static void write_cluster(struct maker *m, const struct plan_listener *l, const 
         write_server_names(m, c);
         if (l->listener->connection_timeout > 0 && l->listener->connection_timeout != 120)
             write_line(&m->body, "keepalive_timeout %lds;", l->listener->connection_timeout);
+        write_wildcard_guard(m, c);
         if (!at.simple)
             write_subjects(m, c);
     }
