@@ -5,7 +5,7 @@ _tmgc() {
     case $before in
     -t | --target) COMPREPLY=($(compgen -W "nginx haproxy publishd nginx,haproxy" -- "$word")); return ;;
     --fail-on) COMPREPLY=($(compgen -W "error warning info never" -- "$word")); return ;;
-    --format) COMPREPLY=($(compgen -W "text json markdown" -- "$word")); return ;;
+    --format) COMPREPLY=($(compgen -W "text json markdown csv html sarif" -- "$word")); return ;;
     --color) COMPREPLY=($(compgen -W "auto always never" -- "$word")); return ;;
     -o | --output | --keep | --configs) COMPREPLY=($(compgen -d -- "$word")); return ;;
     help) COMPREPLY=($(compgen -W "$commands" -- "$word")); return ;;
