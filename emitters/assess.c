@@ -222,9 +222,9 @@ static void assess_delegation(struct assessing *s, struct plan_rule *r)
 static void assess_filter(struct assessing *s, const struct plan_rule *r)
 {
     static const unsigned residue[TARGETS] = {
-        [TARGET_NGINX] = FILTER(HEADERS) | FILTER(HEADER_TEXTS) | FILTER(SERVER), [TARGET_HAPROXY] = FILTER(BODY_LENGTH)};
+        [TARGET_NGINX] = FILTER(HEADERS) | FILTER(HEADER_TEXTS) | FILTER(SERVER) | FILTER(BODY_LENGTH), [TARGET_HAPROXY] = FILTER(BODY_LENGTH)};
     static const char *const differs[TARGETS] = {
-        [TARGET_NGINX] = "nginx judges the first header field of a name, takes an empty one for none, and sends a Server header of its own",
+        [TARGET_NGINX] = "nginx judges the first header field of a name, takes an empty one for none, refuses a chunked body only when too much of it has come, and sends a Server header of its own",
         [TARGET_HAPROXY] = "HAProxy does not count bodies that come in chunks"};
     for (unsigned t = 0; t < TARGETS; t++) {
         unsigned lost = r->filter->parts & ~filter_parts_on[t] & ~residue[t];

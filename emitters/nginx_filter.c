@@ -66,8 +66,10 @@ void nginx_filter(struct maker *m, const struct plan_rule *r)
     for (size_t i = 0; i < f->header_texts.n; i++)
         write_line(w, "if (%s ~* %s) { return 502; }", header_variable(m, f->header_texts.v[i].header),
                    pattern_quoted(m, filter_literal(m->arena, f->header_texts.v[i].text)));
-    if (f->body_max == 0)
+    if (f->body_max == 0) {
         write_line(w, "if ($content_length ~ [1-9]) { return 502; }");
+        write_line(w, "if ($http_transfer_encoding != \"\") { return 502; }");
+    }
     if (f->body_max > 0) {
         write_line(w, "client_max_body_size %lld;", f->body_max);
         write_line(w, "error_page 413 = @filtered;");
@@ -83,9 +85,8 @@ void nginx_answer_filter(struct maker *m, const struct plan_rule *r)
         return;
     for (size_t i = 0; i < f->answer_headers.n; i++)
         write_line(w, "proxy_hide_header %s;", f->answer_headers.v[i]);
-    if (f->via == HEADER_REPLACED && !r->via) {
+    if (f->via == HEADER_REPLACED && !r->via)
         write_line(w, "proxy_set_header Via %s;", quoted(w, m->arena, Q_NGINX, f->via_value));
-    }
     if (f->via != HEADER_KEPT) {
         write_line(w, "proxy_hide_header Via;");
         if (f->via == HEADER_REPLACED)

@@ -90,6 +90,8 @@ void client_head(struct strbuf *o, const struct probe *b, size_t n, const char *
                "Authorization: Basic dG1nYzp2ZXJpZnk=\r\nX_Under_Score: kept\r\nCookie: %s\r\n", n, cookie ? cookie : "a=1; b=2");
     if (b->extra == EXTRA_FORGED)
         buf_puts(o, "X-Forwarded-For: 198.51.100.7\r\nX-Real-IP: 198.51.100.8\r\nForwarded: for=198.51.100.9\r\nVia: 1.0 elsewhere\r\n");
+    if (b->field)
+        buf_printf(o, "%s\r\n", b->field);
     if (b->extra == EXTRA_UPGRADE)
         buf_puts(o, "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dG1nYyB2ZXJpZnkga2V5IQ==\r\n");
     if (b->http10)

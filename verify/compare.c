@@ -48,6 +48,10 @@ const char *curl_command(const struct plan *p, const struct probe *b, struct are
         buf_puts(&o, " -H 'Transfer-Encoding: chunked'");
     if (b->body != BODY_NONE)
         buf_printf(&o, " --data-binary %s", b->body == BODY_EMPTY ? "''" : "@FILE");
+    if (b->field) {
+        buf_puts(&o, " -H ");
+        shell_word(&o, b->field);
+    }
     if (b->extra == EXTRA_UPGRADE)
         buf_puts(&o, " -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dG1nYyB2ZXJpZnkga2V5IQ=='");
     if (b->extra == EXTRA_FORGED)
@@ -304,6 +308,24 @@ static int hour_of_week(int ago)
     return localtime_r(&t, &at) ? at.tm_wday * 24 + at.tm_hour : -1;
 }
 
+/* The body's length where a Content-Length says it. */
+static long long announced(const struct probe *b, size_t number)
+{
+    struct strbuf body = { 0 };
+    if (b->body != BODY_NONE && b->body != BODY_CHUNKED)
+        body_text(&body, number, b->body);
+    long long n = (long long)body.n;
+    buf_free(&body);
+    return n;
+}
+
+/* A body in chunks under a rule that limits bodies: what becomes of a long one differs (B-133). */
+static bool chunks_differ(const struct judge *j, const struct probe *b, const struct decision *d)
+{
+    const struct http_filter *f = d->rule >= 0 ? j->plan->rules.v[d->rule].filter : NULL;
+    return b->body == BODY_CHUNKED && f && f->parts & FILTER(BODY_LENGTH) && declared(j, F_FILTER_DIFFERS);
+}
+
 static void judge_at(const struct judge *j, const struct probe *b, size_t number, const struct exchange *e,
                      const struct sighting *s, int hour, struct judgement *out)
 {
@@ -315,6 +337,7 @@ static void judge_at(const struct judge *j, const struct probe *b, size_t number
     client_head(&head, b, number, NULL);
     r.hour = hour;
     r.head = strchr(head.p, '\n') + 1;
+    r.body = announced(b, number);
     decide(j->plan, &r, false, a, &d);
     decide_for_target(j->plan, j->target, &r, &d);
     out->verdict = VERDICT_AGREED;
@@ -331,6 +354,10 @@ static void judge_at(const struct judge *j, const struct probe *b, size_t number
     else
         judge_forwarded(j, b, number, &d, e, s, out);
     judge_listener(j, b, e, out);
+    if (out->verdict == VERDICT_DISAGREED && chunks_differ(j, b, &d)) {
+        out->verdict = VERDICT_DECLARED;
+        out->finding = F_FILTER_DIFFERS;
+    }
     if (out->verdict == VERDICT_DISAGREED && out->rule < 0)
         out->rule = b->aimed;
     buf_free(&head);

@@ -166,8 +166,15 @@ static void judge_added_fields(const struct judge *j, const struct probe *b, con
 static void judge_via(const struct judge *j, const struct decision *d, const char *sent, const struct sighting *s, struct judgement *out)
 {
     const char *via = j->plan->rules.v[d->rule].via;
+    const struct http_filter *filter = j->plan->rules.v[d->rule].filter;
     size_t n = 0, had_n = 0;
     const char *v = head_field(s->head, "Via", 0, &n), *had = head_field(sent, "Via", 0, &had_n);
+    if (via == NULL && filter && filter->via != HEADER_KEPT) {          /* B-140 */
+        const char *want = filter->via_value;
+        if (want ? v == NULL || strlen(want) != n || memcmp(v, want, n) != 0 : v != NULL)
+            differs_text(out, want ? want : "none", (struct text){ v, n }, "Via");
+        return;
+    }
     if (via == NULL && (had ? v == NULL || n != had_n || memcmp(v, had, n) != 0 : v != NULL))
         differs_text(out, had ? "as sent" : "none", (struct text){ v, n }, "Via");
     if (via && v == NULL)

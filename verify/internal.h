@@ -56,6 +56,7 @@ struct probe {
     uint32_t client;                 /* the policy's address; clients_image gives the one used */
     enum body body;
     enum extra extra;
+    const char *field;               /* one more header field, "Name: value"; NULL */
     int status;                      /* how the stand-in is to answer */
     const char *location, *content_location;   /* ... with these; NULL */
     enum reply_body reply;

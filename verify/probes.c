@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../ir/atoms.h"
 #include "internal.h"
 
 #define NAMES_VARIED 24          /* of one rule, in every spelling; the others as published */
@@ -34,9 +35,9 @@ void probe_request(const struct plan *p, const struct probe *b, struct request *
 static uint64_t fingerprint(const struct probe *b)
 {
     struct strbuf t = { 0 };
-    buf_printf(&t, "%u %u %s %s %d %s %d %u %d %d %d %s %s %d %d %d", b->listener, b->socket, b->method, b->host ? b->host : "", b->host != NULL,
+    buf_printf(&t, "%u %u %s %s %d %s %d %u %d %d %d %s %s %d %d %d %s", b->listener, b->socket, b->method, b->host ? b->host : "", b->host != NULL,
                b->target, b->http10, b->client, b->body, b->extra, b->status, b->location ? b->location : "", b->content_location ? b->content_location : "",
-               b->reply, b->group, b->bad_certificate);
+               b->reply, b->group, b->bad_certificate, b->field ? b->field : "");
     uint64_t h = hash_bytes(t.p, t.n) | 1;
     buf_free(&t);
     return h;
@@ -291,6 +292,100 @@ static void vary_requests(struct maker *m)
     make_schemes(m, "HTTP/1.0", &b);
 }
 
+/* ---- the HTTP filter: at and past each of its limits (B-131 to B-142) ---------------------------- */
+
+static void try_target(struct maker *m, const char *aim, const char *rest)
+{
+    struct probe b = m->base;
+    size_t n = strcspn(b.target, "?");
+    while (n > 0 && b.target[n - 1] == '/')
+        n--;
+    b.target = arena_printf(m->a, "%.*s%s", (int)n, b.target, rest);
+    make_either(m, aim, &b);
+}
+
+static void try_length(struct maker *m, const char *aim, const char *before, long length, size_t fixed)
+{
+    for (long n = length; n <= length + 1 && n < 20000; n++) {
+        if (n <= (long)(strlen(before) + fixed))
+            continue;
+        size_t fill = (size_t)n - strlen(before) - fixed;
+        char *text = arena_alloc(m->a, fill + 1);
+        memset(text, 'a', fill);
+        try_target(m, aim, arena_printf(m->a, "%s%s", before, text));
+    }
+}
+
+static const char *encoded(struct maker *m, const char *text)
+{
+    struct strbuf b = { 0 };
+    for (; *text; text++)
+        buf_printf(&b, "%%%02x", (unsigned char)*text);
+    const char *s = arena_strdup(m->a, b.p ? b.p : "");
+    buf_free(&b);
+    return s;
+}
+
+static void vary_filter_urls(struct maker *m, const struct http_filter *f)
+{
+    static const char *const odd[] = { "/page", "/a.b/c", "/a%2eb.c", "/a.b", "/%e4", "/%7f", "/%2541", "/%25", "/%25%34%31", "/%2525", "?a=%2541" };
+    size_t base = strcspn(m->base.target, "?");
+    while (base > 0 && m->base.target[base - 1] == '/')
+        base--;
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+        try_target(m, "HTTP filter: spelling of the URL", odd[i]);
+    for (size_t i = 0; i < f->extensions.n && i < 8; i++) {
+        const char *e = f->extensions.v[i];
+        try_target(m, "HTTP filter: extension", arena_printf(m->a, "/x.%s", e));
+        try_target(m, "HTTP filter: extension, encoded", arena_printf(m->a, "/x%%2E%s", encoded(m, e)));
+        try_target(m, "HTTP filter: longer extension", arena_printf(m->a, "/x.%sx", e));
+        try_target(m, "HTTP filter: extension in the query", arena_printf(m->a, "/x?y.%s", e));
+    }
+    for (size_t i = 0; i < f->url_texts.n && i < 8; i++) {
+        const char *t = f->url_texts.v[i];
+        try_target(m, "HTTP filter: signature in the URL", arena_printf(m->a, "/x%s", t));
+        try_target(m, "HTTP filter: signature in the URL, encoded", arena_printf(m->a, "/x%s", encoded(m, t)));
+        try_target(m, "HTTP filter: signature in the query", arena_printf(m->a, "?x%sx", swap_case(m->a, t)));
+        try_target(m, "HTTP filter: signature in the URL, less a letter", arena_printf(m->a, "/x%s", encoded(m, t + 1)));
+    }
+    if (f->url_max >= 0) {
+        try_length(m, "HTTP filter: URL length", "/", f->url_max, base);
+        try_length(m, "HTTP filter: URL length with a query", "/?", f->url_max, base);
+    }
+    if (f->query_max >= 0)
+        try_length(m, "HTTP filter: query length", "?", f->query_max + 1, 0);
+}
+
+static void vary_filter(struct maker *m, const struct plan_rule *r)
+{
+    const struct http_filter *f = r->filter;
+    struct probe b = m->base;
+    if (!f)
+        return;
+    vary_filter_urls(m, f);
+    for (size_t i = 0; i < f->methods.n && i < 8; i++) {
+        b.method = f->methods.v[i];
+        if (strspn(b.method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-") == strlen(b.method) && strcmp(b.method, "CONNECT") != 0)
+            make_either(m, "HTTP filter: method", &b);
+    }
+    b.method = m->base.method;
+    for (size_t i = 0; i < f->headers.n && i < 8; i++) {
+        b.field = arena_printf(m->a, "%s: 0", f->headers.v[i]);
+        make_either(m, "HTTP filter: header", &b);
+        b.field = arena_printf(m->a, "%sx: 0", f->headers.v[i]);
+        make_either(m, "HTTP filter: a longer header", &b);
+    }
+    for (size_t i = 0; i < f->header_texts.n && i < 8; i++) {
+        const struct filter_text *t = &f->header_texts.v[i];
+        if (ascii_casecmp(t->header, "User-Agent") == 0 || ascii_casecmp(t->header, "Host") == 0 || ascii_casecmp(t->header, "Cookie") == 0)
+            continue;                                                /* a second one is not what this is about */
+        b.field = arena_printf(m->a, "%s: a%sb", t->header, swap_case(m->a, t->text));
+        make_either(m, "HTTP filter: signature in a header", &b);
+        b.field = arena_printf(m->a, "%s: a%sb", t->header, t->text + 1);
+        make_either(m, "HTTP filter: signature in a header, less a letter", &b);
+    }
+}
+
 /* ---- what the published server answers --------------------------------------------------------- */
 
 static void one_location(struct maker *m, const char *aim, const char *url)
@@ -521,6 +616,7 @@ static void listener_probes(struct maker *m, uint32_t listener, int *group)
         if (!reached || (answer != ANSWER_FORWARD && answer != ANSWER_NEEDS_USER))
             continue;
         vary_requests(m);
+        vary_filter(m, r);
         vary_answers(m, r);
         farm(m, r, group);
         wrong_certificate(m, r);
