@@ -84,7 +84,7 @@ const char *regex_names(struct arena *a, const struct public_name *names, size_t
         if (i)
             buf_putc(&b, '|');
         if (names[i].kind == NAME_WILDCARD && name[0] == '*') {
-            buf_puts(&b, "[^ /]+");                       /* one label or more (D-02) */
+            buf_puts(&b, "[^ /.][^ /]*");                     /* one label or more (D-02) */
             name++;
         }
         quote(&b, Q_REGEX, name);

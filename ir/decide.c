@@ -29,7 +29,7 @@ bool name_matches(const struct public_name *name, const char *host)
         return strcmp(name->name, host) == 0;
     const char *suffix = name->name + 1; /* ".x" */
     size_t n = strlen(host), s = strlen(suffix);
-    return n > s && strcmp(host + n - s, suffix) == 0;
+    return n > s && host[0] != '.' && strcmp(host + n - s, suffix) == 0;
 }
 
 bool path_matches(const struct path *p, const char *path, size_t n)

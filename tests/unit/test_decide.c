@@ -123,6 +123,7 @@ static void test_names(void)
     expect("D-02 one label", (struct ask){"a.y", "/", 0, 1, 0}, "1 in.example / in.example:80");
     expect("D-02 two labels", (struct ask){"b.a.y", "/", 0, 1, 0}, "1 in.example / in.example:80");
     expect("D-02 apex", (struct ask){"y", "/", 0, 1, 0}, none);
+    expect("D-02 an empty label", (struct ask){".a.y", "/", 0, 1, 0}, none);
     expect("D-02 no label", (struct ask){".y", "/", 0, 1, 0}, none);
     expect("B-05 address", (struct ask){"192.0.2.7:80", "/", 0, 1, 0}, "2 in.example / in.example:80");
     add_rule("all", "*", "/*");

@@ -205,7 +205,7 @@ static void test_rules(void)
         check_blocks(e, 8);
         check_blocks(&m.publishd, 8);
         wants(e, "acl rule_1-name var(txn.host) -m str -- a.example\n");
-        wants(e, "acl rule_1-name var(txn.host) -m reg -- '^[^ /]+\\.b\\.example$'\n");
+        wants(e, "acl rule_1-name var(txn.host) -m reg -- '^[^ /.][^ /]*\\.b\\.example$'\n");
         wants(e, "use_backend rule_1_plain if rule_1-name\n");
         wants(e, "http-request add-header Via '1.1 50%%'\n");
         wants(e, "backend rule_2_ssl\n    http-request deny deny_status 403 if { var(txn.dots) -m found }");

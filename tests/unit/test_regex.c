@@ -98,7 +98,7 @@ static void test_names(void)
     struct public_name names[] = {{NAME_EXACT, "mail.x", NULL, 0}, {NAME_WILDCARD, "*.y.example", NULL, 0}, {NAME_ADDRESS, "192.0.2.1", NULL, 0}};
     const char *one = regex_names(a, names, 1), *all = regex_names(a, names, 3);
     check(strcmp(one, "mail\\.x") == 0, "one name", one);
-    check(strcmp(all, "(?:mail\\.x|[^ /]+\\.y\\.example|192\\.0\\.2\\.1)") == 0, "names", all);
+    check(strcmp(all, "(?:mail\\.x|[^ /.][^ /]*\\.y\\.example|192\\.0\\.2\\.1)") == 0, "names", all);
     check(regex_prove_names(one, names, 1, &err) == 0, "proof", err.p ? err.p : "");
     check(regex_prove_names(all, names, 3, &err) == 0, "proof", err.p ? err.p : "");
     check(regex_prove_names("mail.x", names, 1, &err) != 0, "a dot that is not escaped", "was not found out");
