@@ -83,7 +83,7 @@ static unsigned judge_path(const struct http_filter *f, const char *path, size_t
             dot = i;
         }
     }
-    size_t from = dot < n ? dot + 1 : n;
+    size_t from = dot + 1 < n ? dot + 1 : dot;   /* a final dot makes an extension that no list names */
     unsigned refused = inside || dots > 1 ? FILTER(DOTS) : 0;
     if (list_refuses(f->extension_list, &f->extensions, path + from, n - from))
         refused |= FILTER(EXTENSIONS);
