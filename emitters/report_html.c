@@ -218,6 +218,8 @@ static void put_header(struct page *p)
         put(p, "<li><a href=\"#proof\">Proof</a></li>");
     if (html_has_delegation(p))
         put(p, "<li><a href=\"#delegation\">Delegation checklist</a></li>");
+    if (html_has_ledger(p))
+        put(p, "<li><a href=\"#ledger\">Ledger</a></li>");
     put(p, "<li><a href=\"#rules\">Rules and findings</a></li></ul></nav>\n<main>\n");
 }
 
@@ -246,6 +248,8 @@ void report_html(struct strbuf *out, const struct report *r)
         put(&p, r->proof_html);
     if (html_has_delegation(&p))
         html_delegation(&p);
+    if (html_has_ledger(&p))
+        html_ledger(&p);
     html_rules(&p); /* last: when filters shorten it, the reader stays at them */
     put(&p,
         "</main>\n<footer><p>Written by tmgc " TMGC_VERSION

@@ -61,4 +61,6 @@ void html_listener_settings(struct page *p, const struct plan_listener *l);
 void html_filters(struct strbuf *style); /* the filters' part of the style sheet */
 bool html_has_delegation(const struct page *p);
 void html_delegation(struct page *p); /* report_html_kerberos.c: the checklist */
+bool html_has_ledger(const struct page *p);
+void html_ledger(struct page *p); /* report_html_ledger.c: where every element of the export went */
 #endif
