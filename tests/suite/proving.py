@@ -1,11 +1,11 @@
-"""`tmgc verify` as a guest on the machine: killed it leaves nothing, and ten at once do not disturb each other."""
+"""`tmgc verify` as a guest on the machine: killed it leaves nothing, and ten at once do not disturb each other. Its reports; `explain --live`."""
 import json
 import os
 import random
 import signal
 import subprocess
 import time
-from .common import TOP, test
+from .common import TOP, export_of, read, site_of, test
 
 POLICY = os.path.join(TOP, "tests", "faults", "policy.yaml")
 
@@ -64,3 +64,59 @@ def test_verify_together(t):
     t.check(len(outputs) == 1, "ten runs gave %d different reports" % len(outputs))
     report = json.loads(outputs.pop())
     t.note = "%d probes to each of nginx and HAProxy, ten times" % report["probes"]
+
+
+@test
+def test_verify_reports(t):
+    """-o: the reports that convert writes, and the proof in them; nothing else in the folder is touched."""
+    import jsonschema
+    export, site, out = export_of("lync-right"), site_of("lync-right"), t.path("out")
+    t.convert(export, out, "-q", site=site)
+    before = json.loads(read(out + "/report.json"))
+    config = read(out + "/nginx/nginx.conf")
+    r = t.run("verify", export, "-m", site, "-o", out, "--format", "json")
+    t.check(r.status == 0, "verify -o:", r)
+    after = json.loads(read(out + "/report.json"))
+    jsonschema.validate(after, json.loads(read(os.path.join(TOP, "docs", "report.schema.json"))))
+    t.equal(after.pop("verify"), json.loads(r.out), "the result in report.json is the one that was printed")
+    t.equal(after, before, "the rest of report.json")
+    t.equal(read(out + "/nginx/nginx.conf"), config, "the configs stay")
+    page = read(out + "/report.html").decode()
+    t.check('<section id="proof"' in page and '<a href="#proof">Proof</a>' in page, "the section in report.html")
+    both = [c for c in json.loads(r.out)["coverage"] if c["condition"] != "rule" and c["seen_true"] and c["seen_false"]]
+    t.equal(page.count("seen both ways"), len(both), "coverage of each rule's conditions")
+    broken = config.decode().replace("location / { return 403; }", "location / { return 404; }").replace("proxy_ssl_verify on", "proxy_ssl_verify off")
+    t.write("out/nginx/nginx.conf", broken)
+    r = t.run("verify", export, "-m", site, "-t", "nginx", "--configs", out, "-o", t.path("proof"), "--format", "json")
+    t.equal(r.status, 1, "a broken config")
+    page = read(t.path("proof", "report.html")).decode()
+    found = [c for c in json.loads(r.out)["cases"] if c["verdict"] == "disagreed"]
+    t.check(found and page.count("curl -sk") == min(len(found), 200), "each disagreement with its curl command:", len(found), page.count("curl -sk"))
+    t.equal(sorted(os.listdir(t.path("proof"))), ["report.html", "report.json"], "only the reports are written")
+
+
+@test
+def test_explain_live(t):
+    """What the programs answered, that it agrees, and what did not run."""
+    export, site = export_of("busy-array"), site_of("busy-array")
+    url = "https://shop.fabrikam.example/images/logo.png"
+    r = t.run("explain", export, url, "-m", site, "--live")
+    t.check(r.status == 0 and r.out.count(b"  live  ") == 3, "a line a target", r, r.out.decode())
+    t.equal(r.out.count(b"/images/logo.png, Host shop.fabrikam.example: agrees"), 2, "both agree: " + r.out.decode())
+    t.check(b"cannot run yet" in r.out, "publishd cannot run yet")
+    r = t.run("explain", export, url, "-m", site, "--live", "--format", "json")
+    for target, said in json.loads(r.out)["targets"].items():
+        live = said["live"]
+        t.equal(live["ran"], target != "publishd", target + " ran")
+        if live["ran"]:
+            t.equal((live["verdict"], live["status"], live["forwarded"]["target"], live["forwarded"]["host_field"]),
+                    ("agreed", 200, "/images/logo.png", "shop.fabrikam.example"), target)
+    t.convert(export, t.path("out"), "-q", "--fail-on", "never", site=site)
+    text = read(t.path("out", "nginx", "nginx.conf")).decode()
+    t.write("out/nginx/nginx.conf", text.replace("Host $http_host", "Host $host"))
+    r = t.run("explain", export, url.replace(".example/", ".example.:443/"), "-m", site, "--live", "-t", "nginx", "--configs", t.path("out"))
+    t.check(r.status == 1 and b"DISAGREES" in r.out and b"expected " in r.out, "a broken config", r, r.out.decode())
+    empty = t.path("empty")
+    os.mkdir(empty)
+    r = t.run("explain", export, url, "-m", site, "--live", "--target-binary", "nginx=" + empty + "/nginx")
+    t.check(r.status == 2 and b"did not run: " in r.out, "a program that is not there", r, r.out.decode())

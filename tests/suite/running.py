@@ -3,7 +3,10 @@ import json
 import os
 import subprocess
 import sys
+import time
+from fpc import HTTP_FILTER, schedule
 from .common import SAMPLES, TOP, export_of, site_of, test, test_each
+from .meaning import rule, small
 
 POLICIES_A_RUN, RUNS = 5, 44          # 220 random policies
 
@@ -32,9 +35,13 @@ def cases(out, verdict):
 def test_verify(t, sample):
     report = verified(t, sample, export_of(sample), "-m", site_of(sample))
     probes = report.get("probes", 0)
+    sides = [(c["rule"], c["condition"], side) for c in report.get("coverage", []) if c["condition"] != "rule"
+             for side in ("true", "false") if not c["seen_" + side] and c[side + "_hidden_by"] is None]
+    t.check(not sides, "conditions that can be reached and were not seen both ways:", sides)
     if sample != "lone-listener":      # without a rule there is little to ask
         t.check(probes >= 40, "only %s probes" % probes)
-    t.note = "%s probes to each of nginx and HAProxy" % probes
+    t.note = "%s probes to each of nginx and HAProxy; all of %d sides of conditions that can be reached were seen" % (
+        probes, sum(c["seen_true"] + c["seen_false"] for c in report.get("coverage", []) if c["condition"] != "rule"))
 
 
 @test_each("first half", "second half")
@@ -52,3 +59,43 @@ def test_property(t, half):
         report = verified(t, "of seed %d (tests/random_policy.py %d %d)" % (seed, seed, POLICIES_A_RUN), source)
         probes += report.get("probes", 0)
     t.note = "%d policies, %d probes to each of nginx and HAProxy" % (RUNS // 2 * POLICIES_A_RUN, probes)
+
+
+# verbs (AllowCondition), extensions, lengths; %s: NormalizeBeforeScan, what else it checks, the bodies' limit
+FILTER = (
+    '<Configuration MaxRequestBodyLen="%(body)s" ViaHeaderAction="2" NewViaHeaderValue="1.1 ed&quot;ge $x%%20">'
+    '<UrlValidation NormalizeBeforeScan="%(normalise)s" %(urls)s MaxLength="300" MaxQueryLength="60">'
+    '<Extensions AllowCondition="%(extensions)s"><Extension Value=".exe"/><Extension Value="com"/><Extension Value="."/></Extensions></UrlValidation>'
+    '<Verbs AllowCondition="%(verbs)s"><Verb Value="GET"/><Verb Value="POST"/><Verb Value="PROPFIND"/></Verbs>'
+    '<RequestHeaders><Header Value="X-Bad"/></RequestHeaders><ResponseHeaders><Header Value="X-Leak"/></ResponseHeaders>'
+    '<DeniedSignatures><Signature SearchIn="RequestUrl" Pattern="cmd.e"/><Signature SearchIn="RequestUrl" Pattern="50%% o$f"/>'
+    '<Signature SearchIn="RequestUrl" Pattern="e&quot;2\'#x"/><Signature SearchIn="RequestHeaders" Header="X-Sig" Pattern="a&quot;b$c\'%%d;"/>'
+    '<Signature SearchIn="ResponseHeaders" Header="X-Leak2" Pattern="foo"/></DeniedSignatures></Configuration>')
+STRICT = 'VerifyNormalization="true" AllowHighBitCharacters="false" BlockDotInPath="true"'
+
+
+@test
+def test_filters(t):
+    """HTTP filters of several kinds: probes at and past each limit, odd characters in every text (B-131 to B-142)."""
+    kinds = [dict(normalise=n, urls=u, body=b, verbs=v, extensions=e) for n, u, b, v, e in (
+        ("true", STRICT, 100000, 1, 2), ("false", STRICT, 0, 2, 1), ("true", "", -1, 0, 1), ("false", "", 10, 1, 0), ("true", "", 2000000, 2, 2))]
+    rules = [rule("Filter %d" % i, ("f%d.contoso.example" % i,), vendor={HTTP_FILTER: {"XML_POLICY": FILTER % k}}) for i, k in enumerate(kinds)]
+    report = verified(t, "of filters", t.write("filters.xml", small(*rules)))
+    t.check(report.get("probes", 0) > 600, "%s probes" % report.get("probes"))
+    t.note = "%s probes to each of nginx and HAProxy" % report.get("probes")
+
+
+@test
+def test_schedules(t):
+    """Rules that apply now, and rules that do not: the next one answers (B-23, D-06). Shared hours, sources beside hours."""
+    now = time.localtime()
+    hour = (now.tm_wday + 1) % 7 * 24 + now.tm_hour
+    here = [hour, (hour + 1) % 168]                     # the test may run over the full hour
+    hours = [schedule("Now", here), schedule("Not now", [h for h in range(168) if h not in here]), schedule("Never", []), schedule("Always", range(168))]
+    rules = [rule("%s%s" % (when, kind), ("www.contoso.example",), when=when, **options) for when in ("Never", "Not now", "Now", "Always")
+             for kind, options in (("", dict(paths=["/a/*"])), (", all", dict(paths=["/*"], deny=True)),
+                                   (", from here", dict(paths=["/b/*"], source=[("subnet", "Here", "198.51.100.0", "255.255.255.0")])))]
+    rules += [rule("Alone", ("alone.contoso.example",), when="Not now"), rule("Alone now", ("now.contoso.example",), when="Now")]
+    report = verified(t, "of schedules", t.write("schedules.xml", small(*rules, elements={"ProxyScheduleTemplates": hours})))
+    t.check(report.get("probes", 0) > 300, "%s probes" % report.get("probes"))
+    t.note = "%s probes to each of nginx and HAProxy" % report.get("probes")
