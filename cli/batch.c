@@ -318,6 +318,19 @@ static bool read_jobs(const char *text, size_t *jobs)
     return true;
 }
 
+/* A bad site map is one message, not one an input. */
+static int try_site(const struct cli *c)
+{
+    struct strbuf err = {0};
+    struct site *site = site_read(c->value[OPT_SITE], &err);
+    int status = site ? EXIT_DONE : EXIT_FAILED;
+    if (!site)
+        fputs(err.p ? err.p : "tmgc batch: the site map cannot be read\n", stderr);
+    site_free(site);
+    buf_free(&err);
+    return status;
+}
+
 int cmd_batch(struct cli *c)
 {
     struct batch *b = arena_alloc(c->arena, sizeof *b);
@@ -332,7 +345,7 @@ int cmd_batch(struct cli *c)
         return cli_error(c, "--format %s: text, json, csv or html", c->value[OPT_FORMAT]);
     if (!read_jobs(c->value[OPT_JOBS], &r.jobs))
         return cli_error(c, "-j %s: a number from 1 on", c->value[OPT_JOBS]);
-    if (batch_find(b, c->value[OPT_OUT]) != EXIT_DONE)
+    if (try_site(c) != EXIT_DONE || batch_find(b, c->value[OPT_OUT]) != EXIT_DONE)
         return EXIT_FAILED;
     batch_name(b);
     r.jobs = r.jobs < b->inputs.n ? r.jobs : b->inputs.n;

@@ -8,6 +8,7 @@ there is a one-to-one mapping between those that turns one file into the other, 
 of lines). No word of four letters or more from the texts of the export is left, outside of the vocabulary of the product.
 """
 import collections
+import functools
 import json
 import os
 import re
@@ -34,8 +35,13 @@ def run(*command):
     return subprocess.run(command, capture_output=True, timeout=300)
 
 
-def findings(tmgc, export):
-    report = json.loads(run(tmgc, "check", export, "-q", "--format", "json").stdout)
+def read(path):
+    with open(path, encoding="utf-8") as text:
+        return text.read()
+
+
+def findings(folder):
+    report = json.loads(read(os.path.join(folder, "report.json")))
     return sorted((f["code"], f.get("line") or 0, f["severity"], f["class"], tuple(f["targets"]), f.get("setting") or "") for f in report["findings"])
 
 
@@ -103,10 +109,15 @@ def texts(path):
                 yield local, text
 
 
+@functools.lru_cache
+def settings(tmgc):
+    rows = json.loads(run(tmgc, "capabilities", "--format", "json").stdout)
+    return frozenset(w.lower() for row in rows for n in row["names"] for w in WORD.findall(n))
+
+
 def schema(tmgc, path):
     """Element and slot names are the product's own."""
-    rows = json.loads(run(tmgc, "capabilities", "--format", "json").stdout)
-    known = {w.lower() for row in rows for n in row["names"] for w in WORD.findall(n)}
+    known = set(settings(tmgc))
     for e in ElementTree.parse(path).iter():
         local = e.tag.split("}")[-1]
         known.update(w.lower() for w in WORD.findall(local))
@@ -152,17 +163,15 @@ def compare(tmgc, export, folder):
     with open(export, "rb") as original:
         if original.read().count(b"\n") != r.stdout.count(b"\n"):
             wrong.append("the number of lines changed")
-    before, after = findings(tmgc, export), findings(tmgc, redacted)
+    for name, path in (("a", export), ("b", redacted)):
+        r = run(tmgc, "convert", path, "-o", os.path.join(folder, name), "-q")
+        if r.returncode == 2:
+            return wrong + ["convert failed: " + r.stderr.decode()]
+    before, after = (findings(os.path.join(folder, n)) for n in "ab")
     if before != after:
         wrong.append("findings: %s" % ([f for f in before if f not in after] + [f for f in after if f not in before])[:4])
-    for name, path in (("a", export), ("b", redacted)):
-        run(tmgc, "convert", path, "-o", os.path.join(folder, name), "-q")
     for config in CONFIGS:
-        try:
-            a, b = (open(os.path.join(folder, n, config), encoding="utf-8").read() for n in "ab")
-        except OSError as e:
-            wrong.append(str(e))
-            continue
+        a, b = (read(os.path.join(folder, n, config)) for n in "ab")
         problem = renamed(a, b, mapping)
         weaker = problem and same_lines(a, b, mapping)
         if weaker:

@@ -103,6 +103,8 @@ def test_batch_samples(t):
     t.equal(t.run("batch", t.path("nothing"), "-o", t.path("o2")).status, 2, "an input that is not there")
     t.equal(t.run("batch", "-", "-o", t.path("o2")).status, 2, "standard input")
     t.equal(t.run("batch", TOP + "/docs", "-o", t.path("o2")).status, 2, "no export at all")
+    bad = t.run("batch", os.path.join(TOP, "samples"), "-m", t.write("site.yaml", "site: 1\nnonsense: 2\n"), "-o", t.path("o2"))
+    t.check(bad.status == 2 and bad.err.count(b"nonsense") == 1, "a bad site map is one message:", bad)
     one = t.run("batch", export_of("busy-array"), "-m", site_of("busy-array"), "-o", t.path("o3"), "-t", "nginx")
     t.check(one.status == 1 and not os.path.exists(t.path("o3", "export", "haproxy")), "options of convert:", one)
 
