@@ -400,6 +400,40 @@ static void test_unknown(void)
     CHECK(f->line > 0 && same(f->name, "R") && f->subject == SUBJECT_RULE);
 }
 
+static uint32_t counted(const ledger_counts *c, const char *id)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (strcmp(c->v[i].setting, id) == 0)
+            return c->v[i].n;
+    return 0;
+}
+
+static bool balances(void)
+{
+    const struct ledger *l = &policy->ledger;
+    long sum = l->structure + l->unknown + l->other_rules + l->elsewhere;
+    for (size_t i = 0; i < l->settings.n; i++)
+        sum += l->settings.v[i].n;
+    return sum == l->elements && l->elements > 0;
+}
+
+static void test_ledger(void)
+{
+    const struct rule *r = web_rule(ARRAY(RULE(WEB(PLAIN S("NewThing", "x") S("LogoffURL", "/bye") "<fpc4:Deep><fpc4:A>1</fpc4:A></fpc4:Deep>")), ""));
+    CHECK(balances() && policy->ledger.unknown == 3 && policy->ledger.unknown_attributes == 0);
+    CHECK(counted(&policy->ledger.settings, "WEB_LOGOFF") == 1 && counted(&r->at.counts, "WEB_LOGOFF") == 1);
+    CHECK(counted(&policy->ledger.settings, "WEB_SITE") == 1 && counted(&r->at.counts, "WEB_SITE") == 0);   /* every target has it */
+    web_rule(ARRAY(RULE(WEB(PLAIN "<fpc4:LogoffURL odd=\"1\">/bye</fpc4:LogoffURL>")), ""));
+    CHECK(balances() && policy->ledger.unknown_attributes == 1 && notes(F_UNKNOWN_ELEMENT) == 1);
+    CHECK(strstr(first_note(F_UNKNOWN_ELEMENT)->message, "the attribute odd of PolicyRule/WebPublishingProperties/LogoffURL"));
+    web_rule(ARRAY(RULE(WEB(PLAIN "<fpc4:PublishedServerApplication>1<fpc4:Inside/></fpc4:PublishedServerApplication>")), ""));
+    CHECK(balances() && policy->ledger.unknown == 1 && notes(F_UNKNOWN_ELEMENT) == 1);
+    web_rule(ARRAY(RULE(WEB(S("WebSite", "w.example") USES PATHS(PATH(S("InternalPath", "/*")))
+        "<fpc4:PublicNames><fpc4:Strange>a.example</fpc4:Strange></fpc4:PublicNames>")), ""));
+    CHECK(balances() && policy->ledger.unknown == 0 && notes(F_UNKNOWN_ELEMENT) == 1);                      /* read, and told */
+    CHECK(strstr(first_note(F_UNKNOWN_ELEMENT)->message, "has no known name"));
+}
+
 static void test_listeners(void)
 {
 #define PROPS(content) HEAD OPEN("WebListener", G("01")) S("Name", "L") OPEN("WebListenerProperties", "WebListenerProperties") content CLOSE("WebListenerProperties") CLOSE("WebListener") TAIL
@@ -532,7 +566,8 @@ static void test_table(void)
             size_t lines = 0;
             for (const char *s = b.p; *s; s++)
                 lines += *s == '\n';
-            CHECK(lines == SETTINGS + (k == 0 ? 1 : 2) && strstr(b.p, "SendOriginalHostHeader") && !strstr(b.p, "haproxy") == (t >= 0 && t != TARGET_HAPROXY));
+            const size_t legend[] = { 8, 9, 2 };             /* and headings, brackets */
+            CHECK(lines == SETTINGS + legend[k] && strstr(b.p, "SendOriginalHostHeader") && !strstr(b.p, "haproxy") == (t >= 0 && t != TARGET_HAPROXY));
         }
     }
     buf_free(&b);
@@ -617,6 +652,7 @@ int main(void)
     test_vendor();
     test_kinds();
     test_unknown();
+    test_ledger();
     test_listeners();
     test_encodings();
     test_refused();
