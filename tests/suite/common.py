@@ -143,6 +143,17 @@ def differing(a, b):
     return sorted(n for n in a.keys() | b.keys() if a.get(n) != b.get(n))
 
 
+def schema_errors(schema, value):
+    """What is not valid by a JSON schema."""
+    try:
+        import jsonschema
+    except ImportError:                  # Debian's, where another Python comes first
+        sys.path.append("/usr/lib/python3/dist-packages")
+        import jsonschema
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    return ["/".join(map(str, e.path)) + ": " + e.message[:200] for e in validator.iter_errors(value)]
+
+
 def codes(result):
     """The set of finding codes on standard error."""
     return set(re.findall(r"\[(TMG\d{4})", result.err.decode("utf-8", "replace")))
