@@ -481,29 +481,55 @@ static void put_by_shape(struct words *w, struct strbuf *out, const char *s)
         buf_puts(out, numbered(w, 'v', "value", " ", s, n));
 }
 
-/* The HTTP filter is XML in a text: its attributes' values go, but numbers and words of HTTP. */
+/* The HTTP filter is XML in a text. Its values are replaced word by word as paths are, because what they are compared with is
+ * paths and the like; words of HTTP and numbers stay, and so does where a signature is looked for. */
+static bool says_where(const char *s, size_t quote)
+{
+    static const char *const where[] = {"SearchIn", "Location", "Type", "Where", "Scope", NULL};
+    size_t end = quote;
+    while (end && strchr("= \t\r\n", s[end - 1]))
+        end--;
+    size_t begin = end;
+    while (begin && is_word(s[begin - 1]))
+        begin--;
+    return among(where, s + begin, end - begin);
+}
+
+static void put_filter_value(struct words *w, struct strbuf *out, const char *s, size_t n)
+{
+    for (size_t i = 0, k; i < n; i = k) {
+        for (k = i; k < n && is_word(s[k]); k++)
+            ;
+        bool stays = strspn(s + i, "0123456789-") >= k - i || among(http_words, s + i, k - i) || among(extensions_that_stay, s + i, k - i);
+        if (k > i && stays)
+            buf_add(out, s + i, k - i);
+        else if (k > i)
+            put_run(w, out, s + i, k - i);
+        if (k == n)
+            break;
+        size_t other = s[k] == '&' ? strcspn(s + k, ";") + 1 : 1;     /* a character reference is one character */
+        other = other < n - k ? other : n - k;
+        buf_add(out, s + k, other);
+        k += other;
+    }
+}
+
 static void put_filter(struct words *w, struct strbuf *out, const char *s)
 {
-    while (*s) {
-        size_t n = strcspn(s, "\"'>");
-        buf_add(out, s, n + (s[n] != '\0'));
-        s += n + (s[n] != '\0');
-        if (!n && !*s)
+    for (size_t i = 0, k; s[i]; i = k) {
+        k = i + strcspn(s + i, "\"'>");
+        buf_add(out, s + i, k - i + (s[k] != '\0'));
+        if (!s[k])
             break;
-        char before = s[-1];
-        if (before == '\0')
-            break;
-        size_t k = before == '>' ? strcspn(s, "<") : strcspn(s, before == '"' ? "\"" : "'");
-        const char *value = arena_strndup(w->arena, s, k);
-        if (!value[strspn(value, " \t\r\n")] || is_number(value) || among(http_words, value, k))
-            buf_add(out, s, k);
-        else if (*value == '.' && among(extensions_that_stay, value + 1, k - 1))
-            buf_add(out, s, k);
+        char mark = s[k++];
+        size_t n = mark == '>' ? strcspn(s + k, "<") : strcspn(s + k, mark == '"' ? "\"" : "'");
+        if (mark != '>' && says_where(s, k - 1))
+            buf_add(out, s + k, n);
         else
-            buf_puts(out, numbered(w, 'f', "filter", "-", value, k));
-        s += k;
-        if (before != '>' && *s)
-            buf_putc(out, *s++);
+            put_filter_value(w, out, s + k, n);
+        k += n;
+        if (mark != '>' && s[k])
+            buf_putc(out, s[k++]);
     }
 }
 

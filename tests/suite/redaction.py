@@ -22,6 +22,29 @@ def test_redact_random(t, first):
         t.check(not wrong, "seed %d:" % seed, *wrong)
 
 
+FILTER = """<Configuration MaxRequestBodyLen="5000" ViaHeaderAction="2" NewViaHeaderValue="Musterproxy 1.0"><UrlValidation MaxLength="1024" BlockDotInPath="true">
+<Extensions AllowCondition="2"><Extension Value=".exe"/><Extension Value=".secretive"/></Extensions></UrlValidation><Verbs AllowCondition="1"><Verb Value="GET"/><Verb
+Value="BREW"/></Verbs><RequestHeaders><Header Name="X-Muster-Header"/></RequestHeaders><DeniedSignatures><Signature SearchIn="RequestUrl" Pattern="/musterfolder/a&amp;b"/>
+<Signature SearchIn="RequestHeaders" Header="User-Agent" Pattern="Musterclient"/></DeniedSignatures></Configuration>"""
+
+
+@test
+def test_redact_filter(t):
+    """An HTTP filter does the same after redacting, with other words."""
+    from xml.sax.saxutils import escape
+    export = read(export_of("sharepoint")).decode()
+    at = export.index("&lt;Configuration")
+    end = export.index("&lt;/Configuration&gt;", at) + len("&lt;/Configuration&gt;")
+    changed = t.write("filter.xml", export[:at] + escape(FILTER, {'"': "&quot;"}) + export[end:])
+    wrong = redact.compare(t.tmgc, changed, t.dir)
+    t.check(not wrong, "filter:", *wrong)
+    out = t.run("redact", changed).out.decode()
+    for word in ("muster", "secretive", "brew"):
+        t.check(word not in out.lower(), "left: " + word)
+    for word in (".exe", "GET", "RequestUrl", "User-Agent"):
+        t.check(word in out, "gone: " + word)
+
+
 ODD = """<?xml version="1.0" encoding="UTF-8"?>
 <!-- written by Wendelin
      for Musterfirma -->
