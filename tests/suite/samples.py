@@ -68,7 +68,7 @@ def test_expected_findings(t):
         "lync-no-host-header": ({"TMG5001"}, {"TMG5002"}),
         "lync-names-missing": ({"TMG5002"}, {"TMG5001"}),
         "exchange-2010": ({"TMG2031", "TMG4001", "TMG5003", "TMG5004"}, {"TMG6001", "TMG6002", "TMG1003"}),
-        "sharepoint": ({"TMG2033", "TMG4001", "TMG2034"}, {"TMG6001", "TMG1003"}),
+        "sharepoint": ({"TMG2033", "TMG4001", "TMG3030"}, {"TMG6001", "TMG1003"}),
         "busy-array": ({"TMG5005", "TMG4001", "TMG1012"}, {"TMG6001", "TMG1003", "TMG4003"}),
         "lone-listener": ({"TMG1001"}, {"TMG6001"}),
         "isa-2006": ({"TMG4010", "TMG4001"}, {"TMG6001", "TMG1003"}),
