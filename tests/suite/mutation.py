@@ -338,6 +338,43 @@ for _row, _base, _change in (
         ("LinkTranslationDictionary", "links", lambda p, r: put(find(r, "PolicyRule"), parameters({LINK_DICTIONARY: {"http://from.example": "https://to.example"}}))),
         ("ArrayParameters", "plain", lambda p, r: find(r, "Array").insert(0, element(parameters({KB_SWITCHES: {"SomeSwitch": 1}}))))):
     PLACED["VendorParametersSet/" + _row] = [(lambda root: root, move(VENDOR_CHANGES[_row], _change, base=_base))]
+# The parts of an HTTP filter: (attributes of the root, of UrlValidation, below UrlValidation, behind it), beside the same
+# filter without them.
+_exe = '<Extensions AllowCondition="2"><Extension Value=".exe"/></Extensions>'
+FILTER_PARTS = {
+    "Verbs": [("", "", "", '<Verbs AllowCondition="2"><Verb Value="TRACE"/></Verbs>', r"(?i)trace"),
+              ("", "", "", '<Verbs AllowCondition="1"><Verb Value="PUT"/></Verbs>', r"(?i)put")],
+    "UrlValidation/Extensions": [("", "", _exe, "", r"exe|65"), ("", "", _exe.replace('"2"', '"1"'), "", r"exe|!~.*65|!{.*65")],
+    "UrlValidation/MaxLength": [("", 'MaxLength="777"', "", "", r"77[78]")],
+    "UrlValidation/MaxQueryLength": [("", 'MaxQueryLength="777"', "", "", r"77[78]")],
+    "UrlValidation/VerifyNormalization": [("", 'VerifyNormalization="true"', "", "", r"25|Verify")],
+    "UrlValidation/AllowHighBitCharacters": [("", 'AllowHighBitCharacters="false"', "", "", r"89a-f|8-9|x80|HighBit")],
+    "UrlValidation/BlockDotInPath": [("", 'BlockDotInPath="true"', "", "", r"\.|BlockDot")],
+    "UrlValidation/NormalizeBeforeScan": [("", 'NormalizeBeforeScan="false"', _exe, "", r"exe")],
+    "MaxRequestBodyLen": [('MaxRequestBodyLen="777777"', "", "", "", r"777777")],
+    "RequestHeaders": [("", "", "", '<RequestHeaders><Header Value="X-Bad"/></RequestHeaders>', r"(?i)x.bad")],
+    "ResponseHeaders": [("", "", "", '<ResponseHeaders><Header Value="X-Bad"/></ResponseHeaders>', r"(?i)x.bad")],
+    "DeniedSignatures": [("", "", "", '<DeniedSignatures><Signature SearchIn="Request body" Pattern="bot"/></DeniedSignatures>', r"bot")],
+    "BlockExecutables": [('BlockExecutables="true"', "", "", "", r"Executables")],
+    "ViaHeaderAction": [('ViaHeaderAction="2" NewViaHeaderValue="1.1 edge"', "", "", "", r"1\.1 edge")],
+    "ServerHeaderAction": [('ServerHeaderAction="2" NewServerHeaderValue="edge"', "", "", "", r"edge")],
+}
+
+
+def filter_of(root="", urls="", below="", behind=""):
+    return "<Configuration %s><UrlValidation %s>%s</UrlValidation>%s</Configuration>" % (root, urls, below, behind)
+
+
+def with_filter(text):
+    return lambda parent, root: put(find(root, "PolicyRule"), parameters({HTTP_FILTER: {"XML_POLICY": text}}))
+
+
+BASES["filter"] = lambda: array(dict(vendor={HTTP_FILTER: {"XML_POLICY": filter_of()}}))
+BASES["extensions"] = lambda: array(dict(vendor={HTTP_FILTER: {"XML_POLICY": filter_of(below=_exe)}}))
+for _row, _parts in FILTER_PARTS.items():
+    PLACED["VendorParametersSet/XML_POLICY/" + _row] = [
+        (lambda root: root, move(_part[4], with_filter(filter_of(*_part[:4])), base="extensions" if "Normalize" in _row else "filter"))
+        for _part in _parts]
 # Rules of other kinds: whatever is set in one, it is counted as not converted, and nothing changes.
 OTHER_KINDS = {"ServerPublishingProperties": "server", "AccessProperties": "access"}
 PLACED["AccessProperties/UserSets"] = [(at("PolicyRule"), move(r"users|Staff", lambda p, r: (remove(find(p, "WebPublishingProperties"), "UserSets"), put(p, node(
