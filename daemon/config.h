@@ -3,6 +3,7 @@
  * Words of the source are those of ir/policy.h. All strings live in config->arena. */
 #ifndef PUBLISHD_CONFIG_H
 #define PUBLISHD_CONFIG_H
+#include "../ir/filter.h"
 #include "../ir/policy.h"
 
 enum bodyless_post { BODYLESS_CHALLENGE, BODYLESS_FORWARD };
@@ -38,6 +39,18 @@ struct conf_user_set { const char *name; strings groups, users; VEC(struct accou
 struct conf_server { const char *name, *connect; long port; bool drained; };
 struct conf_upstream { bool tls; long port; VEC(struct conf_server) servers; };
 struct conf_path { const char *external, *internal; };
+/* The parts of the HTTP filter (ir/filter.h); -1 is no limit. What it looks for in bodies is in http_filter alone. */
+struct conf_filter {
+    bool normalise;
+    enum filter_list method_list, extension_list;
+    strings methods, extensions;
+    bool dots, high_bit, double_encoding, executables;     /* refused */
+    long url_max, query_max, body_max;
+    strings headers, answer_headers, url_texts;
+    VEC(struct filter_text) header_texts, answer_texts;
+    enum filter_action via, server;
+    const char *via_value, *server_value;
+};
 struct conf_rule {
     const char *name, *guid, *description;
     long number;                     /* in the export; for messages */
@@ -73,6 +86,7 @@ struct conf_rule {
     long application;
     bool alternate_access_mapping, block_attachments_public, block_attachments_private;
     const char *logoff_url, *http_filter;
+    struct conf_filter filter;
     VEC(struct parameter) parameters;
     bool logging;
 };

@@ -244,6 +244,37 @@ static const struct field upstream_fields[] = {
 };
 static const struct schema upstream_schema = { SCHEMA("an upstream", conf_upstream, upstream_fields), .check = check_upstream };
 
+static const char *const filter_lists[] = { "all", "only", "except", NULL };
+static const char *const filter_actions[] = { "keep", "strip", "replace", NULL };
+#define LIMIT(m, h) { MEMBER(conf_filter, m), .type = Y_LONG, .dflt = -1, .min = -1, .max = INT64_MAX, .help = h }
+
+static const struct field filter_text_fields[] = { NAME(filter_text, header, "name of the header"), NAME(filter_text, text, "without case") };
+static const struct schema filter_text_schema = { SCHEMA("a text in a header", filter_text, filter_text_fields) };
+static const struct field filter_fields[] = {
+    BOOL(conf_filter, normalise, true, "the URL is decoded once before extensions, dots and texts are looked for"),
+    WORD(conf_filter, method_list, filter_lists, LIST_ALL, "which methods pass: all, only those listed, all except those"),
+    TEXTS(conf_filter, methods, "without case"),
+    WORD(conf_filter, extension_list, filter_lists, LIST_ALL, "the same for extensions"),
+    TEXTS(conf_filter, extensions, "of the last path segment, without the dot; an empty one stands for none"),
+    BOOL(conf_filter, dots, false, "refuses a second dot in the path, or a slash behind one"),
+    BOOL(conf_filter, high_bit, false, "refuses bytes from 128 on in the URL, plain or encoded"),
+    BOOL(conf_filter, double_encoding, false, "refuses a URL that a second decoding would change"),
+    BOOL(conf_filter, executables, false, "refuses answers that are Windows programs"),
+    LIMIT(url_max, "bytes of path and query; -1: no limit"),
+    LIMIT(query_max, "bytes of the query"),
+    LIMIT(body_max, "bytes of a request's body"),
+    TEXTS(conf_filter, headers, "a request with one of them is refused"),
+    TEXTS(conf_filter, answer_headers, "an answer with one of them is refused"),
+    TEXTS(conf_filter, url_texts, "a URL that holds one of them is refused"),
+    LIST(conf_filter, header_texts, filter_text_schema, "the same for a request's header"),
+    LIST(conf_filter, answer_texts, filter_text_schema, "the same for an answer's header"),
+    WORD(conf_filter, via, filter_actions, HEADER_KEPT, "what becomes of Via, in both directions"),
+    { MEMBER(conf_filter, via_value), .type = Y_TEXT, .text = TEXT_HEADER, .help = "its new value" },
+    WORD(conf_filter, server, filter_actions, HEADER_KEPT, "what becomes of Server in answers"),
+    { MEMBER(conf_filter, server_value), .type = Y_TEXT, .text = TEXT_HEADER, .help = "its new value" },
+};
+static const struct schema filter_schema = { SCHEMA("an HTTP filter", conf_filter, filter_fields) };
+
 static const struct field link_fields[] = { NAME(link_mapping, from, "text in a page"), NAME(link_mapping, to, "what replaces it") };
 static const struct schema link_schema = { SCHEMA("a link translation", link_mapping, link_fields) };
 
@@ -298,6 +329,7 @@ static const struct field rule_fields[] = {
     BOOL(conf_rule, block_attachments_private, false, "on private computers"),
     TEXT(conf_rule, logoff_url, "signs the user out"),
     TEXT(conf_rule, http_filter, "the HTTP filter's XML, as in the source"),
+    OBJECT(conf_rule, filter, filter_schema, "what was understood of it; what it refuses gets 502"),
     LIST(conf_rule, parameters, parameter_schema, "other vendor parameters"),
     BOOL(conf_rule, logging, true, "requests are logged"),
 };

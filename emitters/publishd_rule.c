@@ -150,7 +150,51 @@ static void write_links(struct publishd *p, const struct rule *r)
     pd_close_list(p);
 }
 
-static void write_application(struct publishd *p, const struct rule *r)
+static void write_filter_texts(struct publishd *p, const char *key, const struct filter_text *v, size_t n)
+{
+    if (!n)
+        return;
+    pd_open_list(p, key);
+    for (size_t i = 0; i < n; i++) {
+        pd_open_item(p);
+        pd_text(p, "header", v[i].header);
+        pd_text(p, "text", v[i].text);
+        pd_close_item(p);
+    }
+    pd_close_list(p);
+}
+
+/* The HTTP filter in its parts (B-131 to B-142). */
+static void write_filter(struct publishd *p, const struct http_filter *f)
+{
+    static const char *const lists[] = { "all", "only", "except" };
+    static const char *const actions[] = { "keep", "strip", "replace" };
+    pd_open_map(p, "filter");
+    pd_bool(p, "normalise", f->normalise, true);
+    PD_WORD(p, "method_list", lists, f->method_list, LIST_ALL);
+    pd_strings(p, "methods", &f->methods);
+    PD_WORD(p, "extension_list", lists, f->extension_list, LIST_ALL);
+    pd_strings(p, "extensions", &f->extensions);
+    pd_bool(p, "dots", f->parts & FILTER(DOTS), false);
+    pd_bool(p, "high_bit", f->parts & FILTER(HIGH_BIT), false);
+    pd_bool(p, "double_encoding", f->parts & FILTER(DOUBLE), false);
+    pd_bool(p, "executables", f->parts & FILTER(EXECUTABLES), false);
+    pd_long(p, "url_max", f->url_max, -1);
+    pd_long(p, "query_max", f->query_max, -1);
+    pd_long(p, "body_max", (long)f->body_max, -1);
+    pd_strings(p, "headers", &f->headers);
+    pd_strings(p, "answer_headers", &f->answer_headers);
+    pd_strings(p, "url_texts", &f->url_texts);
+    write_filter_texts(p, "header_texts", f->header_texts.v, f->header_texts.n);
+    write_filter_texts(p, "answer_texts", f->answer_texts.v, f->answer_texts.n);
+    PD_WORD(p, "via", actions, f->via, HEADER_KEPT);
+    pd_text(p, "via_value", f->via_value);
+    PD_WORD(p, "server", actions, f->server, HEADER_KEPT);
+    pd_text(p, "server_value", f->server_value);
+    pd_close_map(p);
+}
+
+static void write_application(struct publishd *p, const struct rule *r, const struct http_filter *filter)
 {
     static const char *const kinds[] = { "general", "exchange", "sharepoint" };
     PD_WORD(p, "application", kinds, r->application, 0);
@@ -159,6 +203,8 @@ static void write_application(struct publishd *p, const struct rule *r)
     pd_bool(p, "block_attachments_private", r->block_attachments_private, false);
     pd_text(p, "logoff_url", r->logoff_url);
     pd_text(p, "http_filter", r->http_filter);
+    if (filter && filter->parts)
+        write_filter(p, filter);
     pd_parameters(p, r->parameters.v, r->parameters.n);
     pd_bool(p, "logging", r->logging, true);
 }
@@ -204,6 +250,6 @@ void publishd_rule(struct publishd *p, const struct plan_rule *r)
     write_delegation(p, r->rule);
     write_headers(p, r);
     write_links(p, r->rule);
-    write_application(p, r->rule);
+    write_application(p, r->rule, r->filter);
     pd_close_item(p);
 }
