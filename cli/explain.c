@@ -353,6 +353,8 @@ static int explain_list(struct explaining *x, bool json, struct strbuf *b)
     }
     if (status == EXIT_DONE && !json)
         buf_printf(b, "%zu requests, %zu of them answered by no rule\n", list.n, unanswered);
+    if (status == EXIT_DONE && !json && x->live.asked)
+        live_summary(b, &x->live);
     buf_free(&err);
     return status;
 }

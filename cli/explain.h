@@ -29,6 +29,8 @@ void live_free(struct live *l);
 /* One line for people; the member "live" of JSON, with the comma before it. */
 void live_text(struct strbuf *b, const struct live *l, enum target t, size_t number);
 void live_json(struct strbuf *b, const struct live *l, enum target t, size_t number);
+/* A line a target: how many agreed, or why it did not run. */
+void live_summary(struct strbuf *b, const struct live *l);
 /* "nginx 200 agreed, haproxy 200 agreed": the end of a row of the table. */
 void live_row(struct strbuf *b, const struct live *l, size_t number);
 /* verify.c: the options that verify and explain --live have in common. */

@@ -82,6 +82,12 @@ static void what_came(struct strbuf *b, const struct verify_answer *w)
     buf_visible(b, w->host ? w->host : "");
 }
 
+static void why_not_run(struct strbuf *b, enum target t, const struct verify_target *v)
+{
+    buf_puts(b, t == TARGET_PUBLISHD ? "cannot run yet: " : "did not run: ");
+    buf_visible(b, v->why_not ? v->why_not : "");
+}
+
 static const char *const words[VERDICTS] = {"agrees", "agrees, with the difference that is declared", "DISAGREES", "not tested"};
 
 void live_text(struct strbuf *b, const struct live *l, enum target t, size_t number)
@@ -89,10 +95,9 @@ void live_text(struct strbuf *b, const struct live *l, enum target t, size_t num
     const struct verify_target *v = &l->report.targets[t];
     const struct verify_answer *w = answer_of(l, t, number);
     buf_puts(b, "  live         ");
-    if (!v->ran) {
-        buf_puts(b, t == TARGET_PUBLISHD ? "cannot run yet: " : "did not run: ");
-        buf_visible(b, v->why_not ? v->why_not : "");
-    } else if (w) {
+    if (!v->ran)
+        why_not_run(b, t, v);
+    else if (w) {
         what_came(b, w);
         buf_printf(b, ": %s", words[w->verdict]);
         if (w->finding >= 0)
@@ -119,6 +124,22 @@ void live_row(struct strbuf *b, const struct live *l, size_t number)
     }
     if (*comma == ',')
         buf_putc(b, ']');
+}
+
+void live_summary(struct strbuf *b, const struct live *l)
+{
+    for (unsigned t = 0; t < TARGETS; t++) {
+        const struct verify_target *v = &l->report.targets[t];
+        if (!v->wanted)
+            continue;
+        buf_printf(b, "%-9s ", target_names[t]);
+        if (v->ran)
+            buf_printf(b, "%zu agreed, %zu agreed with a declared difference, %zu disagreed, %zu untested", v->count[VERDICT_AGREED], v->count[VERDICT_DECLARED],
+                       v->count[VERDICT_DISAGREED], v->count[VERDICT_UNTESTED]);
+        else
+            why_not_run(b, (enum target)t, v);
+        buf_putc(b, '\n');
+    }
 }
 
 /* ---- JSON --------------------------------------------------------------------------- */

@@ -136,7 +136,8 @@ static int by_from(const void *x, const void *y)
 void clients_ready(struct client_map *s)
 {
     size_t n = 0;
-    qsort(s->cuts.v, s->cuts.n, sizeof *s->cuts.v, by_from);
+    if (s->cuts.n)
+        qsort(s->cuts.v, s->cuts.n, sizeof *s->cuts.v, by_from);
     for (size_t i = 0; i < s->cuts.n; i++)
         if (n == 0 || s->cuts.v[n - 1].from != s->cuts.v[i].from)
             s->cuts.v[n++] = s->cuts.v[i];

@@ -630,6 +630,8 @@ int verify_run(const struct plan *p, const struct findings *f, const struct veri
             qsort(out->cases.v, out->cases.n, sizeof *out->cases.v, by_target_and_probe);
         buf_clear(err);
     }
+    while (failed && err->n && err->p[err->n - 1] == '\n')      /* a message, not a line */
+        err->p[--err->n] = '\0';
     close_all(&r);
     return failed;
 }
