@@ -95,6 +95,14 @@ static bool parse_plain(struct arena *a, const char *line, struct asked *out)
 }
 
 /* 192.0.2.1 - CONTOSO\ann [10/Oct/2025:13:55:36 +0000] "GET /owa/ HTTP/1.1" 200 12 "-" "agent" */
+/* A log line whose request is none of HTTP's: what scanners send, time-outs. Logs are full of them. */
+static bool is_noise(struct arena *a, const char *line)
+{
+    uint32_t ip;
+    const char *client = word(a, &line);
+    return client && ip_parse(client, &ip) && strchr(line, '"');
+}
+
 static bool parse_log(struct arena *a, const char *line, const char *host, bool tls, struct asked *out)
 {
     const char *client = word(a, &line);
@@ -166,6 +174,8 @@ int asked_read(struct arena *a, const char *file, const char *host, bool tls, as
             continue;
         struct asked one;
         if (!parse_plain(a, line, &one) && !parse_log(a, line, host, tls, &one)) {
+            if (is_noise(a, line))
+                continue;
             buf_printf(err, "%s:%u: neither \"[METHOD] URL [from ADDRESS] [as USER]\" nor a line of an access log\n", file, number);
             goto out;
         }
