@@ -189,6 +189,11 @@ void differs(struct judgement *out, const char *expected, const char *got, const
 const char *curl_command(const struct plan *p, const struct probe *b, struct arena *a);
 uint32_t probe_place(const struct plan *p, const struct probe *b);     /* index of its socket in places->sockets */
 
+/* ---- answer.c: for verify_options.only ------------------------------------------- */
+struct verify_answer *answers_new(struct arena *a, const probes *list);        /* one a probe, untested as yet */
+void answer_fill(struct verify_answer *w, struct arena *a, const struct places *places, const struct exchange *e, const struct sighting *s,
+                 const struct judgement *g);
+
 /* ---- coverage.c ------------------------------------------------------------------ */
 void coverage_measure(const struct plan *p, const probes *list, struct verify_report *r);
 #endif

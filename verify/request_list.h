@@ -20,7 +20,8 @@ typedef VEC(struct asked) asked_list;
 /* "https://host:port/path?query" (fragment dropped). false: not a URL of http or https. */
 bool asked_url(struct arena *a, const char *url, struct asked *out);
 /* Reads a file ("-": standard input). Lines: [METHOD] URL [from ADDRESS] [as USER], "#" comments; or a HAR file; or an
- * access log, whose requests get default_host (NULL: none) and default_tls; its lines without an HTTP request are passed over. 0, or -1 with "file:line: what". */
+ * access log, whose requests get default_host (NULL: none) and default_tls; what in it is no HTTP request is passed
+ * over. 0, or -1 with "file:line: what". */
 int asked_read(struct arena *a, const char *file, const char *default_host, bool default_tls, asked_list *out, struct strbuf *err);
 
 /* The listener that a request reaches: by address and port where given (to: "ADDRESS" or "ADDRESS:PORT", NULL), else the first

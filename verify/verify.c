@@ -71,44 +71,11 @@ static void settle(struct run *r, size_t probe, const struct judgement *g, const
     pthread_mutex_unlock(&r->lock);
 }
 
-/* "GET /path HTTP/1.1": one word of it. */
-static const char *word_of(struct arena *a, const char *line, int nth)
-{
-    while (nth-- > 0) {
-        line += strcspn(line, " \r\n");
-        line += *line == ' ';
-    }
-    return arena_strndup(a, line, strcspn(line, " \r\n"));
-}
-
-static const char *field_of(struct arena *a, const char *head, const char *name)
-{
-    size_t n;
-    const char *v = head ? head_field(head, name, 0, &n) : NULL;
-    return v ? arena_strndup(a, v, n) : NULL;
-}
-
 /* For verify_options.only: what came, whatever the verdict. Each probe has a place of its own. */
 static void keep_answer(struct run *r, size_t probe, const struct exchange *e, const struct sighting *s, const struct judgement *g)
 {
-    struct verify_answer *w = &r->report->targets[r->target].answers[probe];
     pthread_mutex_lock(&r->lock);
-    struct arena *a = r->report->arena;
-    *w = (struct verify_answer){ .verdict = g->verdict, .status = e->status, .finding = g->verdict == VERDICT_DECLARED ? g->finding : -1,
-                                 .expected = arena_strdup(a, g->expected.p ? g->expected.p : ""), .got = arena_strdup(a, g->got.p ? g->got.p : "") };
-    if (e->status == 0)
-        w->error = arena_strdup(a, e->error ? e->error : "no answer");
-    else
-        w->location = field_of(a, e->head.p, "Location");
-    if (s->times && s->head) {
-        const struct server_place *to = &r->places.servers.v[s->server];
-        w->server = arena_strdup(a, to->host);
-        w->port = to->port;
-        w->tls = s->tls;
-        w->method = word_of(a, s->head, 0);
-        w->target = word_of(a, s->head, 1);
-        w->host = field_of(a, s->head, "Host");
-    }
+    answer_fill(&r->report->targets[r->target].answers[probe], r->report->arena, &r->places, e, s, g);
     pthread_mutex_unlock(&r->lock);
 }
 
@@ -486,20 +453,10 @@ static size_t thread_count(const struct run *r)
     return r->options->jobs ? r->options->jobs : cpus > 0 ? (size_t)cpus * 4 : 8;
 }
 
-/* One place a request; until it is filled, nothing is known of it. */
-static void prepare_answers(struct run *r)
-{
-    struct verify_target *t = &r->report->targets[r->target];
-    t->answers = arena_alloc(r->report->arena, (r->options->only_n + 1) * sizeof *t->answers);
-    for (size_t i = 0; i < r->options->only_n; i++)
-        t->answers[i] = (struct verify_answer){ .verdict = VERDICT_UNTESTED, .error = r->probes.v[i].method ? "the program ended" : "it cannot be sent as it is",
-                                                .expected = "", .got = "", .finding = -1 };
-}
-
 static void ask_target(struct run *r)
 {
     if (r->options->only)
-        prepare_answers(r);
+        r->report->targets[r->target].answers = answers_new(r->report->arena, &r->probes);
     make_order(r, false);
     ask_all(r, thread_count(r));
     judge_farms(r);
