@@ -600,6 +600,41 @@ static void random_probe(struct maker *m, uint64_t *state)
 
 /* ---- all of it ------------------------------------------------------------------------------------------ */
 
+/* What no rule names, in many spellings: only a rule for all requests may answer it, else the listener's own 403 (B-11). */
+static void vary_unknown(struct maker *m, uint32_t listener)
+{
+    static const char *const hosts[] = { "unknown-0.example:8443", "UNKNOWN-0.example", "unknown-0.example.", "localhost", "198.51.100.77", "198.51.100.77:443", "a", "xn--nxasmq6b.example", "_.example", "", NULL };
+    static const char *const paths[] = { "/a", "/a/", "/a/b.htm?c=/d", "/owa/", "/OWA", "/exchange", "/rpc/rpcproxy.dll?x:6001", "/.well-known/x", "//a", "/a//b", "/./a", "/a/../b", "/%61", "/a%2fb", "/a%2e%2e/b", "/..%2fa", "/a\\b",
+                                         "/?", "/a?%00", "/index.htm;x=1" };
+    static const char *const methods[] = { "HEAD", "OPTIONS", "DELETE", "PROPFIND", "X-CUSTOM", "RPC_OUT_DATA" };
+    m->base = (struct probe){ .aimed = -1, .listener = listener, .method = "GET", .host = unknown_host(m, 0), .target = "/", .client = 0xc6336401u, .status = 200 };
+    make_schemes(m, "what no rule names", &m->base);
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        struct probe b = m->base;
+        b.host = hosts[i];
+        make_schemes(m, "what no rule names: host", &b);
+    }
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct probe b = m->base;
+        b.target = paths[i];
+        make_schemes(m, "what no rule names: path", &b);
+    }
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        struct probe b = m->base;
+        b.method = methods[i];
+        make_schemes(m, "what no rule names: method", &b);
+    }
+    struct probe b = m->base;
+    b.http10 = true;
+    make_schemes(m, "what no rule names: HTTP/1.0", &b);
+    b.host = NULL;
+    make_schemes(m, "what no rule names: HTTP/1.0 without Host", &b);
+    b = m->base;
+    b.method = "OPTIONS";
+    b.target = "*";
+    make_schemes(m, "OPTIONS *", &b);
+}
+
 static void listener_probes(struct maker *m, uint32_t listener, int *group)
 {
     const struct plan_listener *l = &m->plan->listeners.v[listener];
@@ -621,11 +656,7 @@ static void listener_probes(struct maker *m, uint32_t listener, int *group)
         farm(m, r, group);
         wrong_certificate(m, r);
     }
-    struct probe b = { .aimed = -1, .listener = listener, .method = "GET", .host = unknown_host(m, 0), .target = "/", .client = 0xc6336401u, .status = 200 };
-    make_schemes(m, "what no rule names", &b);
-    b.method = "OPTIONS";
-    b.target = "*";
-    make_schemes(m, "OPTIONS *", &b);
+    vary_unknown(m, listener);
     pairs(m, listener);
 }
 
