@@ -135,7 +135,7 @@ char *path_join(struct arena *a, const char *dir, const char *name)
 
 char *path_absolute(struct arena *a, const char *path)
 {
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     if (path[0] != '/') {
         char *cwd = getcwd(NULL, 0);
         buf_printf(&b, "%s/", cwd ? cwd : "");

@@ -4,24 +4,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const target_names[TARGETS] = {"nginx", "haproxy", "publishd"};
-const char *const severity_names[3] = {"info", "warning", "error"};
-const char *const class_names[6] = {"lost", "differs", "closed", "input", "advice", "site"};
+const char *const target_names[TARGETS] = { "nginx", "haproxy", "publishd" };
+const char *const severity_names[3] = { "info", "warning", "error" };
+const char *const class_names[6] = { "lost", "differs", "closed", "input", "advice", "site" };
 
 const struct finding_kind finding_kinds[FINDINGS] = {
-#define F(id, code, name, class, severity, meaning, remedy) {code, name, CLASS_##class, SEV_##severity, meaning, remedy},
+#define F(id, code, name, class, severity, meaning, remedy)                                                            \
+    { code, name, CLASS_##class, SEV_##severity, meaning, remedy },
 #include "findings.def"
 #undef F
 };
 
 void findings_init(struct findings *f, struct arena *a)
 {
-    *f = (struct findings){.arena = a};
+    *f = (struct findings){ .arena = a };
 }
 
 struct finding *finding_add(struct findings *f, enum finding_id id, const char *fmt, ...)
 {
-    struct strbuf text = {0}, clean = {0};
+    struct strbuf text = { 0 }, clean = { 0 };
     va_list ap;
     va_start(ap, fmt);
     buf_vprintf(&text, fmt, ap);
@@ -74,8 +75,8 @@ size_t findings_count(const struct findings *f, enum severity at_least)
 
 void finding_line(struct strbuf *b, const struct finding *f, const char *export, const char *site, bool color)
 {
-    static const char *const colors[3] = {"\033[36m", "\033[35m", "\033[31m"};
-    static const char *const subjects[] = {"", "rule ", "listener ", "farm ", ""};
+    static const char *const colors[3] = { "\033[36m", "\033[35m", "\033[31m" };
+    static const char *const subjects[] = { "", "rule ", "listener ", "farm ", "" };
     const struct finding_kind *k = &finding_kinds[f->id];
     buf_puts(b, color ? "\033[1m" : "");
     buf_visible(b, f->in_site && site ? site : export);

@@ -59,11 +59,11 @@ bool ip_range_parse(const char *s, struct ip_range *r)
     if (!s)
         return false;
     if (*s == '\0') {
-        *r = (struct ip_range){ip, ip};
+        *r = (struct ip_range){ ip, ip };
         return true;
     }
     if (*s == '-') {
-        *r = (struct ip_range){ip, 0};
+        *r = (struct ip_range){ ip, 0 };
         return ip_parse(s + 1, &r->to) && r->to >= ip;
     }
     if (*s != '/')
@@ -79,7 +79,7 @@ bool ip_range_parse(const char *s, struct ip_range *r)
             return false;
         mask = mask_of(bits);
     }
-    *r = (struct ip_range){ip & mask, ip | ~mask};
+    *r = (struct ip_range){ ip & mask, ip | ~mask };
     return true;
 }
 
@@ -100,7 +100,7 @@ void buf_ip_range(struct strbuf *b, struct ip_range r)
 void ipset_add(struct arena *a, ipset *s, uint32_t from, uint32_t to)
 {
     struct ip_range *r = vec_push(a, s);
-    *r = (struct ip_range){from, to};
+    *r = (struct ip_range){ from, to };
 }
 
 static int by_start(const void *x, const void *y)
@@ -129,7 +129,7 @@ void ipset_normalise(ipset *s)
 
 void ipset_union(struct arena *a, ipset *out, const ipset *x, const ipset *y)
 {
-    *out = (ipset){0};
+    *out = (ipset){ 0 };
     for (size_t i = 0; i < x->n; i++)
         ipset_add(a, out, x->v[i].from, x->v[i].to);
     for (size_t i = 0; i < y->n; i++)
@@ -140,10 +140,10 @@ void ipset_union(struct arena *a, ipset *out, const ipset *x, const ipset *y)
 void ipset_minus(struct arena *a, ipset *out, const ipset *x, const ipset *y)
 {
     ipset left, cut;
-    const ipset none = {0};
+    const ipset none = { 0 };
     ipset_union(a, &left, x, &none);
     ipset_union(a, &cut, y, &none);
-    *out = (ipset){0};
+    *out = (ipset){ 0 };
     size_t j = 0;
     for (size_t i = 0; i < left.n; i++) {
         uint32_t from = left.v[i].from, to = left.v[i].to;
@@ -196,7 +196,7 @@ size_t ip_range_cidrs(struct ip_range r, struct cidr out[64])
                 break;
             bits--;
         }
-        out[n] = (struct cidr){(uint32_t)from, bits};
+        out[n] = (struct cidr){ (uint32_t)from, bits };
         from += (uint64_t)1 << (32 - bits);
     }
     return n;

@@ -102,7 +102,7 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     va_list ap;
     va_start(ap, fmt);
     buf_vprintf(&b, fmt, ap);

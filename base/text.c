@@ -7,7 +7,7 @@
 void buf_free(struct strbuf *b)
 {
     free(b->p);
-    *b = (struct strbuf){0};
+    *b = (struct strbuf){ 0 };
 }
 
 void buf_clear(struct strbuf *b)
@@ -213,7 +213,8 @@ void buf_json(struct strbuf *b, const char *s)
     buf_putc(b, '"');
     for (size_t i = 0; i < n; i += len) {
         size_t plain = i;
-        while (plain < n && (unsigned char)s[plain] >= 0x20 && (unsigned char)s[plain] < 0x7f && s[plain] != '"' && s[plain] != '\\')
+        while (plain < n && (unsigned char)s[plain] >= 0x20 && (unsigned char)s[plain] < 0x7f && s[plain] != '"' &&
+               s[plain] != '\\')
             plain++;
         if (plain > i) {
             buf_add(b, s + i, plain - i);

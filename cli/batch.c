@@ -1,5 +1,5 @@
 /* batch: many inputs, each in a process of its own, so that a crash or the memory of one harms no other. */
-#define _GNU_SOURCE                          /* ppoll */
+#define _GNU_SOURCE /* ppoll */
 #include "batch.h"
 
 #include <errno.h>
@@ -14,13 +14,16 @@
 enum { MOST_JOBS = 256, MOST_MESSAGES = 1 << 20 };
 
 static volatile sig_atomic_t interrupted;
-static void on_signal(int number) { interrupted = number; }
+static void on_signal(int number)
+{
+    interrupted = number;
+}
 
 /* ---- a worker --------------------------------------------------------------------------- */
 struct worker {
-    pid_t pid;                               /* 0: free */
+    pid_t pid; /* 0: free */
     size_t index;
-    int fd[2];                               /* its result, its messages; -1: at their end */
+    int fd[2]; /* its result, its messages; -1: at their end */
     struct strbuf got[2];
 };
 enum { RESULT, MESSAGES };
@@ -44,13 +47,14 @@ static _Noreturn void work(struct batch *b, const struct batch_input *in, int fd
     struct batch_result result;
     int status = convert_one(c, in->path, path_join(c->arena, c->value[OPT_OUT], in->name), &done);
     if (status == EXIT_DONE) {
-        struct report r = {done.in.plan, &done.in.findings, c->targets, NULL, NULL, {NULL}, NULL, NULL};
+        struct report r = { done.in.plan, &done.in.findings, c->targets, NULL, NULL, { NULL }, NULL, NULL };
         batch_count(&result, &r);
         if (c->value[OPT_VERBOSE])
             findings_print(c, &done.in, SEV_INFO);
         if (!c->value[OPT_QUIET])
             changes_print(&done.changes);
-        status = c->value[OPT_CHECK] ? done.changes.n ? EXIT_FINDINGS : EXIT_DONE : findings_status(c, &done.in.findings);
+        status =
+            c->value[OPT_CHECK] ? done.changes.n ? EXIT_FINDINGS : EXIT_DONE : findings_status(c, &done.in.findings);
         send_result(fd, &result);
     }
     fflush(stderr);
@@ -59,7 +63,7 @@ static _Noreturn void work(struct batch *b, const struct batch_input *in, int fd
 
 static int start(struct batch *b, struct worker *w, size_t index, const sigset_t *before)
 {
-    int pipes[2][2] = {{-1, -1}, {-1, -1}};
+    int pipes[2][2] = { { -1, -1 }, { -1, -1 } };
     pid_t parent = getpid();
     if (pipe(pipes[RESULT]) < 0 || pipe(pipes[MESSAGES]) < 0 || (w->pid = fork()) < 0) {
         int why = errno;
@@ -111,14 +115,14 @@ struct run {
     struct batch *b;
     struct worker *workers;
     size_t jobs, next, printed;
-    char **messages;                         /* of inputs whose turn to be printed has not come */
-    bool bar;                                /* a progress bar on a terminal */
+    char **messages; /* of inputs whose turn to be printed has not come */
+    bool bar;        /* a progress bar on a terminal */
     int status;
 };
 
 static const char *first_line(struct arena *a, const char *text)
 {
-    struct strbuf clean = {0};
+    struct strbuf clean = { 0 };
     char *line = arena_strndup(a, text, strcspn(text, "\n"));
     buf_visible(&clean, line);
     if (clean.n > 400)
@@ -134,7 +138,8 @@ static void take(struct run *r, struct worker *w, int wait_status)
     struct arena *a = b->cli->arena;
     struct batch_input *in = &b->inputs.v[w->index];
     struct strbuf *said = &w->got[MESSAGES];
-    bool whole = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) <= EXIT_FINDINGS && w->got[RESULT].n == sizeof(struct batch_result);
+    bool whole = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) <= EXIT_FINDINGS &&
+                 w->got[RESULT].n == sizeof(struct batch_result);
     in->done = true;
     in->failed = !whole;
     b->finished++;
@@ -147,7 +152,8 @@ static void take(struct run *r, struct worker *w, int wait_status)
     } else {
         b->failed++;
         if (WIFSIGNALED(wait_status))
-            buf_printf(said, "%s: the conversion ended by signal %d (%s)\n", in->path, WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
+            buf_printf(said, "%s: the conversion ended by signal %d (%s)\n", in->path, WTERMSIG(wait_status),
+                       strsignal(WTERMSIG(wait_status)));
         else if (!said->n)
             buf_printf(said, "%s: the conversion failed without a message\n", in->path);
         in->why = first_line(a, WIFSIGNALED(wait_status) ? strstr(said->p, in->path) : said->p);
@@ -164,7 +170,8 @@ static void take(struct run *r, struct worker *w, int wait_status)
 static void put_bar(const struct run *r)
 {
     enum { WIDTH = 40 };
-    static const char full[] = "########################################", none[] = "........................................";
+    static const char full[] = "########################################",
+                      none[] = "........................................";
     size_t n = r->b->inputs.n, filled = n ? r->b->finished * WIDTH / n : WIDTH;
     fprintf(stderr, "\r[%.*s%.*s] %zu of %zu", (int)filled, full, (int)(WIDTH - filled), none, r->b->finished, n);
     if (r->b->failed)
@@ -202,7 +209,7 @@ static void wait_for_some(struct run *r, const sigset_t *before)
     for (size_t i = 0; i < r->jobs; i++)
         for (int k = 0; k < 2; k++)
             if (r->workers[i].pid && r->workers[i].fd[k] >= 0)
-                fds[n++] = (struct pollfd){.fd = r->workers[i].fd[k], .events = POLLIN};
+                fds[n++] = (struct pollfd){ .fd = r->workers[i].fd[k], .events = POLLIN };
     if (ppoll(fds, n, NULL, before) < 0)
         return;
     n = 0;
@@ -233,7 +240,7 @@ static void stop_all(struct run *r)
 static void run_all(struct run *r)
 {
     sigset_t ours, before;
-    struct sigaction act = {.sa_handler = on_signal};
+    struct sigaction act = { .sa_handler = on_signal };
     sigemptyset(&ours);
     sigaddset(&ours, SIGINT);
     sigaddset(&ours, SIGTERM);
@@ -254,7 +261,7 @@ static void run_all(struct run *r)
             }
             busy += r->workers[i].pid != 0;
         }
-        if (stuck && !busy)                  /* with others at work, a process may become free */
+        if (stuck && !busy) /* with others at work, a process may become free */
             r->status = cli_error(r->b->cli, "no process for %s: %s", r->b->inputs.v[r->next].path, strerror(errno));
         stuck = stuck && !busy;
         if (busy)
@@ -272,16 +279,26 @@ static void run_all(struct run *r)
 }
 
 /* ---- the summary ------------------------------------------------------------------------------------------ */
-static const struct { const char *name, *file; void (*write)(struct strbuf *, const struct batch *); } formats[] = {
-    {"text", "summary.txt", batch_text}, {"json", "summary.json", batch_json}, {"csv", "summary.csv", batch_csv}, {"html", "summary.html", batch_html},
+static const struct {
+    const char *name, *file;
+    void (*write)(struct strbuf *, const struct batch *);
+} formats[] = {
+    { "text", "summary.txt", batch_text },
+    { "json", "summary.json", batch_json },
+    { "csv", "summary.csv", batch_csv },
+    { "html", "summary.html", batch_html },
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 
 static int write_summary(struct run *r, size_t format)
 {
     struct cli *c = r->b->cli;
-    struct strbuf text[FORMATS] = {{0}}, err = {0};
-    struct out_set o = {.arena = c->arena, .dir = c->value[OPT_OUT], .err = &err, .keeps_others = true, .check = c->value[OPT_CHECK] != NULL};
+    struct strbuf text[FORMATS] = { { 0 } }, err = { 0 };
+    struct out_set o = { .arena = c->arena,
+                         .dir = c->value[OPT_OUT],
+                         .err = &err,
+                         .keeps_others = true,
+                         .check = c->value[OPT_CHECK] != NULL };
     for (size_t i = 0; i < FORMATS; i++) {
         formats[i].write(&text[i], r->b);
         out_add(&o, formats[i].file, &text[i]);
@@ -321,7 +338,7 @@ static bool read_jobs(const char *text, size_t *jobs)
 /* A bad site map is one message, not one an input. */
 static int try_site(const struct cli *c)
 {
-    struct strbuf err = {0};
+    struct strbuf err = { 0 };
     struct site *site = site_read(c->value[OPT_SITE], &err);
     int status = site ? EXIT_DONE : EXIT_FAILED;
     if (!site)
@@ -334,7 +351,7 @@ static int try_site(const struct cli *c)
 int cmd_batch(struct cli *c)
 {
     struct batch *b = arena_alloc(c->arena, sizeof *b);
-    struct run r = {.b = b};
+    struct run r = { .b = b };
     size_t format = 0;
     b->cli = c;
     if (!c->value[OPT_OUT])

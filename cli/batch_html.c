@@ -19,7 +19,7 @@ static const char *const style[] = {
 
 static void put_text(struct strbuf *out, const char *s)
 {
-    struct strbuf clean = {0};
+    struct strbuf clean = { 0 };
     buf_visible(&clean, s);
     for (const char *c = clean.p ? clean.p : ""; *c; c++)
         switch (*c) {
@@ -36,7 +36,8 @@ static void put_link(struct strbuf *out, const char *folder)
 {
     buf_puts(out, "<a href=\"./");
     for (const unsigned char *c = (const unsigned char *)folder; *c; c++)
-        if ((*c >= '0' && *c <= '9') || (ascii_lower((char)*c) >= 'a' && ascii_lower((char)*c) <= 'z') || strchr("._-~", *c))
+        if ((*c >= '0' && *c <= '9') || (ascii_lower((char)*c) >= 'a' && ascii_lower((char)*c) <= 'z') ||
+            strchr("._-~", *c))
             buf_putc(out, (char)*c);
         else
             buf_printf(out, "%%%02X", *c);
@@ -65,11 +66,12 @@ static void put_input(struct strbuf *out, const struct batch *b, const struct ba
         buf_puts(out, "</td></tr>\n");
         return;
     }
-    buf_printf(out, "<td class=\"n\">%u</td><td class=\"n\">%u</td><td class=\"n\">%u</td><td class=\"n\">%u</td>", n->answering, n->severity[SEV_ERROR], n->severity[SEV_WARNING],
-               n->severity[SEV_INFO]);
+    buf_printf(out, "<td class=\"n\">%u</td><td class=\"n\">%u</td><td class=\"n\">%u</td><td class=\"n\">%u</td>",
+               n->answering, n->severity[SEV_ERROR], n->severity[SEV_WARNING], n->severity[SEV_INFO]);
     for (unsigned t = 0; t < TARGETS; t++)
         if (b->cli->targets & ON(t))
-            buf_printf(out, "<td class=\"n\">%u / %u / %u / %u</td>", n->on[t][VERDICT_SAME], n->on[t][VERDICT_DIFFERS], n->on[t][VERDICT_BROKEN], n->on[t][VERDICT_CLOSED]);
+            buf_printf(out, "<td class=\"n\">%u / %u / %u / %u</td>", n->on[t][VERDICT_SAME], n->on[t][VERDICT_DIFFERS],
+                       n->on[t][VERDICT_BROKEN], n->on[t][VERDICT_CLOSED]);
     buf_puts(out, "<td>");
     put_target_list(out, in->best, "no site");
     buf_puts(out, "</td></tr>\n");
@@ -77,11 +79,14 @@ static void put_input(struct strbuf *out, const struct batch *b, const struct ba
 
 static void put_inputs(struct strbuf *out, const struct batch *b)
 {
-    buf_puts(out, "<table><caption>Inputs</caption><thead><tr><th scope=\"col\">input</th><th scope=\"col\" class=\"n\">sites</th><th scope=\"col\" class=\"n\">errors</th>"
-                  "<th scope=\"col\" class=\"n\">warnings</th><th scope=\"col\" class=\"n\">infos</th>");
+    buf_puts(
+        out,
+        "<table><caption>Inputs</caption><thead><tr><th scope=\"col\">input</th><th scope=\"col\" class=\"n\">sites</th><th scope=\"col\" class=\"n\">errors</th>"
+        "<th scope=\"col\" class=\"n\">warnings</th><th scope=\"col\" class=\"n\">infos</th>");
     for (unsigned t = 0; t < TARGETS; t++)
         if (b->cli->targets & ON(t))
-            buf_printf(out, "<th scope=\"col\" class=\"n\">%s<small>same / differ / need work / closed</small></th>", target_names[t]);
+            buf_printf(out, "<th scope=\"col\" class=\"n\">%s<small>same / differ / need work / closed</small></th>",
+                       target_names[t]);
     buf_puts(out, "<th scope=\"col\">fewest differences</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < b->inputs.n; i++)
         put_input(out, b, &b->inputs.v[i]);
@@ -94,13 +99,16 @@ static void put_blockers(struct strbuf *out, const struct batch *b)
     size_t n = batch_blockers(b, ids);
     if (!n)
         return;
-    buf_puts(out, "<table><caption>What stops most sites</caption><thead><tr><th scope=\"col\">finding</th><th scope=\"col\">settings</th><th scope=\"col\" class=\"n\">sites</th>"
-                  "<th scope=\"col\" class=\"n\">inputs</th><th scope=\"col\">what to do</th></tr></thead><tbody>\n");
+    buf_puts(
+        out,
+        "<table><caption>What stops most sites</caption><thead><tr><th scope=\"col\">finding</th><th scope=\"col\">settings</th><th scope=\"col\" class=\"n\">sites</th>"
+        "<th scope=\"col\" class=\"n\">inputs</th><th scope=\"col\">what to do</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < n; i++) {
         const struct finding_kind *kind = &finding_kinds[ids[i]];
         buf_printf(out, "<tr><td>TMG%u %s</td><td>", kind->code, kind->name);
         put_blocker_settings(out, ids[i]);
-        buf_printf(out, "</td><td class=\"n\">%u</td><td class=\"n\">%u</td><td>", b->total.blocked[ids[i]], b->blocked_inputs[ids[i]]);
+        buf_printf(out, "</td><td class=\"n\">%u</td><td class=\"n\">%u</td><td>", b->total.blocked[ids[i]],
+                   b->blocked_inputs[ids[i]]);
         put_text(out, kind->remedy);
         buf_puts(out, "</td></tr>\n");
     }
@@ -110,21 +118,29 @@ static void put_blockers(struct strbuf *out, const struct batch *b)
 void batch_html(struct strbuf *out, const struct batch *b)
 {
     const struct batch_counts *n = &b->total.counts;
-    buf_puts(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Batch of exports</title>\n"
-                  "<meta name=\"viewport\" content=\"width=device-width\">\n"
-                  "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
+    buf_puts(
+        out,
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Batch of exports</title>\n"
+        "<meta name=\"viewport\" content=\"width=device-width\">\n"
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
     for (size_t i = 0; i < sizeof style / sizeof *style; i++)
         buf_printf(out, "%s\n", style[i]);
     buf_puts(out, "</head><body>\n<h1>Batch of exports</h1>\n");
-    buf_printf(out, "<p class=\"lead\">%zu inputs, %zu failed. %u sites; %u errors, %u warnings, %u infos, %u accepted findings.", b->inputs.n, b->failed, n->answering,
-               n->severity[SEV_ERROR], n->severity[SEV_WARNING], n->severity[SEV_INFO], n->accepted);
+    buf_printf(
+        out,
+        "<p class=\"lead\">%zu inputs, %zu failed. %u sites; %u errors, %u warnings, %u infos, %u accepted findings.",
+        b->inputs.n, b->failed, n->answering, n->severity[SEV_ERROR], n->severity[SEV_WARNING], n->severity[SEV_INFO],
+        n->accepted);
     if (b->skipped)
         buf_printf(out, " %zu other files were skipped.", b->skipped);
     buf_puts(out, "</p>\n<ul>\n");
     for (unsigned t = 0; t < TARGETS; t++)
         if (b->cli->targets & ON(t))
-            buf_printf(out, "<li>%s carries %zu of %zu inputs with the fewest differences: %u sites as before, %u with differences, %u need work, %u closed</li>\n", target_names[t],
-                       b->best_of[t], b->inputs.n - b->failed, n->on[t][VERDICT_SAME], n->on[t][VERDICT_DIFFERS], n->on[t][VERDICT_BROKEN], n->on[t][VERDICT_CLOSED]);
+            buf_printf(
+                out,
+                "<li>%s carries %zu of %zu inputs with the fewest differences: %u sites as before, %u with differences, %u need work, %u closed</li>\n",
+                target_names[t], b->best_of[t], b->inputs.n - b->failed, n->on[t][VERDICT_SAME],
+                n->on[t][VERDICT_DIFFERS], n->on[t][VERDICT_BROKEN], n->on[t][VERDICT_CLOSED]);
     buf_puts(out, "</ul>\n");
     put_blockers(out, b);
     put_inputs(out, b);

@@ -40,24 +40,34 @@ static bool looks_like_input(const char *path)
 }
 
 /* ---- folders ------------------------------------------------------------------------- */
-struct found { dev_t dev; ino_t ino; size_t index; };
+struct found {
+    dev_t dev;
+    ino_t ino;
+    size_t index;
+};
 struct walk {
     struct batch *b;
-    struct arena *arena;                     /* the batch's */
-    struct stat out;                         /* the output folder, if it is there */
+    struct arena *arena; /* the batch's */
+    struct stat out;     /* the output folder, if it is there */
     VEC(struct found) seen;
 };
 
 static void add_input(struct walk *w, const char *path, const char *relative, const struct stat *st)
 {
-    vec_add(w->arena, &w->seen, ((struct found){st->st_dev, st->st_ino, w->b->inputs.n}));
+    vec_add(w->arena, &w->seen, ((struct found){ st->st_dev, st->st_ino, w->b->inputs.n }));
     struct batch_input *in = vec_push(w->arena, &w->b->inputs);
-    *in = (struct batch_input){.path = path, .relative = relative};
+    *in = (struct batch_input){ .path = path, .relative = relative };
 }
 
-static int by_text(const void *x, const void *y) { return strcmp(*(const char *const *)x, *(const char *const *)y); }
+static int by_text(const void *x, const void *y)
+{
+    return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
 
-static int by_text_back(const void *x, const void *y) { return by_text(y, x); }
+static int by_text_back(const void *x, const void *y)
+{
+    return by_text(y, x);
+}
 
 /* What convert wrote: its policy is a result here, not an input. */
 static bool is_output(struct arena *a, const char *dir)
@@ -68,7 +78,7 @@ static bool is_output(struct arena *a, const char *dir)
 /* One folder: its files become inputs by name, its folders go on the stack. Links to folders are not followed. */
 static int walk_folder(struct walk *w, const char *dir, const char *relative, strings *stack)
 {
-    strings names = {0}, folders = {0};
+    strings names = { 0 }, folders = { 0 };
     struct stat st;
     DIR *d = opendir(dir);
     if (!d)
@@ -93,7 +103,7 @@ static int walk_folder(struct walk *w, const char *dir, const char *relative, st
             vec_add(w->arena, &folders, below);
     }
     if (folders.n)
-        qsort(folders.v, folders.n, sizeof *folders.v, by_text_back);   /* the first one is taken next */
+        qsort(folders.v, folders.n, sizeof *folders.v, by_text_back); /* the first one is taken next */
     for (size_t i = 0; i < folders.n; i++)
         vec_add(w->arena, stack, folders.v[i]);
     return EXIT_DONE;
@@ -102,12 +112,12 @@ static int walk_folder(struct walk *w, const char *dir, const char *relative, st
 static int walk_operand(struct walk *w, const char *operand)
 {
     struct stat st;
-    strings stack = {0};
+    strings stack = { 0 };
     int status = EXIT_DONE;
     if (strcmp(operand, "-") == 0)
         return cli_error(w->b->cli, "standard input is one input: use tmgc convert");
     if (stat(operand, &st) < 0)
-        st = (struct stat){0};               /* reported when its turn comes, beside the others */
+        st = (struct stat){ 0 }; /* reported when its turn comes, beside the others */
     if (!S_ISDIR(st.st_mode)) {
         add_input(w, operand, operand, &st);
         return EXIT_DONE;
@@ -147,10 +157,10 @@ static void drop_doubles(struct walk *w)
 
 int batch_find(struct batch *b, const char *out_dir)
 {
-    struct walk w = {.b = b, .arena = b->cli->arena};
+    struct walk w = { .b = b, .arena = b->cli->arena };
     int status = EXIT_DONE;
     if (stat(out_dir, &w.out) < 0)
-        w.out = (struct stat){0};
+        w.out = (struct stat){ 0 };
     for (size_t i = 0; i < b->cli->operands.n && status == EXIT_DONE; i++)
         status = walk_operand(&w, b->cli->operands.v[i]);
     drop_doubles(&w);
@@ -160,7 +170,10 @@ int batch_find(struct batch *b, const char *out_dir)
 }
 
 /* ---- names ----------------------------------------------------------------------------- */
-struct naming { struct batch_input *in; unsigned level; };
+struct naming {
+    struct batch_input *in;
+    unsigned level;
+};
 
 static uint64_t hash_of(const char *s)
 {
@@ -173,11 +186,12 @@ static uint64_t hash_of(const char *s)
 /* The name's letters without what a shell or a file system makes difficult: the rest becomes "-". */
 static const char *plain(struct arena *a, const char *s, size_t n, const char *path, bool mark)
 {
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     buf_puts(&b, "");
     for (size_t i = 0; i < n && b.n < LONGEST_NAME; i++) {
         unsigned char c = (unsigned char)s[i];
-        bool good = c >= 0x80 || (c >= '0' && c <= '9') || (ascii_lower(s[i]) >= 'a' && ascii_lower(s[i]) <= 'z') || strchr("._+-", c);
+        bool good = c >= 0x80 || (c >= '0' && c <= '9') || (ascii_lower(s[i]) >= 'a' && ascii_lower(s[i]) <= 'z') ||
+                    strchr("._+-", c);
         if (good ? !(strchr(".-", c) && !b.n) : b.n && b.p[b.n - 1] != '-')
             buf_putc(&b, good ? (char)c : '-');
     }
@@ -187,7 +201,7 @@ static const char *plain(struct arena *a, const char *s, size_t n, const char *p
             b.p[i] = '-';
     if (!b.n)
         buf_puts(&b, "input");
-    if (odd || mark || ascii_ncasecmp(b.p, "summary.", 8) == 0)          /* those are ours */
+    if (odd || mark || ascii_ncasecmp(b.p, "summary.", 8) == 0) /* those are ours */
         buf_printf(&b, "~%08x", (unsigned)(hash_of(path) & 0xffffffffu));
     const char *name = arena_strdup(a, b.p);
     buf_free(&b);
@@ -203,7 +217,8 @@ static const char *name_at(struct arena *a, const struct naming *x)
     while (!strncmp(relative, "./", 2) || !strncmp(relative, "../", 3) || *relative == '/')
         relative += *relative == '/' ? 1 : strcspn(relative, "/") + 1;
     const char *s = x->level ? relative : path_basename(relative), *base = path_basename(s), *dot = strrchr(base, '.');
-    bool known = dot && dot > base && (!ascii_casecmp(dot, ".xml") || !ascii_casecmp(dot, ".yaml") || !ascii_casecmp(dot, ".yml"));
+    bool known = dot && dot > base &&
+                 (!ascii_casecmp(dot, ".xml") || !ascii_casecmp(dot, ".yaml") || !ascii_casecmp(dot, ".yml"));
     return plain(a, s, known ? (size_t)(dot - s) : strlen(s), x->in->path, x->level == LAST_LEVEL);
 }
 
@@ -244,7 +259,7 @@ void batch_name(struct batch *b)
     for (int round = 0; round < 12 && raise_doubles(a, v, n, round > 4); round++)
         ;
     qsort(v, n, sizeof *v, by_name);
-    for (size_t i = 0, end; i < n; i = end) {            /* hashes that are alike */
+    for (size_t i = 0, end; i < n; i = end) { /* hashes that are alike */
         for (end = i + 1; end < n && ascii_casecmp(v[i].in->name, v[end].in->name) == 0; end++)
             v[end].in->name = arena_printf(a, "%s~%zu", v[i].in->name, end - i + 1);
     }

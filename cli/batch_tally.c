@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 /* Per finding kind the targets on which it stands as an error in a list of findings. */
-struct stops { uint8_t on[FINDINGS]; };
+struct stops {
+    uint8_t on[FINDINGS];
+};
 
 static void collect(struct stops *s, const struct report_model *m, uint32_t head)
 {
@@ -27,7 +29,7 @@ static void count_blocked(struct batch_result *out, const struct report_model *m
         collect(&farms[i], m, m->of_farm[i]);
     for (size_t i = 0; i < p->rules.n; i++) {
         const struct plan_rule *r = &p->rules.v[i];
-        struct stops own = {0};
+        struct stops own = { 0 };
         collect(&own, m, m->of_rule[i]);
         for (size_t k = 0; r->answers && k < FINDINGS; k++) {
             unsigned on = own.on[k] | (r->listener ? listeners[r->listener - p->policy->listeners.v].on[k] : 0u) |
@@ -42,9 +44,11 @@ static void count_blocked(struct batch_result *out, const struct report_model *m
 void batch_count(struct batch_result *out, const struct report *r)
 {
     struct report_model *m = report_model_make(r);
-    *out = (struct batch_result){0};
-    out->counts = (struct batch_counts){.listeners = (uint32_t)r->plan->listeners.n, .rules = (uint32_t)m->counts.rules, .answering = (uint32_t)m->counts.answering,
-                                        .accepted = (uint32_t)m->counts.accepted};
+    *out = (struct batch_result){ 0 };
+    out->counts = (struct batch_counts){ .listeners = (uint32_t)r->plan->listeners.n,
+                                         .rules = (uint32_t)m->counts.rules,
+                                         .answering = (uint32_t)m->counts.answering,
+                                         .accepted = (uint32_t)m->counts.accepted };
     for (size_t s = 0; s < 3; s++)
         out->counts.severity[s] = (uint32_t)m->counts.severity[s];
     for (size_t i = 0; i < r->plan->rules.n; i++)
@@ -57,10 +61,12 @@ void batch_count(struct batch_result *out, const struct report *r)
 /* Fewer sites closed or broken first, then fewer that differ. */
 static int compare(const struct batch_counts *c, unsigned x, unsigned y)
 {
-    uint32_t bad_x = c->on[x][VERDICT_CLOSED] + c->on[x][VERDICT_BROKEN], bad_y = c->on[y][VERDICT_CLOSED] + c->on[y][VERDICT_BROKEN];
+    uint32_t bad_x = c->on[x][VERDICT_CLOSED] + c->on[x][VERDICT_BROKEN],
+             bad_y = c->on[y][VERDICT_CLOSED] + c->on[y][VERDICT_BROKEN];
     if (bad_x != bad_y)
         return bad_x < bad_y ? -1 : 1;
-    return (c->on[x][VERDICT_DIFFERS] > c->on[y][VERDICT_DIFFERS]) - (c->on[x][VERDICT_DIFFERS] < c->on[y][VERDICT_DIFFERS]);
+    return (c->on[x][VERDICT_DIFFERS] > c->on[y][VERDICT_DIFFERS]) -
+           (c->on[x][VERDICT_DIFFERS] < c->on[y][VERDICT_DIFFERS]);
 }
 
 static unsigned best_targets(const struct batch_counts *c, unsigned targets)
@@ -105,7 +111,10 @@ void batch_add(struct batch *b, struct batch_input *in, const struct batch_resul
 }
 
 /* ---- for the writers ------------------------------------------------------------------ */
-struct blocker { uint32_t sites; enum finding_id id; };
+struct blocker {
+    uint32_t sites;
+    enum finding_id id;
+};
 
 static int by_sites(const void *x, const void *y)
 {
@@ -121,7 +130,7 @@ size_t batch_blockers(const struct batch *b, enum finding_id out[FINDINGS])
     size_t n = 0;
     for (size_t k = 0; k < FINDINGS; k++)
         if (b->total.blocked[k])
-            v[n++] = (struct blocker){b->total.blocked[k], (enum finding_id)k};
+            v[n++] = (struct blocker){ b->total.blocked[k], (enum finding_id)k };
     qsort(v, n, sizeof *v, by_sites);
     for (size_t i = 0; i < n; i++)
         out[i] = v[i].id;

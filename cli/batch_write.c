@@ -1,7 +1,7 @@
 /* batch_write: the summary of a batch as text, JSON (docs/manual.md has the members) and CSV. */
 #include "batch.h"
 
-static const char *const verdict_keys[VERDICTS] = {"none", "same", "differs", "broken", "closed"};
+static const char *const verdict_keys[VERDICTS] = { "none", "same", "differs", "broken", "closed" };
 
 /* ---- text ----------------------------------------------------------------------------- */
 static void plural(struct strbuf *b, size_t n, const char *one)
@@ -22,9 +22,10 @@ static size_t widest_name(const struct batch *b)
 
 static void text_inputs(struct strbuf *out, const struct batch *b)
 {
-    struct strbuf cell = {0};
+    struct strbuf cell = { 0 };
     int width = (int)widest_name(b);
-    buf_printf(out, "%-*s %6s %7s %8s %6s  fewest differences\n", width, "input", "sites", "errors", "warnings", "infos");
+    buf_printf(out, "%-*s %6s %7s %8s %6s  fewest differences\n", width, "input", "sites", "errors", "warnings",
+               "infos");
     for (size_t i = 0; i < b->inputs.n; i++) {
         const struct batch_input *in = &b->inputs.v[i];
         const struct batch_counts *n = &in->counts;
@@ -32,7 +33,8 @@ static void text_inputs(struct strbuf *out, const struct batch *b)
             buf_printf(out, "%-*s  failed: %s\n", width, in->name, in->why);
             continue;
         }
-        buf_printf(out, "%-*s %6u %7u %8u %6u  ", width, in->name, n->answering, n->severity[SEV_ERROR], n->severity[SEV_WARNING], n->severity[SEV_INFO]);
+        buf_printf(out, "%-*s %6u %7u %8u %6u  ", width, in->name, n->answering, n->severity[SEV_ERROR],
+                   n->severity[SEV_WARNING], n->severity[SEV_INFO]);
         buf_clear(&cell);
         put_target_list(&cell, in->best, "no site");
         buf_printf(out, "%s\n", cell.p);
@@ -60,8 +62,11 @@ static void text_totals(struct strbuf *out, const struct batch *b)
     buf_puts(out, "\n\n");
     for (unsigned t = 0; t < TARGETS; t++)
         if (b->cli->targets & ON(t))
-            buf_printf(out, "%-9s fewest differences for %zu of %zu inputs; sites: %u as before, %u with differences, %u need work, %u closed\n", target_names[t], b->best_of[t],
-                       b->inputs.n - b->failed, n->on[t][VERDICT_SAME], n->on[t][VERDICT_DIFFERS], n->on[t][VERDICT_BROKEN], n->on[t][VERDICT_CLOSED]);
+            buf_printf(
+                out,
+                "%-9s fewest differences for %zu of %zu inputs; sites: %u as before, %u with differences, %u need work, %u closed\n",
+                target_names[t], b->best_of[t], b->inputs.n - b->failed, n->on[t][VERDICT_SAME],
+                n->on[t][VERDICT_DIFFERS], n->on[t][VERDICT_BROKEN], n->on[t][VERDICT_CLOSED]);
 }
 
 void batch_text(struct strbuf *out, const struct batch *b)
@@ -73,8 +78,9 @@ void batch_text(struct strbuf *out, const struct batch *b)
     buf_puts(out, n ? "\nWhat stops most sites:\n" : "\nNothing stops a site.\n");
     for (size_t i = 0; i < n; i++) {
         const struct finding_kind *kind = &finding_kinds[ids[i]];
-        buf_printf(out, "  TMG%u %-26s %6u site%s in %u input%s (", kind->code, kind->name, b->total.blocked[ids[i]], b->total.blocked[ids[i]] == 1 ? "" : "s",
-                   b->blocked_inputs[ids[i]], b->blocked_inputs[ids[i]] == 1 ? "" : "s");
+        buf_printf(out, "  TMG%u %-26s %6u site%s in %u input%s (", kind->code, kind->name, b->total.blocked[ids[i]],
+                   b->total.blocked[ids[i]] == 1 ? "" : "s", b->blocked_inputs[ids[i]],
+                   b->blocked_inputs[ids[i]] == 1 ? "" : "s");
         const char *comma = "";
         for (unsigned t = 0; t < TARGETS; t++)
             if (b->total.blocked_on[ids[i]][t]) {
@@ -100,8 +106,11 @@ static void json_targets(struct strbuf *out, unsigned targets)
 
 static void json_counts(struct strbuf *out, const struct batch *b, const struct batch_counts *n)
 {
-    buf_printf(out, "\"listeners\": %u, \"rules\": %u, \"sites\": %u, \"errors\": %u, \"warnings\": %u, \"infos\": %u, \"accepted\": %u, ", n->listeners, n->rules, n->answering,
-               n->severity[SEV_ERROR], n->severity[SEV_WARNING], n->severity[SEV_INFO], n->accepted);
+    buf_printf(
+        out,
+        "\"listeners\": %u, \"rules\": %u, \"sites\": %u, \"errors\": %u, \"warnings\": %u, \"infos\": %u, \"accepted\": %u, ",
+        n->listeners, n->rules, n->answering, n->severity[SEV_ERROR], n->severity[SEV_WARNING], n->severity[SEV_INFO],
+        n->accepted);
     buf_puts(out, "\"targets\": {");
     const char *comma = "";
     for (unsigned t = 0; t < TARGETS; t++) {
@@ -136,10 +145,11 @@ static void json_input(struct strbuf *out, const struct batch *b, const struct b
 
 static void json_blocker(struct strbuf *out, const struct batch *b, enum finding_id id)
 {
-    struct strbuf settings = {0};
+    struct strbuf settings = { 0 };
     const struct finding_kind *kind = &finding_kinds[id];
     put_blocker_settings(&settings, id);
-    buf_printf(out, "    {\"code\": \"TMG%u\", \"name\": \"%s\", \"class\": \"%s\", \"settings\": ", kind->code, kind->name, class_names[kind->class]);
+    buf_printf(out, "    {\"code\": \"TMG%u\", \"name\": \"%s\", \"class\": \"%s\", \"settings\": ", kind->code,
+               kind->name, class_names[kind->class]);
     buf_json(out, settings.p);
     buf_printf(out, ", \"sites\": %u, \"inputs\": %u, \"sites_on\": {", b->total.blocked[id], b->blocked_inputs[id]);
     const char *comma = "";
@@ -161,7 +171,8 @@ void batch_json(struct strbuf *out, const struct batch *b)
         json_input(out, b, &b->inputs.v[i]);
         buf_puts(out, i + 1 < b->inputs.n ? ",\n" : "\n");
     }
-    buf_printf(out, "  ],\n  \"totals\": {\"inputs\": %zu, \"failed\": %zu, \"skipped_files\": %zu, ", b->inputs.n, b->failed, b->skipped);
+    buf_printf(out, "  ],\n  \"totals\": {\"inputs\": %zu, \"failed\": %zu, \"skipped_files\": %zu, ", b->inputs.n,
+               b->failed, b->skipped);
     json_counts(out, b, &b->total.counts);
     buf_puts(out, "},\n  \"fewest_differences\": {");
     const char *comma = "";
@@ -189,12 +200,15 @@ static void number_cell(struct strbuf *out, size_t n)
 static void csv_input(struct strbuf *out, const struct batch *b, const struct batch_input *in)
 {
     const struct batch_counts *n = &in->counts;
-    struct strbuf best = {0};
+    struct strbuf best = { 0 };
     put_target_list(&best, in->best, "");
     report_csv_cell(out, in->name);
     report_csv_cell(out, in->path);
     report_csv_cell(out, in->failed ? "failed" : "done");
-    const size_t counts[] = {n->listeners, n->rules, n->answering, n->severity[SEV_ERROR], n->severity[SEV_WARNING], n->severity[SEV_INFO], n->accepted};
+    const size_t counts[] = {
+        n->listeners,          n->rules,   n->answering, n->severity[SEV_ERROR], n->severity[SEV_WARNING],
+        n->severity[SEV_INFO], n->accepted
+    };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         if (in->failed)
             report_csv_cell(out, "");

@@ -9,7 +9,7 @@
  * that no more whole files than that are in memory at once. */
 enum { AT_ONCE = 2 };
 struct job {
-    const struct plan *plan;             /* NULL: not asked for */
+    const struct plan *plan; /* NULL: not asked for */
     enum target target;
     struct arena *arena;
     struct emission out;
@@ -88,7 +88,7 @@ static void add_emission(struct out_set *o, const struct job *j)
 /* The smaller files, while the targets' threads are at work. */
 static void write_small(struct out_set *o, const struct policy *p, const struct report *r)
 {
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     policy_write(&b, p);
     out_add(o, "policy.yaml", &b);
     buf_free(&b);
@@ -102,16 +102,18 @@ static void write_small(struct out_set *o, const struct policy *p, const struct 
 
 static void summary(const struct cli *c, const struct cli_input *in, const char *dir)
 {
-    size_t rules = 0, open[TARGETS] = {0};
+    size_t rules = 0, open[TARGETS] = { 0 };
     for (size_t i = 0; i < in->plan->rules.n; i++) {
         rules += in->plan->rules.v[i].answers;
         for (unsigned t = 0; t < TARGETS; t++)
             open[t] += in->plan->rules.v[i].answers && !(in->plan->rules.v[i].closed & ON(t));
     }
-    printf("%s: %zu rule%s on %zu listener%s -> %s\n", in->export_name, rules, rules == 1 ? "" : "s", in->plan->listeners.n, in->plan->listeners.n == 1 ? "" : "s", dir);
+    printf("%s: %zu rule%s on %zu listener%s -> %s\n", in->export_name, rules, rules == 1 ? "" : "s",
+           in->plan->listeners.n, in->plan->listeners.n == 1 ? "" : "s", dir);
     for (unsigned t = 0; t < TARGETS; t++)
         if (c->targets & ON(t))
-            printf("  %-9s %s/%s, %zu of %zu rules answer as the source did or with a stated difference, %zu closed\n", target_names[t], target_outputs[t].folder, target_outputs[t].file, open[t], rules, rules - open[t]);
+            printf("  %-9s %s/%s, %zu of %zu rules answer as the source did or with a stated difference, %zu closed\n",
+                   target_names[t], target_outputs[t].folder, target_outputs[t].file, open[t], rules, rules - open[t]);
 }
 
 /* The configs as they come, then the reports that quote them. */
@@ -131,7 +133,7 @@ static int finish_all(struct job jobs[TARGETS], struct report *r, struct out_set
         add_emission(o, &jobs[t]);
         emission_trim(&jobs[t].out, RULES_SHOWN);
     }
-    struct writing page = {r, report_html, {0}}, log = {r, report_sarif, {0}};
+    struct writing page = { r, report_html, { 0 } }, log = { r, report_sarif, { 0 } };
     if (status == EXIT_DONE) {
         write_reports(&page, &log);
         out_add(o, "report.sarif", &log.out);
@@ -144,19 +146,22 @@ static int finish_all(struct job jobs[TARGETS], struct report *r, struct out_set
 
 int convert_one(struct cli *c, const char *path, const char *dir, struct converted *done)
 {
-    struct job jobs[TARGETS] = {0};
-    struct strbuf err = {0};
-    struct out_set o = {.arena = c->arena, .dir = dir, .err = &err, .check = c->value[OPT_CHECK] != NULL};
-    *done = (struct converted){0};
+    struct job jobs[TARGETS] = { 0 };
+    struct strbuf err = { 0 };
+    struct out_set o = { .arena = c->arena, .dir = dir, .err = &err, .check = c->value[OPT_CHECK] != NULL };
+    *done = (struct converted){ 0 };
     struct cli_input *in = &done->in;
     int status = input_load(c, path, in);
     if (status != EXIT_DONE)
         goto out;
     for (unsigned t = 0; t < TARGETS; t++)
         if (c->targets & ON(t))
-            jobs[t] = (struct job){.plan = in->plan, .target = (enum target)t};
+            jobs[t] = (struct job){ .plan = in->plan, .target = (enum target)t };
     start_next(jobs, AT_ONCE);
-    struct report r = {in->plan, &in->findings, c->targets, in->policy->source, in->site_name ? path_basename(in->site_name) : NULL, {NULL}, NULL, NULL};
+    struct report r = {
+        in->plan, &in->findings, c->targets, in->policy->source, in->site_name ? path_basename(in->site_name) : NULL,
+        { NULL }, NULL,          NULL
+    };
     write_small(&o, in->policy, &r);
     status = finish_all(jobs, &r, &o);
     if (out_finish(&o, status == EXIT_DONE) < 0) {

@@ -15,8 +15,14 @@ struct explaining {
 
 #define ANYWHERE "203.0.113.1" /* a client outside: documentation, RFC 5737 */
 
-static const char *bold(const struct explaining *x) { return x->color ? "\033[1m" : ""; }
-static const char *plain(const struct explaining *x) { return x->color ? "\033[0m" : ""; }
+static const char *bold(const struct explaining *x)
+{
+    return x->color ? "\033[1m" : "";
+}
+static const char *plain(const struct explaining *x)
+{
+    return x->color ? "\033[0m" : "";
+}
 
 /* ---- the request --------------------------------------------------------------- */
 
@@ -43,10 +49,11 @@ static int take_options(struct explaining *x, struct asked *q, int *hour)
     return EXIT_DONE;
 }
 
-static void explain_one(struct explaining *x, struct arena *a, const struct asked *q, size_t number, int hour, bool trail, struct explained *e)
+static void explain_one(struct explaining *x, struct arena *a, const struct asked *q, size_t number, int hour,
+                        bool trail, struct explained *e)
 {
     const struct plan *p = x->in.plan;
-    *e = (struct explained){.asked = *q, .number = number};
+    *e = (struct explained){ .asked = *q, .number = number };
     int l = asked_listener(p, q, x->cli->value[OPT_TO], &e->others);
     if (l < 0)
         return;
@@ -103,7 +110,9 @@ static uint32_t why_not(struct strbuf *b, const struct rule *r, enum condition f
         buf_ip(b, q->client);
         buf_puts(b, " is not among its sources");
         return origin_line(&r->at, "sources");
-    case FAILED_SCHEDULE: buf_printf(b, "it does not apply at that hour (%s)", r->schedule); return origin_line(&r->at, "schedule");
+    case FAILED_SCHEDULE:
+        buf_printf(b, "it does not apply at that hour (%s)", r->schedule);
+        return origin_line(&r->at, "schedule");
     case FAILED_DISABLED: buf_puts(b, "it is disabled"); return origin_line(&r->at, "enabled");
     case FAILED_LISTENER: buf_puts(b, "it has no listener, name or path"); return r->at.line;
     case MATCHED: break;
@@ -121,7 +130,7 @@ static void print_trail(struct explaining *x, struct strbuf *b, const struct exp
             buf_printf(b, "  … %zu more rules that do not match (-v shows them)\n", e->source.trail.n - i);
             break;
         }
-        struct strbuf why = {0};
+        struct strbuf why = { 0 };
         uint32_t line = why_not(&why, r, e->source.trail.v[i].failed, &e->request);
         buf_printf(b, "  rule %-4u \"", e->source.trail.v[i].rule + 1);
         buf_visible(b, r->name);
@@ -151,12 +160,13 @@ static const char *answer_text(struct arena *a, const struct decision *d)
     case ANSWER_NEEDS_SSL: return "403: the rule is for HTTPS only";
     case ANSWER_NEEDS_USER: return "the listener asks for credentials";
     case ANSWER_WRONG_USER: return "403: the user is in none of the rule's user sets";
-    case ANSWER_PASS_OVER_HTTP: return "403: clients sign in to the published server themselves, which the source refused over plain HTTP (B-103)";
+    case ANSWER_PASS_OVER_HTTP:
+        return "403: clients sign in to the published server themselves, which the source refused over plain HTTP (B-103)";
     case ANSWER_UNKNOWN: return "403: closed, because a restriction of the rule cannot be judged here";
     case ANSWER_NO_BACKEND: return "403: the rule has no usable published server";
     case ANSWER_FORWARD: return "forwarded";
     case ANSWER_FILTERED: {
-        struct strbuf parts = {0};
+        struct strbuf parts = { 0 };
         buf_filter_parts(&parts, d->filtered);
         const char *text = arena_printf(a, "502: the rule's HTTP filter refuses it (%s)", parts.p ? parts.p : "");
         buf_free(&parts);
@@ -168,14 +178,20 @@ static const char *answer_text(struct arena *a, const struct decision *d)
 
 static void print_forward(struct strbuf *b, const struct plan *p, const struct explained *e)
 {
-    static const char *const delegations[] = {"none; the client may sign in to the server itself", "none; a 401 from the server becomes 403", "SecurID", "Basic",
-                                              "NTLM", "Negotiate", "Kerberos constrained delegation"};
+    static const char *const delegations[] = { "none; the client may sign in to the server itself",
+                                               "none; a 401 from the server becomes 403",
+                                               "SecurID",
+                                               "Basic",
+                                               "NTLM",
+                                               "Negotiate",
+                                               "Kerberos constrained delegation" };
     const struct decision *d = &e->source;
     const struct rule *r = p->rules.v[d->rule].rule;
     for (size_t i = 0; i < d->to->servers.n; i++) {
         const struct plan_server *s = &d->to->servers.v[i];
-        buf_printf(b, "  %-14s%s://%s:%u%s%s%s\n", i ? "" : "backend", d->to->tls ? "https" : "http", s->host, s->port, strcmp(s->host, s->member) ? " for " : "",
-                   strcmp(s->host, s->member) ? s->member : "", s->drained ? " (drained)" : "");
+        buf_printf(b, "  %-14s%s://%s:%u%s%s%s\n", i ? "" : "backend", d->to->tls ? "https" : "http", s->host, s->port,
+                   strcmp(s->host, s->member) ? " for " : "", strcmp(s->host, s->member) ? s->member : "",
+                   s->drained ? " (drained)" : "");
     }
     if (d->to->tls)
         buf_printf(b, "  %-14s%s\n", "verified as", r->site);
@@ -185,8 +201,10 @@ static void print_forward(struct strbuf *b, const struct plan *p, const struct e
     buf_visible(b, d->host ? d->host : "(none)");
     buf_printf(b, "%s\n", r->forward_host ? " (as sent)" : " (the internal site name)");
     buf_printf(b, "  %-14s", "headers");
-    buf_printf(b, "%s%s%s%s\n", r->accept_encoding ? "" : "Accept-Encoding removed; ", r->delegation == DELEGATE_NONE_BLOCK ? "Authorization removed; " : "",
-               r->front_end_https ? "Front-End-Https: On added; " : "", p->rules.v[d->rule].websocket ? "Upgrade passed" : "Upgrade removed");
+    buf_printf(b, "%s%s%s%s\n", r->accept_encoding ? "" : "Accept-Encoding removed; ",
+               r->delegation == DELEGATE_NONE_BLOCK ? "Authorization removed; " : "",
+               r->front_end_https ? "Front-End-Https: On added; " : "",
+               p->rules.v[d->rule].websocket ? "Upgrade passed" : "Upgrade removed");
     buf_printf(b, "  %-14s%s", "delegation", delegations[r->delegation]);
     for (size_t i = 0; i < r->spns.n; i++)
         buf_printf(b, "%s%s", i ? ", " : " as ", r->spns.v[i]);
@@ -196,7 +214,8 @@ static void print_forward(struct strbuf *b, const struct plan *p, const struct e
 static void print_text(struct explaining *x, struct arena *a, struct strbuf *b, const struct explained *e)
 {
     const struct plan *p = x->in.plan;
-    buf_printf(b, "%s%s %s://%s", bold(x), e->asked.method, e->asked.tls ? "https" : "http", e->asked.host ? e->asked.host : "(no Host)");
+    buf_printf(b, "%s%s %s://%s", bold(x), e->asked.method, e->asked.tls ? "https" : "http",
+               e->asked.host ? e->asked.host : "(no Host)");
     buf_visible(b, e->asked.target);
     buf_printf(b, "%s from ", plain(x));
     buf_ip(b, e->asked.client);
@@ -209,7 +228,8 @@ static void print_text(struct explaining *x, struct arena *a, struct strbuf *b, 
     }
     buf_puts(b, "listener \"");
     buf_visible(b, e->listener->listener->name);
-    buf_printf(b, "\" [line %u]%s\n", e->listener->listener->at.line, e->others ? "; others take such requests too, --to ADDRESS:PORT chooses" : "");
+    buf_printf(b, "\" [line %u]%s\n", e->listener->listener->at.line,
+               e->others ? "; others take such requests too, --to ADDRESS:PORT chooses" : "");
     print_trail(x, b, e);
     buf_printf(b, "%s\n", answer_text(a, &e->source));
     if (e->source.answer == ANSWER_FORWARD || e->source.answer == ANSWER_NEEDS_USER)
@@ -220,7 +240,8 @@ static void print_text(struct explaining *x, struct arena *a, struct strbuf *b, 
         const struct emission *m = &x->emitted[t];
         buf_printf(b, "%s%-9s%s ", bold(x), target_names[t], plain(x));
         if (e->source.rule >= 0 && (size_t)e->source.rule < m->rules.n && m->rules.v[e->source.rule].first)
-            buf_printf(b, "%s/%s:%u-%u: ", target_outputs[t].folder, target_outputs[t].file, m->rules.v[e->source.rule].first, m->rules.v[e->source.rule].last);
+            buf_printf(b, "%s/%s:%u-%u: ", target_outputs[t].folder, target_outputs[t].file,
+                       m->rules.v[e->source.rule].first, m->rules.v[e->source.rule].last);
         else
             buf_printf(b, "%s/%s: ", target_outputs[t].folder, target_outputs[t].file);
         buf_visible(b, answer_text(a, &e->on[t]));
@@ -233,7 +254,8 @@ static void print_text(struct explaining *x, struct arena *a, struct strbuf *b, 
 static void print_row(struct explaining *x, struct arena *a, struct strbuf *b, const struct explained *e)
 {
     const struct plan *p = x->in.plan;
-    buf_printf(b, "%-7s %s://%s", e->asked.method, e->asked.tls ? "https" : "http", e->asked.host ? e->asked.host : "-");
+    buf_printf(b, "%-7s %s://%s", e->asked.method, e->asked.tls ? "https" : "http",
+               e->asked.host ? e->asked.host : "-");
     buf_visible(b, e->asked.target);
     buf_puts(b, "  ->  ");
     if (e->source.rule >= 0) {
@@ -242,7 +264,8 @@ static void print_row(struct explaining *x, struct arena *a, struct strbuf *b, c
         buf_puts(b, "\": ");
     }
     if (e->source.answer == ANSWER_FORWARD)
-        buf_printf(b, "%s:%u%s", e->source.to->servers.v[0].host, e->source.to->servers.v[0].port, e->source.to->servers.n > 1 ? " and others of its farm" : "");
+        buf_printf(b, "%s:%u%s", e->source.to->servers.v[0].host, e->source.to->servers.v[0].port,
+                   e->source.to->servers.n > 1 ? " and others of its farm" : "");
     else
         buf_visible(b, e->listener ? answer_text(a, &e->source) : "no listener takes it");
     if (x->live.asked)
@@ -268,7 +291,7 @@ static void print_json(struct explaining *x, struct arena *a, struct strbuf *b, 
     buf_printf(b, ", \"https\": %s", e->asked.tls ? "true" : "false");
     json_pair(b, "host", e->asked.host);
     json_pair(b, "target", e->asked.target);
-    struct strbuf ip = {0};
+    struct strbuf ip = { 0 };
     buf_ip(&ip, e->asked.client);
     json_pair(b, "client", ip.p);
     buf_free(&ip);
@@ -276,7 +299,7 @@ static void print_json(struct explaining *x, struct arena *a, struct strbuf *b, 
     json_pair(b, "listener", e->listener ? e->listener->listener->name : NULL);
     buf_puts(b, ", \"trail\": [");
     for (size_t i = 0; i < d->trail.n; i++) {
-        struct strbuf why = {0};
+        struct strbuf why = { 0 };
         const struct rule *r = p->rules.v[d->trail.v[i].rule].rule;
         uint32_t line = why_not(&why, r, d->trail.v[i].failed, &e->request);
         buf_printf(b, "%s{\"rule\": ", i ? ", " : "");
@@ -300,7 +323,8 @@ static void print_json(struct explaining *x, struct arena *a, struct strbuf *b, 
             buf_printf(b, "%s{\"host\": ", i ? ", " : "");
             buf_json(b, d->to->servers.v[i].host);
             json_pair(b, "member", d->to->servers.v[i].member);
-            buf_printf(b, ", \"port\": %u, \"drained\": %s}", d->to->servers.v[i].port, d->to->servers.v[i].drained ? "true" : "false");
+            buf_printf(b, ", \"port\": %u, \"drained\": %s}", d->to->servers.v[i].port,
+                       d->to->servers.v[i].drained ? "true" : "false");
         }
         buf_puts(b, "]}");
         json_pair(b, "sent_host", d->host);
@@ -316,7 +340,8 @@ static void print_json(struct explaining *x, struct arena *a, struct strbuf *b, 
         buf_printf(b, ", \"status\": %d", e->on[t].status);
         json_pair(b, "file", arena_printf(a, "%s/%s", target_outputs[t].folder, target_outputs[t].file));
         if (d->rule >= 0 && (size_t)d->rule < x->emitted[t].rules.n)
-            buf_printf(b, ", \"first_line\": %u, \"last_line\": %u", x->emitted[t].rules.v[d->rule].first, x->emitted[t].rules.v[d->rule].last);
+            buf_printf(b, ", \"first_line\": %u, \"last_line\": %u", x->emitted[t].rules.v[d->rule].first,
+                       x->emitted[t].rules.v[d->rule].last);
         if (x->live.asked)
             live_json(b, &x->live, (enum target)t, e->number);
         buf_putc(b, '}');
@@ -330,8 +355,8 @@ static void print_json(struct explaining *x, struct arena *a, struct strbuf *b, 
 static int explain_list(struct explaining *x, bool json, struct strbuf *b)
 {
     struct cli *c = x->cli;
-    asked_list list = {0};
-    struct strbuf err = {0};
+    asked_list list = { 0 };
+    struct strbuf err = { 0 };
     int status = EXIT_DONE;
     if (asked_read(c->arena, c->value[OPT_REQUESTS], c->value[OPT_HOST], true, &list, &err) < 0) {
         fputs(err.p, stderr);
@@ -371,7 +396,7 @@ static int explain_operand(struct explaining *x, bool json, struct strbuf *b)
     if (status != EXIT_DONE)
         return status;
     if (c->value[OPT_LIVE]) {
-        asked_list one = {0};
+        asked_list one = { 0 };
         vec_add(c->arena, &one, q);
         status = live_ask(c, &x->in, &one, &x->live);
         if (status != EXIT_DONE)
@@ -384,8 +409,8 @@ static int explain_operand(struct explaining *x, bool json, struct strbuf *b)
 
 int cmd_explain(struct cli *c)
 {
-    struct explaining x = {.cli = c, .color = use_color(c, stdout)};
-    struct strbuf b = {0}, err = {0};
+    struct explaining x = { .cli = c, .color = use_color(c, stdout) };
+    struct strbuf b = { 0 }, err = { 0 };
     const char *format = c->value[OPT_FORMAT] ? c->value[OPT_FORMAT] : "text";
     bool json = strcmp(format, "json") == 0;
     if (!json && strcmp(format, "text") != 0)

@@ -4,14 +4,16 @@
 #include <string.h>
 
 /* Requests that no listener takes are asked nowhere. */
-static size_t choose(struct cli *c, const struct plan *p, const asked_list *list, struct live *out, struct verify_request *chosen)
+static size_t choose(struct cli *c, const struct plan *p, const asked_list *list, struct live *out,
+                     struct verify_request *chosen)
 {
     size_t n = 0, others;
     for (size_t i = 0; i < list->n; i++) {
         int listener = asked_listener(p, &list->v[i], c->value[OPT_TO], &others);
         out->place[i] = listener < 0 ? SIZE_MAX : n;
         if (listener >= 0)
-            chosen[n++] = (struct verify_request){&list->v[i], (uint32_t)listener, asked_socket(p, &list->v[i], (size_t)listener, c->value[OPT_TO])};
+            chosen[n++] = (struct verify_request){ &list->v[i], (uint32_t)listener,
+                                                   asked_socket(p, &list->v[i], (size_t)listener, c->value[OPT_TO]) };
     }
     return n;
 }
@@ -19,7 +21,7 @@ static size_t choose(struct cli *c, const struct plan *p, const asked_list *list
 int live_ask(struct cli *c, const struct cli_input *in, const asked_list *list, struct live *out)
 {
     struct verify_options o;
-    struct strbuf err = {0};
+    struct strbuf err = { 0 };
     int status = verify_options_take(c, &o);
     if (status != EXIT_DONE)
         return status;
@@ -88,7 +90,8 @@ static void why_not_run(struct strbuf *b, enum target t, const struct verify_tar
     buf_visible(b, v->why_not ? v->why_not : "");
 }
 
-static const char *const words[VERDICTS] = {"agrees", "agrees, with the difference that is declared", "DISAGREES", "not tested"};
+static const char *const words[VERDICTS] = { "agrees", "agrees, with the difference that is declared", "DISAGREES",
+                                             "not tested" };
 
 void live_text(struct strbuf *b, const struct live *l, enum target t, size_t number)
 {
@@ -134,8 +137,9 @@ void live_summary(struct strbuf *b, const struct live *l)
             continue;
         buf_printf(b, "%-9s ", target_names[t]);
         if (v->ran)
-            buf_printf(b, "%zu agreed, %zu agreed with a declared difference, %zu disagreed, %zu untested", v->count[VERDICT_AGREED], v->count[VERDICT_DECLARED],
-                       v->count[VERDICT_DISAGREED], v->count[VERDICT_UNTESTED]);
+            buf_printf(b, "%zu agreed, %zu agreed with a declared difference, %zu disagreed, %zu untested",
+                       v->count[VERDICT_AGREED], v->count[VERDICT_DECLARED], v->count[VERDICT_DISAGREED],
+                       v->count[VERDICT_UNTESTED]);
         else
             why_not_run(b, (enum target)t, v);
         buf_putc(b, '\n');

@@ -36,7 +36,7 @@ static int failed(const struct strbuf *err)
 
 int policy_load(struct cli *c, const char *path, struct policy **out, const char **export_name)
 {
-    struct strbuf text = {0}, err = {0};
+    struct strbuf text = { 0 }, err = { 0 };
     bool in = strcmp(path, "-") == 0;
     const char *shown = in ? "<stdin>" : path;
     int status = EXIT_DONE;
@@ -76,8 +76,8 @@ static const char *today(struct arena *a)
 
 int input_load(struct cli *c, const char *path, struct cli_input *in)
 {
-    struct strbuf err = {0};
-    *in = (struct cli_input){0};
+    struct strbuf err = { 0 };
+    *in = (struct cli_input){ 0 };
     int status = policy_load(c, path, &in->policy, &in->export_name);
     if (status != EXIT_DONE)
         goto out;
@@ -104,15 +104,15 @@ void input_free(struct cli_input *in)
     plan_free(in->plan);
     site_free(in->site);
     policy_free(in->policy);
-    *in = (struct cli_input){0};
+    *in = (struct cli_input){ 0 };
 }
 
 void findings_print(const struct cli *c, const struct cli_input *in, enum severity least)
 {
     const struct findings *f = &in->findings;
     bool color = use_color(c, stderr);
-    struct strbuf b = {0};
-    size_t count[3] = {0};
+    struct strbuf b = { 0 };
+    size_t count[3] = { 0 };
     for (size_t i = 0; i < f->list.n; i++) {
         count[f->list.v[i].severity]++;
         if (f->list.v[i].severity >= least)
@@ -120,8 +120,9 @@ void findings_print(const struct cli *c, const struct cli_input *in, enum severi
     }
     if (b.p)
         fwrite(b.p, 1, b.n, stderr);
-    fprintf(stderr, "%zu error%s, %zu warning%s, %zu info%s\n", count[SEV_ERROR], count[SEV_ERROR] == 1 ? "" : "s", count[SEV_WARNING], count[SEV_WARNING] == 1 ? "" : "s",
-            count[SEV_INFO], least > SEV_INFO && count[SEV_INFO] ? " (shown with -v)" : "");
+    fprintf(stderr, "%zu error%s, %zu warning%s, %zu info%s\n", count[SEV_ERROR], count[SEV_ERROR] == 1 ? "" : "s",
+            count[SEV_WARNING], count[SEV_WARNING] == 1 ? "" : "s", count[SEV_INFO],
+            least > SEV_INFO && count[SEV_INFO] ? " (shown with -v)" : "");
     buf_free(&b);
 }
 

@@ -13,12 +13,14 @@
 #include <unistd.h>
 
 /* Every name that any release writes below an output folder: what is not in the set is removed. */
-static const char *const known[] = {"nginx/nginx.conf", "haproxy/haproxy.cfg", "publishd/publishd.yaml", "policy.yaml",
-                                    "report.txt", "report.json", "report.sarif", "report.html"};
+static const char *const known[] = {
+    "nginx/nginx.conf", "haproxy/haproxy.cfg", "publishd/publishd.yaml", "policy.yaml",
+    "report.txt",       "report.json",         "report.sarif",           "report.html"
+};
 /* Folders of which only symbolic links are ours. */
-static const char *const known_links[] = {"haproxy/tls"};
+static const char *const known_links[] = { "haproxy/tls" };
 /* Folders that go when they are empty. */
-static const char *const known_dirs[] = {"nginx", "haproxy/tls", "haproxy", "publishd"};
+static const char *const known_dirs[] = { "nginx", "haproxy/tls", "haproxy", "publishd" };
 
 static bool in_set(const struct out_set *o, const char *name)
 {
@@ -29,7 +31,10 @@ static bool in_set(const struct out_set *o, const char *name)
 }
 
 /* What one file is to become: a link, or a regular file with these bytes. */
-struct content { const char *link_to, *data; size_t n; };
+struct content {
+    const char *link_to, *data;
+    size_t n;
+};
 
 static bool unchanged(const struct content *f, const char *path)
 {
@@ -101,7 +106,7 @@ static void stage(struct out_set *o, const char *name, const struct content *con
 {
     struct stat st;
     struct out_file *f = vec_push(o->arena, &o->files);
-    *f = (struct out_file){.name = name, .path = path_join(o->arena, o->dir, name)};
+    *f = (struct out_file){ .name = name, .path = path_join(o->arena, o->dir, name) };
     if (o->failed || unchanged(content, f->path))
         return;
     if (o->check) {
@@ -122,13 +127,13 @@ static void stage(struct out_set *o, const char *name, const struct content *con
 
 void out_add(struct out_set *o, const char *name, const struct strbuf *b)
 {
-    struct content c = {.data = b->p ? b->p : "", .n = b->n};
+    struct content c = { .data = b->p ? b->p : "", .n = b->n };
     stage(o, name, &c);
 }
 
 void out_link(struct out_set *o, const char *name, const char *to)
 {
-    struct content c = {.link_to = to};
+    struct content c = { .link_to = to };
     stage(o, name, &c);
 }
 

@@ -14,7 +14,7 @@ enum { LARGEST_INPUT = 1 << 30 };
 /* The map tells everything that redacting hides: nobody else may read it, whatever the umask or an older file's mode. */
 static int write_map(struct cli *c, const char *path, const struct strbuf *map)
 {
-    struct strbuf err = {0};
+    struct strbuf err = { 0 };
     const char *base = path_basename(path);
     const char *beside = arena_printf(c->arena, "%.*s.%s.tmgc-tmp", (int)(base - path), path, base);
     mode_t before = umask(0077);
@@ -34,10 +34,11 @@ static int write_map(struct cli *c, const char *path, const struct strbuf *map)
 
 int cmd_redact(struct cli *c)
 {
-    struct strbuf text = {0}, out = {0}, map = {0}, err = {0};
+    struct strbuf text = { 0 }, out = { 0 }, map = { 0 }, err = { 0 };
     const char *path = c->operands.v[0], *shown = strcmp(path, "-") == 0 ? "<stdin>" : path;
     int status = EXIT_FAILED;
-    if (file_read(path, LARGEST_INPUT, &text, &err) < 0 || export_redact(shown, text.p, text.n, c->value[OPT_NAMES], &out, &map, &err) < 0) {
+    if (file_read(path, LARGEST_INPUT, &text, &err) < 0 ||
+        export_redact(shown, text.p, text.n, c->value[OPT_NAMES], &out, &map, &err) < 0) {
         fputs(err.p ? err.p : "tmgc: failed\n", stderr);
         goto out;
     }

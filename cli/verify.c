@@ -41,9 +41,14 @@ int verify_options_take(struct cli *c, struct verify_options *o)
     if (format && strcmp(format, "text") != 0 && strcmp(format, "json") != 0)
         return cli_error(c, "--format %s: text or json", format);
     /* publishd only checks its file in this release: it is tested where it is asked for by name. */
-    *o = (struct verify_options){.targets = c->value[OPT_TARGETS] ? c->targets : c->targets & ON_PROXIES, .configs = c->value[OPT_CONFIGS], .keep = c->value[OPT_KEEP],
-                                 .requests = c->value[OPT_REQUESTS], .jobs = (unsigned)jobs, .seed = seed, .random = (size_t)count,
-                                 .progress = isatty(2) && !c->value[OPT_QUIET]};
+    *o = (struct verify_options){ .targets = c->value[OPT_TARGETS] ? c->targets : c->targets & ON_PROXIES,
+                                  .configs = c->value[OPT_CONFIGS],
+                                  .keep = c->value[OPT_KEEP],
+                                  .requests = c->value[OPT_REQUESTS],
+                                  .jobs = (unsigned)jobs,
+                                  .seed = seed,
+                                  .random = (size_t)count,
+                                  .progress = isatty(2) && !c->value[OPT_QUIET] };
     for (size_t i = 0; i < c->binaries.n; i++)
         if (!take_binary(o, c->binaries.v[i]))
             return cli_error(c, "--target-binary %s: TARGET=PATH, as in nginx=/opt/nginx/sbin/nginx", c->binaries.v[i]);
@@ -53,9 +58,9 @@ int verify_options_take(struct cli *c, struct verify_options *o)
 int cmd_verify(struct cli *c)
 {
     struct verify_options o;
-    struct verify_report r = {0};
+    struct verify_report r = { 0 };
     struct cli_input in;
-    struct strbuf err = {0}, text = {0};
+    struct strbuf err = { 0 }, text = { 0 };
     int status = verify_options_take(c, &o);
     if (status != EXIT_DONE)
         return status;

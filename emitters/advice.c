@@ -37,8 +37,9 @@ static bool first_label(const char *host, const char *const *words)
     return false;
 }
 
-static const char *const meet_names[] = {"meet", "join", NULL}, *const dialin_names[] = {"dialin", "dial-in", NULL},
-                         *const lync_names[] = {"meet", "dialin", "dial-in", "lyncdiscover", "lyncweb", "lync", "ocs", "skype", "sfb", "webcon", "csweb", NULL};
+static const char *const meet_names[] = { "meet", "join", NULL }, *const dialin_names[] = { "dialin", "dial-in", NULL },
+                         *const lync_names[] = { "meet", "dialin", "dial-in", "lyncdiscover", "lyncweb", "lync",
+                                                 "ocs",  "skype",  "sfb",     "webcon",       "csweb",   NULL };
 
 static bool has_name(const struct rule *r, const char *const *words)
 {
@@ -68,10 +69,12 @@ static bool has_path(const struct rule *r, const char *const *paths)
 /* B-46: 443 to 4443 and 80 to 8080 is the web services' bridging; else the names or paths give it away. */
 static bool is_lync(const struct rule *r)
 {
-    static const char *const paths[] = {"/meet", "/dialin", "/abs", "/groupexpansion", "/webticket", "/reach", "/ucwa", NULL};
+    static const char *const paths[] = { "/meet",      "/dialin", "/abs",  "/groupexpansion",
+                                         "/webticket", "/reach",  "/ucwa", NULL };
     bool ports = r->ssl_port == 4443 && r->bridging != BRIDGE_HTTP;
     bool names = has_own_name(r, lync_names);
-    bool words = contains(r->name, "lync") || contains(r->name, "ocs ") || contains(r->name, "skype for business") || contains(r->name, "communications server");
+    bool words = contains(r->name, "lync") || contains(r->name, "ocs ") || contains(r->name, "skype for business") ||
+                 contains(r->name, "communications server");
     return ports || has_path(r, paths) || (names && (words || r->http_port == 8080)) ||
            (has_own_name(r, meet_names) && has_own_name(r, dialin_names));
 }
@@ -81,7 +84,8 @@ static bool listener_has_name(const struct plan *p, const struct plan_rule *r, c
 {
     const struct plan_listener *l = &p->listeners.v[r->listener - p->policy->listeners.v];
     for (size_t i = 0; i < l->rules.n; i++)
-        if (p->policy->rules.v[l->rules.v[i]].action == ACTION_ALLOW && has_name(&p->policy->rules.v[l->rules.v[i]], words))
+        if (p->policy->rules.v[l->rules.v[i]].action == ACTION_ALLOW &&
+            has_name(&p->policy->rules.v[l->rules.v[i]], words))
             return true;
     return false;
 }
@@ -90,37 +94,61 @@ static void advise_lync(const struct plan *p, const struct plan_rule *r, struct 
 {
     const struct rule *rule = r->rule;
     if (!rule->forward_host)
-        on_rule(f, F_LYNC_HOST, rule, "forward_host", "SendOriginalHostHeader",
-                arena_printf(f->arena, "the original host header is not forwarded: the meet and dial-in URLs reach the server as %s and fail", rule->site ? rule->site : "its internal name"));
+        on_rule(
+            f, F_LYNC_HOST, rule, "forward_host", "SendOriginalHostHeader",
+            arena_printf(
+                f->arena,
+                "the original host header is not forwarded: the meet and dial-in URLs reach the server as %s and fail",
+                rule->site ? rule->site : "its internal name"));
     /* The discovery rule on port 80 is not about simple URLs. */
-    if (has_own_name(rule, (const char *const[]){"lyncdiscover", NULL}) && rule->names.n == 1)
+    if (has_own_name(rule, (const char *const[]){ "lyncdiscover", NULL }) && rule->names.n == 1)
         return;
     bool meet = listener_has_name(p, r, meet_names), dialin = listener_has_name(p, r, dialin_names);
     if (!meet || !dialin)
         on_rule(f, F_LYNC_NAMES, rule, "names", "PublicNames",
-                arena_printf(f->arena, "no rule of the listener has %s among its public names: requests for %s are not answered",
-                             meet ? "a dial-in name" : dialin ? "a meet name" : "the meet and dial-in names",
-                             meet ? "that simple URL" : dialin ? "that simple URL" : "these simple URLs"));
+                arena_printf(f->arena,
+                             "no rule of the listener has %s among its public names: requests for %s are not answered",
+                             meet     ? "a dial-in name"
+                             : dialin ? "a meet name"
+                                      : "the meet and dial-in names",
+                             meet     ? "that simple URL"
+                             : dialin ? "that simple URL"
+                                      : "these simple URLs"));
 }
 
 /* ---- Exchange with constrained delegation behind an Integrated listener ------ */
 
 static bool is_exchange(const struct rule *r)
 {
-    static const char *const paths[] = {"/owa", "/ecp", "/ews", "/autodiscover", "/rpc", "/rpcwithcert", "/oab", "/mapi", "/exchange", "/microsoft-server-activesync",
-                                        "/autodiscover/autodiscover.xml", "/unifiedmessaging", "/public", "/exchweb", NULL};
+    static const char *const paths[] = { "/owa",
+                                         "/ecp",
+                                         "/ews",
+                                         "/autodiscover",
+                                         "/rpc",
+                                         "/rpcwithcert",
+                                         "/oab",
+                                         "/mapi",
+                                         "/exchange",
+                                         "/microsoft-server-activesync",
+                                         "/autodiscover/autodiscover.xml",
+                                         "/unifiedmessaging",
+                                         "/public",
+                                         "/exchweb",
+                                         NULL };
     return r->application == 1 || has_path(r, paths);
 }
 
 static void advise_kcd(const struct plan *p, const struct plan_rule *r, struct findings *f)
 {
     const struct rule *rule = r->rule;
-    on_rule(f, F_KCD_EMPTY_POST, rule, "delegation", "CredentialsDelegationType",
-            "Exchange behind an Integrated listener with constrained delegation: clients send empty POSTs as the first leg of a handshake, and the source forwarded them");
+    on_rule(
+        f, F_KCD_EMPTY_POST, rule, "delegation", "CredentialsDelegationType",
+        "Exchange behind an Integrated listener with constrained delegation: clients send empty POSTs as the first leg of a handshake, and the source forwarded them");
     const struct parameter *offer = policy_parameter(p->policy, "OfferNTLMOnly");
     if (!offer || strcmp(offer->value, "0") == 0)
-        on_rule(f, F_KCD_NEGOTIATE, rule, "delegation", "IntegratedWindowsAuthentication",
-                "the Integrated listener offers Negotiate: Communicator and other clients without a ticket try it and fail where NTLM alone works");
+        on_rule(
+            f, F_KCD_NEGOTIATE, rule, "delegation", "IntegratedWindowsAuthentication",
+            "the Integrated listener offers Negotiate: Communicator and other clients without a ticket try it and fail where NTLM alone works");
 }
 
 /* ---- rules that cannot answer -------------------------------------------------- */
@@ -131,7 +159,8 @@ static bool name_covered(const struct public_name *n, const struct rule *by)
         const struct public_name *m = &by->names.v[i];
         if (strcmp(n->name, m->name) == 0 && n->kind == m->kind)
             return true;
-        if (m->kind == NAME_WILDCARD && name_matches(m, n->kind == NAME_WILDCARD ? n->name + 1 : n->name) && n->kind != NAME_ADDRESS)
+        if (m->kind == NAME_WILDCARD && name_matches(m, n->kind == NAME_WILDCARD ? n->name + 1 : n->name) &&
+            n->kind != NAME_ADDRESS)
             return true;
     }
     return by->all_names;
@@ -173,7 +202,7 @@ enum { CANDIDATES = 64 };
 static void advise_shadowed(const struct plan *p, const struct plan_listener *l, struct findings *f)
 {
     struct arena *a = arena_new();
-    VEC(uint32_t) broad = {0};
+    VEC(uint32_t) broad = { 0 };
     size_t buckets = 1;
     while (buckets < l->rules.n * 2)
         buckets *= 2;
@@ -193,7 +222,9 @@ static void advise_shadowed(const struct plan *p, const struct plan_listener *l,
                 by = &p->rules.v[k - 1];
         if (by)
             on_rule(f, F_SHADOWED, r->rule, "", "Order",
-                    arena_printf(f->arena, "can never answer: rule %u \"%s\" (line %u) takes every request that it would match", by->index + 1, by->rule->name, by->rule->at.line));
+                    arena_printf(f->arena,
+                                 "can never answer: rule %u \"%s\" (line %u) takes every request that it would match",
+                                 by->index + 1, by->rule->name, by->rule->at.line));
         chain[r->index] = *bucket;
         *bucket = r->index + 1;
         bool wild = r->rule->all_names;
@@ -217,10 +248,17 @@ void advise(const struct plan *p, struct findings *f)
         if (rule->delegation == DELEGATE_KERBEROS && r->listener->integrated && is_exchange(rule))
             advise_kcd(p, r, f);
         if (!r->any_source && !r->sources.n)
-            on_rule(f, F_NEVER_MATCHES, rule, "sources", "SourceSelectionIPs", "can match no request: its exceptions leave no client address");
+            on_rule(f, F_NEVER_MATCHES, rule, "sources", "SourceSelectionIPs",
+                    "can match no request: its exceptions leave no client address");
         for (size_t k = 0; k < rule->names.n; k++)
-            if (rule->site && !rule->server && !rule->farm && strcmp(rule->site, rule->names.v[k].name) == 0 && strcmp(r->to[1].servers.v[0].host, rule->site) == 0)
-                on_rule(f, F_LOOP, rule, "site", "WebSite", arena_printf(f->arena, "its published server %s is one of its public names; where that resolves to the proxy, requests loop", rule->site));
+            if (rule->site && !rule->server && !rule->farm && strcmp(rule->site, rule->names.v[k].name) == 0 &&
+                strcmp(r->to[1].servers.v[0].host, rule->site) == 0)
+                on_rule(
+                    f, F_LOOP, rule, "site", "WebSite",
+                    arena_printf(
+                        f->arena,
+                        "its published server %s is one of its public names; where that resolves to the proxy, requests loop",
+                        rule->site));
     }
     for (size_t i = 0; i < p->listeners.n; i++) {
         const struct plan_listener *l = &p->listeners.v[i];

@@ -7,7 +7,11 @@
 #include <string.h>
 
 /* A finding that closes its rule on its targets, unless they are accepted. */
-struct closing { size_t finding; struct plan_rule *rule; bool http_only; };
+struct closing {
+    size_t finding;
+    struct plan_rule *rule;
+    bool http_only;
+};
 struct assessing {
     struct plan *plan;
     unsigned targets;
@@ -17,8 +21,8 @@ struct assessing {
 };
 
 /* One finding about rule r for those of `on` that are asked for. */
-static struct finding *about(struct assessing *s, enum finding_id id, unsigned on, const struct rule *r, const char *key,
-                             const char *setting, const char *message)
+static struct finding *about(struct assessing *s, enum finding_id id, unsigned on, const struct rule *r,
+                             const char *key, const char *setting, const char *message)
 {
     on &= s->targets;
     if (!on)
@@ -123,8 +127,11 @@ static void report_acceptances(struct assessing *s)
         bool late = past(a, s->today);
         if (a->used && !late)
             continue;
-        struct finding *x = late ? finding_add(s->f, F_ACCEPT_PAST, "the acceptance of TMG%04u was good until %s; it still counts, but needs another look", a->code, a->until)
-                                 : finding_add(s->f, F_ACCEPT_STALE, "the acceptance of TMG%04u matches no finding", a->code);
+        struct finding *x =
+            late ? finding_add(s->f, F_ACCEPT_PAST,
+                               "the acceptance of TMG%04u was good until %s; it still counts, but needs another look",
+                               a->code, a->until)
+                 : finding_add(s->f, F_ACCEPT_STALE, "the acceptance of TMG%04u matches no finding", a->code);
         x->subject = SUBJECT_SITE;
         x->in_site = true;
         x->line = a->line;
@@ -138,7 +145,7 @@ static void close_rule(struct assessing *s, enum finding_id id, unsigned on, str
                        const char *setting, bool http_only, const char *message)
 {
     if (about(s, id, on, r->rule, key, setting, message))
-        vec_add(s->f->arena, &s->closings, ((struct closing){s->f->list.n - 1, r, http_only}));
+        vec_add(s->f->arena, &s->closings, ((struct closing){ s->f->list.n - 1, r, http_only }));
 }
 
 static void assess_conditions(struct assessing *s, struct plan_rule *r)
@@ -163,7 +170,8 @@ static void assess_lengths(struct assessing *s, const struct rule *rule)
 {
     for (size_t i = 0; i < rule->paths.n; i++)
         if (nginx_path_too_long(&rule->paths.v[i])) {
-            struct finding *x = about(s, F_UNSAFE_STRING, ON(TARGET_NGINX), rule, "paths", "PathMappings", "a path is longer than nginx can match; requests that begin like it get 403");
+            struct finding *x = about(s, F_UNSAFE_STRING, ON(TARGET_NGINX), rule, "paths", "PathMappings",
+                                      "a path is longer than nginx can match; requests that begin like it get 403");
             if (x && rule->paths.v[i].line)
                 x->line = rule->paths.v[i].line;
         }
@@ -173,7 +181,8 @@ static void assess_sign_in(struct assessing *s, struct plan_rule *r)
 {
     const struct rule *rule = r->rule;
     if (r->needs_user)
-        close_rule(s, F_USERS_CLOSED, ON_PROXIES, r, "users", rule->all_users ? "AlwaysAuthenticate" : "UserSets", false,
+        close_rule(s, F_USERS_CLOSED, ON_PROXIES, r, "users", rule->all_users ? "AlwaysAuthenticate" : "UserSets",
+                   false,
                    rule->all_users ? "answers 403: its listener authenticates everybody, which the target cannot"
                                    : "answers 403: it is for certain users, and the target cannot authenticate");
     if (rule->client_certificate == CERTIFICATE_REQUIRED || r->listener->form.client_certificate)
@@ -182,8 +191,9 @@ static void assess_sign_in(struct assessing *s, struct plan_rule *r)
     const struct plan_listener *l = &s->plan->listeners.v[r->listener - s->plan->policy->listeners.v];
     bool http = l->http && !(l->https && r->listener->redirect == HTTPS_REDIRECT_ALWAYS) && !rule->require_ssl;
     if (http && rule->delegation == DELEGATE_NONE_PASS && !listener_authenticates(r->listener))
-        close_rule(s, F_HTTP_PASS_CLOSED, ON_ALL, r, "delegation", "CredentialsDelegationType", true,
-                   "answers 403 over plain HTTP, as the source did: clients were to sign in to the published server themselves and the listener asks for nothing");
+        close_rule(
+            s, F_HTTP_PASS_CLOSED, ON_ALL, r, "delegation", "CredentialsDelegationType", true,
+            "answers 403 over plain HTTP, as the source did: clients were to sign in to the published server themselves and the listener asks for nothing");
 }
 
 static void assess_delegation(struct assessing *s, struct plan_rule *r)
@@ -193,7 +203,8 @@ static void assess_delegation(struct assessing *s, struct plan_rule *r)
         [DELEGATE_SECURID] = "SecurID credentials are not passed on to the published server",
         [DELEGATE_NTLM] = "the target cannot sign in to the published server by NTLM on the user's behalf",
         [DELEGATE_NEGOTIATE] = "the target cannot sign in to the published server by Negotiate on the user's behalf",
-        [DELEGATE_KERBEROS] = "the target cannot sign in to the published server by Kerberos constrained delegation"};
+        [DELEGATE_KERBEROS] = "the target cannot sign in to the published server by Kerberos constrained delegation"
+    };
     if (!rule->delegation_possible) {
         close_rule(s, F_IMPOSSIBLE_PAIR, ON(TARGET_PUBLISHD), r, "delegation", "CredentialsDelegationType", false,
                    "answers 403: the listener's authentication never yields what the rule's delegation needs");
@@ -201,14 +212,16 @@ static void assess_delegation(struct assessing *s, struct plan_rule *r)
     switch (rule->delegation) {
     case DELEGATE_NONE_BLOCK: return;
     case DELEGATE_NONE_PASS:
-        about(s, F_NTLM_ON_NGINX, ON(TARGET_NGINX), rule, "delegation", "CredentialsDelegationType",
-              "clients sign in to the published server themselves; where it asks for NTLM or Negotiate this fails through nginx");
+        about(
+            s, F_NTLM_ON_NGINX, ON(TARGET_NGINX), rule, "delegation", "CredentialsDelegationType",
+            "clients sign in to the published server themselves; where it asks for NTLM or Negotiate this fails through nginx");
         return;
     case DELEGATE_BASIC:
         about(s, F_AUTH_BASIC_ONLY, ON_PROXIES, rule, "delegation", "CredentialsDelegationType",
               "the client's password goes on to the published server as it came, without having been validated here");
         if (rule->strip_domain)
-            about(s, F_DOMAIN_KEPT, ON_PROXIES, rule, "strip_domain", "StripDomainFromCredentials", "user names go on to the published server with their domain");
+            about(s, F_DOMAIN_KEPT, ON_PROXIES, rule, "strip_domain", "StripDomainFromCredentials",
+                  "user names go on to the published server with their domain");
         return;
     default:
         about(s, F_DELEGATION_LOST, rule->delegation == DELEGATE_SECURID ? ON_ALL : ON_PROXIES, rule, "delegation",
@@ -221,19 +234,24 @@ static void assess_delegation(struct assessing *s, struct plan_rule *r)
 /* B-131 to B-142, for each target: which parts it lacks, and what is left of the difference in those that it has. */
 static void assess_filter(struct assessing *s, const struct plan_rule *r)
 {
-    static const unsigned residue[TARGETS] = {
-        [TARGET_NGINX] = FILTER(HEADERS) | FILTER(HEADER_TEXTS) | FILTER(SERVER) | FILTER(BODY_LENGTH), [TARGET_HAPROXY] = FILTER(BODY_LENGTH)};
+    static const unsigned residue[TARGETS] = { [TARGET_NGINX] = FILTER(HEADERS) | FILTER(HEADER_TEXTS) |
+                                                                FILTER(SERVER) | FILTER(BODY_LENGTH),
+                                               [TARGET_HAPROXY] = FILTER(BODY_LENGTH) };
     static const char *const differs[TARGETS] = {
-        [TARGET_NGINX] = "nginx judges the first header field of a name, takes an empty one for none, refuses a chunked body only when too much of it has come, and sends a Server header of its own",
-        [TARGET_HAPROXY] = "HAProxy does not count bodies that come in chunks"};
+        [TARGET_NGINX] =
+            "nginx judges the first header field of a name, takes an empty one for none, refuses a chunked body only when too much of it has come, and sends a Server header of its own",
+        [TARGET_HAPROXY] = "HAProxy does not count bodies that come in chunks"
+    };
     for (unsigned t = 0; t < TARGETS; t++) {
         unsigned lost = r->filter->parts & ~filter_parts_on[t] & ~residue[t];
-        struct strbuf parts = {0};
+        struct strbuf parts = { 0 };
         buf_filter_parts(&parts, lost);
         if (lost)
-            about(s, F_HTTP_FILTER_LOST, ON(t), r->rule, "http_filter", "XML_POLICY", arena_printf(s->f->arena, "these parts of its HTTP filter do not apply: %s", parts.p));
+            about(s, F_HTTP_FILTER_LOST, ON(t), r->rule, "http_filter", "XML_POLICY",
+                  arena_printf(s->f->arena, "these parts of its HTTP filter do not apply: %s", parts.p));
         if (r->filter->parts & residue[t])
-            about(s, F_FILTER_DIFFERS, ON(t), r->rule, "http_filter", "XML_POLICY", arena_printf(s->f->arena, "its HTTP filter applies with a difference: %s", differs[t]));
+            about(s, F_FILTER_DIFFERS, ON(t), r->rule, "http_filter", "XML_POLICY",
+                  arena_printf(s->f->arena, "its HTTP filter applies with a difference: %s", differs[t]));
         buf_free(&parts);
     }
 }
@@ -253,24 +271,33 @@ static void assess_forwarding(struct assessing *s, struct plan_rule *r)
         about(s, F_CLIENT_CERTIFICATE_LOST, ON_ALL, rule, "backend_certificate", "SSLClientCertificate",
               "the client certificate that was shown to the published server is not in the export");
     if (rule->forward_client_address)
-        about(s, F_SOURCE_IP_LOST, ON_ALL, rule, "forward_client_address", "", "requests no longer appear to come from the client's own address");
+        about(s, F_SOURCE_IP_LOST, ON_ALL, rule, "forward_client_address", "",
+              "requests no longer appear to come from the client's own address");
     if (rule->block_attachments_public || rule->block_attachments_private)
-        about(s, F_ATTACHMENTS_LOST, ON_ALL, rule, rule->block_attachments_public ? "block_attachments_public" : "block_attachments_private",
-              rule->block_attachments_public ? "BlockAttachmentsForPublicComputers" : "BlockAttachmentsForTrustedComputers", "Outlook Web Access attachments are no longer blocked for certain computers");
+        about(s, F_ATTACHMENTS_LOST, ON_ALL, rule,
+              rule->block_attachments_public ? "block_attachments_public" : "block_attachments_private",
+              rule->block_attachments_public ? "BlockAttachmentsForPublicComputers"
+                                             : "BlockAttachmentsForTrustedComputers",
+              "Outlook Web Access attachments are no longer blocked for certain computers");
     if (rule->logoff_url)
-        about(s, F_LOGOFF_LOST, ON_PROXIES, rule, "logoff_url", "LogoffURL", "its log-off address ends no session here, for the target has none");
+        about(s, F_LOGOFF_LOST, ON_PROXIES, rule, "logoff_url", "LogoffURL",
+              "its log-off address ends no session here, for the target has none");
     if (!rule->pass_options)
-        about(s, F_OPTIONS_PASSED, ON_ALL, rule, "pass_options", "PassOptionsRequestsToServer", "OPTIONS requests go on to the published server; the source answered them itself");
+        about(s, F_OPTIONS_PASSED, ON_ALL, rule, "pass_options", "PassOptionsRequestsToServer",
+              "OPTIONS requests go on to the published server; the source answered them itself");
     if (rule->pass_auth_body && rule->delegation != DELEGATE_NONE_PASS)
-        about(s, F_AUTH_BODY, ON_ALL, rule, "pass_auth_body", "PassAuthenticationResponseBodyToClient", "the published server's page for a refused sign-in does not reach the client");
+        about(s, F_AUTH_BODY, ON_ALL, rule, "pass_auth_body", "PassAuthenticationResponseBodyToClient",
+              "the published server's page for a refused sign-in does not reach the client");
     for (size_t i = 0; i < rule->parameters.n; i++) {
         struct finding *x = about(s, F_VENDOR_LOST, ON_ALL, rule, "parameters", "VendorParametersSets",
-                                  arena_printf(s->f->arena, "the vendor parameter %s of the set %s has no translation", rule->parameters.v[i].name, rule->parameters.v[i].set));
+                                  arena_printf(s->f->arena, "the vendor parameter %s of the set %s has no translation",
+                                               rule->parameters.v[i].name, rule->parameters.v[i].set));
         if (x && rule->parameters.v[i].line)
             x->line = rule->parameters.v[i].line;
     }
     if (r->websocket)
-        about(s, F_WEBSOCKET_PASSED, ON_ALL, rule, "name", "", "passes WebSocket, as the site map asks; the source did not");
+        about(s, F_WEBSOCKET_PASSED, ON_ALL, rule, "name", "",
+              "passes WebSocket, as the site map asks; the source did not");
 }
 
 static void assess_affinity(struct assessing *s, struct plan_rule *r)
@@ -283,9 +310,12 @@ static void assess_affinity(struct assessing *s, struct plan_rule *r)
 /* Said once a farm, however many rules use it. */
 static void assess_farm(struct assessing *s, const struct farm *farm)
 {
-    struct finding *x[2] = {
-        about(s, F_PROBE_LOST, ON(TARGET_NGINX), NULL, NULL, "ConnectivityVerifier", "nginx does not probe its members; it notices a failed one when a request fails"),
-        farm->probe != PROBE_PING ? NULL : about(s, F_PROBE_LOST, ON(TARGET_HAPROXY), NULL, NULL, "ConnectivityVerifier", "its members are probed by connecting to their port instead of by ping")};
+    struct finding *x[2] = { about(s, F_PROBE_LOST, ON(TARGET_NGINX), NULL, NULL, "ConnectivityVerifier",
+                                   "nginx does not probe its members; it notices a failed one when a request fails"),
+                             farm->probe != PROBE_PING
+                                 ? NULL
+                                 : about(s, F_PROBE_LOST, ON(TARGET_HAPROXY), NULL, NULL, "ConnectivityVerifier",
+                                         "its members are probed by connecting to their port instead of by ping") };
     if (x[1] && x[0])
         x[0] = &s->f->list.v[s->f->list.n - 2]; /* the list may have moved */
     for (int i = 0; i < 2; i++) {
@@ -306,24 +336,36 @@ static void on_policy(struct assessing *s, enum finding_id id, unsigned on, cons
 /* Differences that hold for the whole config are said once, not once a rule. */
 static void assess_policy(struct assessing *s, bool all_names, bool dots, size_t clear)
 {
-    on_policy(s, F_PUBLISHD_CHECKS, ON(TARGET_PUBLISHD), "publishd of this release checks this file and does not serve yet");
+    on_policy(s, F_PUBLISHD_CHECKS, ON(TARGET_PUBLISHD),
+              "publishd of this release checks this file and does not serve yet");
     if (clear)
-        on_policy(s, F_CLEARTEXT_BACKEND, ON_ALL, arena_printf(s->f->arena, "%zu rule%s send%s what came in over HTTPS on in clear text, as in the source", clear, clear == 1 ? "" : "s", clear == 1 ? "s" : ""));
+        on_policy(s, F_CLEARTEXT_BACKEND, ON_ALL,
+                  arena_printf(s->f->arena,
+                               "%zu rule%s send%s what came in over HTTPS on in clear text, as in the source", clear,
+                               clear == 1 ? "" : "s", clear == 1 ? "s" : ""));
     if (all_names)
-        on_policy(s, F_NGINX_NO_HOST, ON(TARGET_NGINX), "an HTTP/1.1 request without a Host header, or with an empty one, gets 400 instead of reaching a rule for all requests");
-    on_policy(s, F_NGINX_ABOVE_ROOT, ON(TARGET_NGINX), "a path that climbs above the root, or is not properly percent-encoded, gets 400");
+        on_policy(
+            s, F_NGINX_NO_HOST, ON(TARGET_NGINX),
+            "an HTTP/1.1 request without a Host header, or with an empty one, gets 400 instead of reaching a rule for all requests");
+    on_policy(s, F_NGINX_ABOVE_ROOT, ON(TARGET_NGINX),
+              "a path that climbs above the root, or is not properly percent-encoded, gets 400");
     on_policy(s, F_REQUEST_FORM, ON(TARGET_NGINX), "OPTIONS * gets 400");
-    on_policy(s, F_HAPROXY_RAW_BYTES, ON(TARGET_HAPROXY), "a request target with raw bytes outside ASCII, or with a '#', gets 400");
+    on_policy(s, F_HAPROXY_RAW_BYTES, ON(TARGET_HAPROXY),
+              "a request target with raw bytes outside ASCII, or with a '#', gets 400");
     if (dots)
-        on_policy(s, F_DOTS_REFUSED, ON_ALL, "a '..' segment on a rewritten path, or one spelled with a backslash or encoded twice, gets 403 even where it would stay inside");
-    on_policy(s, F_ERROR_PAGES, ON_PROXIES, "when no published server answers, the target's own 502, 503 or 504 is sent");
+        on_policy(
+            s, F_DOTS_REFUSED, ON_ALL,
+            "a '..' segment on a rewritten path, or one spelled with a backslash or encoded twice, gets 403 even where it would stay inside");
+    on_policy(s, F_ERROR_PAGES, ON_PROXIES,
+              "when no published server answers, the target's own 502, 503 or 504 is sent");
     on_policy(s, F_FLOOD_LIMITS, ON_ALL, "the source's flood mitigation is not emitted");
-    on_policy(s, F_VIA_GONE, ON_ALL, "no Via header is added to requests and responses unless the site map asks for it");
+    on_policy(s, F_VIA_GONE, ON_ALL,
+              "no Via header is added to requests and responses unless the site map asks for it");
 }
 
 /* One finding about listener l for those of `on` that are asked for. */
-static void about_listener(struct assessing *s, enum finding_id id, unsigned on, const struct listener *l, const char *key,
-                           const char *setting, const char *message)
+static void about_listener(struct assessing *s, enum finding_id id, unsigned on, const struct listener *l,
+                           const char *key, const char *setting, const char *message)
 {
     struct finding *x = about(s, id, on, NULL, NULL, setting, message);
     if (!x)
@@ -337,34 +379,46 @@ static void about_listener(struct assessing *s, enum finding_id id, unsigned on,
 static void assess_listener(struct assessing *s, const struct listener *l)
 {
     if (listener_authenticates(l))
-        about_listener(s, F_PRE_AUTH_LOST, ON_PROXIES, l, l->forms ? "forms" : "integrated", l->forms ? "AuthenticationSchemes" : "IntegratedWindowsAuthentication",
-                       "asked for credentials where a rule needed them; the target asks nobody, and such rules answer 403");
+        about_listener(
+            s, F_PRE_AUTH_LOST, ON_PROXIES, l, l->forms ? "forms" : "integrated",
+            l->forms ? "AuthenticationSchemes" : "IntegratedWindowsAuthentication",
+            "asked for credentials where a rule needed them; the target asks nobody, and such rules answer 403");
     if (l->digest)
-        about_listener(s, F_DIGEST_LOST, ON_ALL, l, "digest", "DigestAuthentication", "Digest authentication is not offered");
+        about_listener(s, F_DIGEST_LOST, ON_ALL, l, "digest", "DigestAuthentication",
+                       "Digest authentication is not offered");
     if (l->sso)
-        about_listener(s, F_SSO_LOST, ON_PROXIES, l, "sso", "SSOEnabled", "single sign-on across its names needs pre-authentication, which the target does not have");
+        about_listener(s, F_SSO_LOST, ON_PROXIES, l, "sso", "SSOEnabled",
+                       "single sign-on across its names needs pre-authentication, which the target does not have");
     if (l->form.directory || l->form.change_password)
-        about_listener(s, F_FORM_LOST, ON_ALL, l, l->form.directory ? "form.directory" : "form.change_password", l->form.directory ? "CustomFormsDirectory" : "ChangePasswordAllowed",
-                       l->form.directory ? "its custom sign-in form is not in the export" : "passwords can no longer be changed on the sign-in form");
+        about_listener(s, F_FORM_LOST, ON_ALL, l, l->form.directory ? "form.directory" : "form.change_password",
+                       l->form.directory ? "CustomFormsDirectory" : "ChangePasswordAllowed",
+                       l->form.directory ? "its custom sign-in form is not in the export"
+                                         : "passwords can no longer be changed on the sign-in form");
     if (l->max_connections)
         about_listener(s, F_LIMITS_LOST, ON_ALL, l, "max_connections", "NumberOfConnections",
                        arena_printf(s->f->arena, "its limit of %ld connections is not translated", l->max_connections));
     if (l->ssl_accelerator_port)
-        about_listener(s, F_ACCELERATOR, ON_ALL, l, "ssl_accelerator_port", "SSLAcceleratorPort",
-                       arena_printf(s->f->arena, "links to the site itself carry the target's own port instead of the SSL accelerator's %ld", l->ssl_accelerator_port));
+        about_listener(
+            s, F_ACCELERATOR, ON_ALL, l, "ssl_accelerator_port", "SSLAcceleratorPort",
+            arena_printf(s->f->arena,
+                         "links to the site itself carry the target's own port instead of the SSL accelerator's %ld",
+                         l->ssl_accelerator_port));
 }
 
 /* The switches of hotfixes, for the whole array (B-112). */
 static void assess_switches(struct assessing *s, const struct policy *p)
 {
-    static const char *const known[] = { "OfferNTLMOnly", "EnableKcdWithSPNego", "UseFQDNinKerberosTicket" };     /* of publishd */
+    static const char *const known[] = { "OfferNTLMOnly", "EnableKcdWithSPNego",
+                                         "UseFQDNinKerberosTicket" }; /* of publishd */
     for (size_t i = 0; i < p->parameters.n; i++) {
         const struct parameter *x = &p->parameters.v[i];
         unsigned on = ON_ALL;
         for (size_t k = 0; k < sizeof known / sizeof *known; k++)
             if (ascii_casecmp(x->name, known[k]) == 0)
                 on = ON_PROXIES;
-        struct finding *said = about(s, F_VENDOR_LOST, on, NULL, NULL, "VendorParametersSets", arena_printf(s->f->arena, "the array's vendor parameter %s has no translation", x->name));
+        struct finding *said =
+            about(s, F_VENDOR_LOST, on, NULL, NULL, "VendorParametersSets",
+                  arena_printf(s->f->arena, "the array's vendor parameter %s has no translation", x->name));
         if (said)
             said->line = x->line;
     }
@@ -372,7 +426,7 @@ static void assess_switches(struct assessing *s, const struct policy *p)
 
 void assess(struct plan *p, unsigned targets, const char *today, struct findings *f)
 {
-    struct assessing s = {.plan = p, .targets = targets, .today = today, .f = f};
+    struct assessing s = { .plan = p, .targets = targets, .today = today, .f = f };
     bool all_names = false, dots = false;
     size_t clear = 0;
     for (size_t i = 0; i < p->listeners.n; i++)

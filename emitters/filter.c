@@ -11,7 +11,7 @@
 #define TWICE "(?:%25|%(?![0-9a-f]{2}))(?:[0-9a-f]|%3[0-9]|%[46][1-6]){2}"
 #define HIGH "[\\x80-\\xff]|%[89a-f][0-9a-f]"
 
-enum { PIECE_MAX = 1500 };               /* bytes; the longest text comes to more, and stands alone */
+enum { PIECE_MAX = 1500 }; /* bytes; the longest text comes to more, and stands alone */
 
 static bool is_alnum(char c)
 {
@@ -52,7 +52,7 @@ static void add_text(struct strbuf *b, const char *text, bool decoded)
 
 const char *filter_literal(struct arena *a, const char *text)
 {
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     add_text(&b, text, false);
     const char *s = arena_strndup(a, b.p ? b.p : "", b.n);
     buf_free(&b);
@@ -60,11 +60,17 @@ const char *filter_literal(struct arena *a, const char *text)
 }
 
 /* ---- the lists ----------------------------------------------------------------------- */
-struct making { struct arena *a; const struct http_filter *f; filter_checks *out; struct strbuf *err; int failed; };
+struct making {
+    struct arena *a;
+    const struct http_filter *f;
+    filter_checks *out;
+    struct strbuf *err;
+    int failed;
+};
 
 static void add_pattern(struct making *m, struct filter_check *c, const char *pattern, const char *yes, const char *no)
 {
-    strings good = {0}, bad = {0};
+    strings good = { 0 }, bad = { 0 };
     if (yes)
         vec_add(m->a, &good, yes);
     vec_add(m->a, &bad, no);
@@ -75,7 +81,7 @@ static void add_pattern(struct making *m, struct filter_check *c, const char *pa
 static struct filter_check *add_check(struct making *m, enum filter_subject of, bool only)
 {
     struct filter_check *c = vec_push(m->a, m->out);
-    *c = (struct filter_check){.of = of, .only = only};
+    *c = (struct filter_check){ .of = of, .only = only };
     return c;
 }
 
@@ -109,11 +115,11 @@ static void url_item(struct strbuf *b, const struct http_filter *f, const char *
 }
 
 /* frame: what stands before and behind the alternatives; sample: what stands before and behind an item that matches. */
-static void add_list(struct making *m, struct filter_check *c, const strings *list, item_pattern *item, const char *const frame[2],
-                     const char *const sample[2])
+static void add_list(struct making *m, struct filter_check *c, const strings *list, item_pattern *item,
+                     const char *const frame[2], const char *const sample[2])
 {
-    struct strbuf one = {0}, all = {0};
-    for (size_t i = 0; i < list->n; ) {
+    struct strbuf one = { 0 }, all = { 0 };
+    for (size_t i = 0; i < list->n;) {
         const char *first = list->v[i];
         buf_clear(&all);
         buf_puts(&all, frame[0]);
@@ -125,7 +131,8 @@ static void add_list(struct making *m, struct filter_check *c, const strings *li
             buf_printf(&all, "%s%s", between, one.p ? one.p : "");
         }
         buf_printf(&all, ")%s", frame[1]);
-        const char *yes = strchr(first, '%') ? NULL : arena_printf(m->a, "%s%s%s", *first ? sample[0] : "/", first, sample[1]);
+        const char *yes =
+            strchr(first, '%') ? NULL : arena_printf(m->a, "%s%s%s", *first ? sample[0] : "/", first, sample[1]);
         add_pattern(m, c, arena_strndup(m->a, all.p, all.n), yes, "\x01.\x01\x01");
     }
     if (!list->n && c->only)
@@ -136,14 +143,16 @@ static void add_list(struct making *m, struct filter_check *c, const strings *li
 
 int filter_patterns(struct arena *a, const struct http_filter *f, filter_checks *out, struct strbuf *err)
 {
-    static const char *const whole[] = {"^", "$"}, *const end[] = {"", "$"}, *const anywhere[] = {"", ""}, *const dot[] = {"/x.", ""};
-    struct making m = {a, f, out, err, 0};
+    static const char *const whole[] = { "^", "$" }, *const end[] = { "", "$" }, *const anywhere[] = { "", "" },
+                             *const dot[] = { "/x.", "" };
+    struct making m = { a, f, out, err, 0 };
     if (f->parts & FILTER(METHODS))
         add_list(&m, add_check(&m, OF_METHOD, f->method_list == LIST_ONLY), &f->methods, method_item, whole, anywhere);
     if (f->parts & FILTER(EXTENSIONS))
         add_list(&m, add_check(&m, OF_PATH, f->extension_list == LIST_ONLY), &f->extensions, extension_item, end, dot);
     if (f->parts & FILTER(DOTS))
-        add_pattern(&m, add_check(&m, OF_PATH, false), f->normalise ? DOT ".*(?:" DOT "|" SLASHES ")" : "\\..*[./\\\\]", "/a.b/c", "/a/b.c");
+        add_pattern(&m, add_check(&m, OF_PATH, false), f->normalise ? DOT ".*(?:" DOT "|" SLASHES ")" : "\\..*[./\\\\]",
+                    "/a.b/c", "/a/b.c");
     if (f->parts & FILTER(HIGH_BIT))
         add_pattern(&m, add_check(&m, OF_URL, false), HIGH, "/%e4", "/%7f%2580");
     if (f->parts & FILTER(DOUBLE))

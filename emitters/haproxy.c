@@ -338,7 +338,7 @@ static void write_dispatch(struct haproxy *h, const struct plan_rule *r)
  * segment together with the ".." that belongs to it, however deep, and "." segments; what climbs above the root is
  * dropped then. A stray percent sign stands for itself. */
 #define RESOLVE                                                                                                        \
-    "path,regsub(\"%(?![0-9a-f]{2})\",\"%25\",gi),url_dec,regsub(\"(/\\.\\.?)$\",\"\\1/\"),"                                \
+    "path,regsub(\"%(?![0-9a-f]{2})\",\"%25\",gi),url_dec,regsub(\"(/\\.\\.?)$\",\"\\1/\"),"                           \
     "regsub(\"(/(?!\\.\\.?(?:/|$))[^/]*(?:(?1)|/\\.(?=/|$))*/\\.\\.(?=/|$))|/\\.(?=/|$)\",\"\",g),"                    \
     "regsub(\"^(?:/\\.\\.(?=/|$))+\",\"\"),regsub(\"^$\",\"/\")"
 

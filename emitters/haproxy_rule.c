@@ -103,10 +103,12 @@ static void write_filter(struct haproxy *h, const struct http_filter *f)
     for (size_t i = 0; i < f->headers.n; i++)
         write_line(&h->w, FILTERED " { req.fhdr_cnt(%s) gt 0 }", f->headers.v[i]);
     for (size_t i = 0; i < f->header_texts.n; i++)
-        write_line(&h->w, FILTERED " { req.fhdr(%s) -i -m sub -- %s }", f->header_texts.v[i].header, haproxy_word(h, f->header_texts.v[i].text));
+        write_line(&h->w, FILTERED " { req.fhdr(%s) -i -m sub -- %s }", f->header_texts.v[i].header,
+                   haproxy_word(h, f->header_texts.v[i].text));
 }
 
-static void write_header_action(struct haproxy *h, const char *when, const char *name, enum filter_action action, const char *value)
+static void write_header_action(struct haproxy *h, const char *when, const char *name, enum filter_action action,
+                                const char *value)
 {
     if (action == HEADER_STRIPPED)
         write_line(&h->w, "%s del-header %s", when, name);
@@ -121,7 +123,8 @@ static void write_answer_filter(struct haproxy *h, const struct http_filter *f)
     for (size_t i = 0; i < f->answer_headers.n; i++)
         write_line(&h->w, "http-response deny deny_status 502 if { res.fhdr_cnt(%s) gt 0 }", f->answer_headers.v[i]);
     for (size_t i = 0; i < f->answer_texts.n; i++)
-        write_line(&h->w, "http-response deny deny_status 502 if { res.fhdr(%s) -i -m sub -- %s }", f->answer_texts.v[i].header, haproxy_word(h, f->answer_texts.v[i].text));
+        write_line(&h->w, "http-response deny deny_status 502 if { res.fhdr(%s) -i -m sub -- %s }",
+                   f->answer_texts.v[i].header, haproxy_word(h, f->answer_texts.v[i].text));
     write_header_action(h, "http-response", "Via", f->via, f->via_value);
     write_header_action(h, "http-response", "Server", f->server, f->server_value);
 }

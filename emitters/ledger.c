@@ -10,16 +10,16 @@
 
 const char *const ledger_words[LEDGER_FATES] = { "translated", "differs", "lost", "closed", "no effect" };
 
-enum { STANDS = 1, ACCEPTED = 1 << TARGETS };           /* shifted by target: that a finding stands, that it was accepted */
-typedef uint8_t marks;                                  /* of one kind of finding */
+enum { STANDS = 1, ACCEPTED = 1 << TARGETS }; /* shifted by target: that a finding stands, that it was accepted */
+typedef uint8_t marks;                        /* of one kind of finding */
 
 struct adding {
     const struct report_model *m;
     struct ledger_view *view;
-    const struct setting **sorted;                      /* by id */
+    const struct setting **sorted; /* by id */
     marks anywhere[FINDINGS];
-    marks *on_listener, *on_farm;                       /* FINDINGS each */
-    uint32_t placed[SETTINGS];                          /* elements that belong to a rule, listener or farm */
+    marks *on_listener, *on_farm; /* FINDINGS each */
+    uint32_t placed[SETTINGS];    /* elements that belong to a rule, listener or farm */
 };
 
 static int by_id(const void *x, const void *y)
@@ -53,7 +53,7 @@ static void gather_marks(struct adding *a)
         a->anywhere[f->id] |= on;
         const struct listener *l = m->rule_of[i] == NOBODY ? NULL : m->report->plan->rules.v[m->rule_of[i]].listener;
         size_t listener = l ? (size_t)(l - p->listeners.v) : m->listener_of[i];
-        if (listener != NOBODY)                         /* what a listener asks for closes its rules */
+        if (listener != NOBODY) /* what a listener asks for closes its rules */
             a->on_listener[listener * FINDINGS + f->id] |= on;
         if (m->farm_of[i] != NOBODY)
             a->on_farm[m->farm_of[i] * FINDINGS + f->id] |= on;

@@ -26,8 +26,8 @@ static void own_sockets(struct maker *m, struct table *taken, const struct plan_
 static void write_listen(struct maker *m, const struct plan_socket *s, const char *options)
 {
     bool all = !strcmp(s->address, "*");
-    write_line(&m->body, "listen %s%s%u%s%s;", all ? "" : quoted(&m->body, m->arena, Q_NGINX, s->address), all ? "" : ":",
-               (unsigned)s->port, s->tls ? " ssl" : "", options);
+    write_line(&m->body, "listen %s%s%u%s%s;", all ? "" : quoted(&m->body, m->arena, Q_NGINX, s->address),
+               all ? "" : ":", (unsigned)s->port, s->tls ? " ssl" : "", options);
 }
 
 static void write_listens(struct maker *m, const socket_list *list, const char *options)
@@ -77,10 +77,10 @@ static void write_default(struct maker *m, const char *name, const socket_list *
 
 static void write_defaults(struct maker *m, bool all_names, const socket_list *http, const socket_list *https)
 {
-    const char *name = all_names ? "~(?!)" : "_";     /* a pattern of nothing: the rules answer every name */
-    struct table groups = {0};
-    VEC(socket_list) by_certificate = {0};
-    socket_list none = {0};
+    const char *name = all_names ? "~(?!)" : "_"; /* a pattern of nothing: the rules answer every name */
+    struct table groups = { 0 };
+    VEC(socket_list) by_certificate = { 0 };
+    socket_list none = { 0 };
     for (size_t i = 0; i < https->n; i++) {
         size_t *group = table_at(&groups, m->arena, certificate_key(m, https->v[i]));
         if (!*group) {
@@ -123,7 +123,7 @@ static void write_server_names(struct maker *m, const struct cluster *c)
     write_indent(&m->body);
     buf_puts(out, "server_name");
     size_t column = (size_t)(m->body.depth * m->body.indent) + strlen("server_name");
-    if (c->all_names)          /* a request without a host, and every other; $host is the first of these where there is none */
+    if (c->all_names) /* a request without a host, and every other; $host is the first of these where there is none */
         buf_puts(out, " \"\" ~.");
     for (size_t i = 0; i < c->names.n; i++) {
         const char *name = quoted(&m->body, m->arena, Q_NGINX, c->names.v[i]);
@@ -185,8 +185,9 @@ static void write_rest(struct maker *m, const struct cluster *c, bool simple)
     if (!simple)
         write_line(&m->body, "location / { return 403; }    # no rule matches (B-11)");
     if (limits)
-        write_line(&m->body, "location @filtered { return 502; }    # a body that the HTTP filter does not take (B-133)");
-    if (blocks)      /* "satisfy any" makes nginx drop the server's WWW-Authenticate, which it would show otherwise */
+        write_line(&m->body,
+                   "location @filtered { return 502; }    # a body that the HTTP filter does not take (B-133)");
+    if (blocks) /* "satisfy any" makes nginx drop the server's WWW-Authenticate, which it would show otherwise */
         write_line(&m->body, "location @blocked { satisfy any; allow all; try_files \"\" =403; }    # D-11");
 }
 
@@ -203,7 +204,7 @@ static void write_wildcard_guard(struct maker *m, const struct cluster *c)
 static void write_cluster(struct maker *m, const struct plan_listener *l, const struct cluster *c,
                           const socket_list *http, const socket_list *https)
 {
-    struct place at = {.listener = l, .http = http->n > 0, .tls = https->n > 0, .simple = is_simple(m, c)};
+    struct place at = { .listener = l, .http = http->n > 0, .tls = https->n > 0, .simple = is_simple(m, c) };
     if (c->live) {
         server_open(m, NULL);
         write_listens(m, http, "");
@@ -223,10 +224,11 @@ static void write_cluster(struct maker *m, const struct plan_listener *l, const 
     }
 }
 
-static void write_listener(struct maker *m, const struct plan_listener *l, const rule_indexes *rules, struct table *taken)
+static void write_listener(struct maker *m, const struct plan_listener *l, const rule_indexes *rules,
+                           struct table *taken)
 {
-    socket_list http = {0}, https = {0};
-    clusters groups = {0};
+    socket_list http = { 0 }, https = { 0 };
+    clusters groups = { 0 };
     own_sockets(m, taken, l, &http, &https);
     write_blank(&m->body);
     write_indent(&m->body);
@@ -239,7 +241,7 @@ static void write_listener(struct maker *m, const struct plan_listener *l, const
     if (redirects)
         write_redirect(m, l, &http);
     if (redirects)
-        http = (socket_list){0};
+        http = (socket_list){ 0 };
     cluster_rules(m->arena, m->plan, rules, &groups);
     bool all_names = false;
     for (size_t i = 0; i < groups.n; i++)
@@ -272,14 +274,14 @@ static void write_servers(struct maker *m)
 {
     const struct plan *p = m->plan;
     const rule_indexes *lists = rules_by_listener(m);
-    struct table taken = {0};
+    struct table taken = { 0 };
     for (size_t i = 0; i < p->listeners.n; i++)
         write_listener(m, &p->listeners.v[i], &lists[i], &taken);
     const rule_indexes *rest = &lists[p->listeners.n];
-    const struct place nowhere = {0};
-    const struct cluster none = {0};
+    const struct place nowhere = { 0 };
+    const struct cluster none = { 0 };
     for (size_t i = 0; i < rest->n; i++) {
-        struct member comment = {.rule = rest->v[i]};
+        struct member comment = { .rule = rest->v[i] };
         nginx_rule(m, &nowhere, &none, &comment);
     }
 }
@@ -301,7 +303,8 @@ static void write_table_sizes(struct writer *w, const struct maker *m)
     size_t host = (m->longest_host + 2 + POINTER - 1) / POINTER * POINTER + POINTER;
     size_t variable = (m->longest_variable + 2 + POINTER - 1) / POINTER * POINTER + POINTER;
     if (m->host_names > MANY) {
-        write_line(w, "server_names_hash_max_size %zu;", power_of_two(2 * m->host_names > 512 ? 2 * m->host_names : 512));
+        write_line(w, "server_names_hash_max_size %zu;",
+                   power_of_two(2 * m->host_names > 512 ? 2 * m->host_names : 512));
         write_line(w, "server_names_hash_bucket_size %zu;", power_of_two(IN_SLOT * host));
     } else if (host + POINTER > SLOT) {
         write_line(w, "server_names_hash_bucket_size %zu;", power_of_two(host + POINTER));
@@ -338,7 +341,9 @@ static void write_http_settings(struct writer *w, struct maker *m)
     write_line(w, "proxy_pass_header Server;               # B-80");
     write_line(w, "proxy_pass_header Date;");
     write_line(w, "proxy_hide_header Content-Location;     # each rule adds it as the client must see it (B-42)");
-    write_line(w, "proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;");
+    write_line(
+        w,
+        "proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;");
     if (p->trust) {
         write_line(w, "proxy_ssl_verify on;                    # B-37, D-14");
         write_line(w, "proxy_ssl_verify_depth 8;");
@@ -372,15 +377,21 @@ static void append(struct writer *w, struct strbuf *part)
 
 static void write_file(struct maker *m)
 {
-    struct writer w = {.indent = 4};
+    struct writer w = { .indent = 4 };
     buf_puts(&w.out, "# nginx: web publishing rules of ");
     buf_heading(&w.out, m->plan->policy->source ? m->plan->policy->source : "a policy");
     write_raw(&w, ". Generated by tmgc %s; change the source or the site map instead.\n#\n", TMGC_VERSION);
-    write_line(&w, "# In each server the rules stand in the order in which they are tried, and the first that fits answers: a rule's `if` looks at");
-    write_line(&w, "# the path as the client sent it and goes to the location below it, whose name lacks a slash so that no client can ask for it.");
-    write_line(&w, "# B- and D-numbers name the behaviour of the source that a line is for (docs/decisions.md of tmgc).");
+    write_line(
+        &w,
+        "# In each server the rules stand in the order in which they are tried, and the first that fits answers: a rule's `if` looks at");
+    write_line(
+        &w,
+        "# the path as the client sent it and goes to the location below it, whose name lacks a slash so that no client can ask for it.");
+    write_line(&w,
+               "# B- and D-numbers name the behaviour of the source that a line is for (docs/decisions.md of tmgc).");
     write_line(&w, "worker_processes auto;");
-    write_line(&w, "worker_rlimit_nofile 65536;              # long polls hold two connections each for an hour (B-76)");
+    write_line(&w,
+               "worker_rlimit_nofile 65536;              # long polls hold two connections each for an hour (B-76)");
     write_line(&w, "events {");
     write_line(&w, "    worker_connections 16384;");
     write_line(&w, "}");
@@ -412,13 +423,13 @@ static void write_file(struct maker *m)
 
 int emit_nginx(const struct plan *p, struct arena *a, struct emission *out, struct strbuf *err)
 {
-    struct maker m = {.plan = p, .arena = a, .out = out, .err = err};
-    struct writer *const writers[] = {&m.body, &m.upstreams, &m.sources, &m.maps};
+    struct maker m = { .plan = p, .arena = a, .out = out, .err = err };
+    struct writer *const writers[] = { &m.body, &m.upstreams, &m.sources, &m.maps };
     for (size_t i = 0; i < sizeof writers / sizeof *writers; i++) {
         writers[i]->depth = 1;
         writers[i]->indent = 4;
     }
-    *out = (struct emission){0};
+    *out = (struct emission){ 0 };
     for (size_t i = 0; i < p->rules.n; i++)
         vec_push(a, &out->rules);
     write_servers(&m);

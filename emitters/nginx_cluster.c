@@ -56,9 +56,9 @@ struct work {
     struct arena *arena;
     const struct plan *plan;
     const rule_indexes *rules;
-    size_t *parent;                  /* union-find over places in rules; a root is its set's first rule */
-    struct table exact, wild;        /* name, and ".x" for "*.x" -> a place + 1 */
-    size_t everything;               /* the first rule for all names + 1 */
+    size_t *parent;           /* union-find over places in rules; a root is its set's first rule */
+    struct table exact, wild; /* name, and ".x" for "*.x" -> a place + 1 */
+    size_t everything;        /* the first rule for all names + 1 */
 };
 
 static const struct plan_rule *rule_at(const struct work *w, size_t place)
@@ -139,14 +139,14 @@ static void add_member(struct work *w, struct table *seen, struct cluster *c, si
 {
     const struct plan_rule *r = rule_at(w, place);
     struct member *m = vec_push(w->arena, &c->members);
-    *m = (struct member){.rule = w->rules->v[place], .live = r->answers};
+    *m = (struct member){ .rule = w->rules->v[place], .live = r->answers };
     if (!m->live)
         return;
     c->live++;
     c->all_names |= r->rule->all_names;
     for (size_t i = 0; i < r->rule->names.n; i++) {
         const char *name = r->rule->names.v[i].name;
-        size_t *last = table_at(seen, w->arena, name);      /* the rule that counted this name last, + 1 */
+        size_t *last = table_at(seen, w->arena, name); /* the rule that counted this name last, + 1 */
         if (!*last)
             vec_add(w->arena, &c->names, name);
         m->names += *last != place + 1;
@@ -156,9 +156,9 @@ static void add_member(struct work *w, struct table *seen, struct cluster *c, si
 
 void cluster_rules(struct arena *a, const struct plan *p, const rule_indexes *rules, clusters *out)
 {
-    struct work w = {.arena = a, .plan = p, .rules = rules};
-    struct table seen = {0};
-    size_t *cluster_of = arena_alloc(a, (rules->n + 1) * sizeof *cluster_of);   /* of a root, + 1 */
+    struct work w = { .arena = a, .plan = p, .rules = rules };
+    struct table seen = { 0 };
+    size_t *cluster_of = arena_alloc(a, (rules->n + 1) * sizeof *cluster_of); /* of a root, + 1 */
     w.parent = arena_alloc(a, (rules->n + 1) * sizeof *w.parent);
     for (size_t i = 0; i < rules->n; i++) {
         w.parent[i] = i;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { LENGTH_MAX = 60000 };             /* a request line as long as this does not get so far */
+enum { LENGTH_MAX = 60000 }; /* a request line as long as this does not get so far */
 
 bool rule_limits_body(const struct plan_rule *r)
 {
@@ -18,9 +18,9 @@ static const char *pattern_quoted(struct maker *m, const char *pattern)
 
 static void write_checks(struct maker *m, const struct http_filter *f)
 {
-    static const char *const of[] = {[OF_METHOD] = "request_method", [OF_PATH] = "path", [OF_URL] = "request_uri"};
+    static const char *const of[] = { [OF_METHOD] = "request_method", [OF_PATH] = "path", [OF_URL] = "request_uri" };
     struct writer *w = &m->body;
-    filter_checks checks = {0};
+    filter_checks checks = { 0 };
     if (filter_patterns(m->arena, f, &checks, m->err))
         m->failed = 1;
     for (size_t i = 0; i < checks.n; i++) {
@@ -29,8 +29,8 @@ static void write_checks(struct maker *m, const struct http_filter *f)
         if (c->only && !one)
             write_line(w, "set $listed 0;");
         for (size_t k = 0; k < c->patterns.n; k++)
-            write_line(w, "if ($%s %s %s) { %s; }", of[c->of], c->only && one ? "!~*" : "~*", pattern_quoted(m, c->patterns.v[k]),
-                       c->only && !one ? "set $listed 1" : "return 502");
+            write_line(w, "if ($%s %s %s) { %s; }", of[c->of], c->only && one ? "!~*" : "~*",
+                       pattern_quoted(m, c->patterns.v[k]), c->only && !one ? "set $listed 1" : "return 502");
         if (c->only && !one)
             write_line(w, "if ($listed = 0) { return 502; }");
     }
@@ -95,7 +95,7 @@ void nginx_answer_filter(struct maker *m, const struct plan_rule *r)
             write_line(w, "proxy_set_header Via \"\";");
     }
     if (f->via != HEADER_KEPT || f->answer_headers.n)
-        write_line(w, "proxy_hide_header Content-Location;");      /* these are not added to those of the whole file */
+        write_line(w, "proxy_hide_header Content-Location;"); /* these are not added to those of the whole file */
     if (f->server != HEADER_KEPT)
-        write_line(w, "proxy_pass_header Date;");                  /* and no longer Server: nginx then sends its own */
+        write_line(w, "proxy_pass_header Date;"); /* and no longer Server: nginx then sends its own */
 }

@@ -9,18 +9,20 @@
 #include <string.h>
 
 /* nginx takes no parameter of 4096 bytes, so long lists of names or paths are cut into several conditions. */
-enum { PIECE_MAX = 1000,     /* bytes of pattern made of names, or of paths, in one condition */
-       LITERAL_MAX = 1000,   /* bytes of one escaped path; what begins as a longer one is refused */
-       VALUE_MAX = 3800,     /* bytes of one quoted value */
-       TIMEOUT_DEFAULT = 120 };
+enum {
+    PIECE_MAX = 1000,   /* bytes of pattern made of names, or of paths, in one condition */
+    LITERAL_MAX = 1000, /* bytes of one escaped path; what begins as a longer one is refused */
+    VALUE_MAX = 3800,   /* bytes of one quoted value */
+    TIMEOUT_DEFAULT = 120
+};
 
 struct block {
     struct maker *m;
-    struct arena *scratch;   /* what only this rule's lines need; the shared objects keep copies */
+    struct arena *scratch; /* what only this rule's lines need; the shared objects keep copies */
     struct writer *w;
     const struct place *at;
     const struct plan_rule *r;
-    const char *action;      /* of the conditions: where they lead */
+    const char *action; /* of the conditions: where they lead */
 };
 
 static const char *escaped(struct block *b, const char *text)
@@ -54,7 +56,7 @@ static void proven(struct block *b, int rc)
 /* Proves one pattern on one text that it must match and one that it must not. */
 static void prove_pair(struct block *b, const char *pattern, const char *yes, const char *no)
 {
-    strings y = {0}, n = {0};
+    strings y = { 0 }, n = { 0 };
     vec_add(b->scratch, &y, yes);
     if (no)
         vec_add(b->scratch, &n, no);
@@ -94,7 +96,8 @@ static bool has_identity(const struct rule *r)
 
 bool rule_needs_resolved(const struct plan_rule *r)
 {
-    return may_forward(r) && (!is_closed(r) || sends_users_to_https(r)) && !rule_publishes_all(r->rule) && has_identity(r->rule);
+    return may_forward(r) && (!is_closed(r) || sends_users_to_https(r)) && !rule_publishes_all(r->rule) &&
+           has_identity(r->rule);
 }
 
 bool rule_blocks_sign_in(const struct plan_rule *r)
@@ -104,7 +107,7 @@ bool rule_blocks_sign_in(const struct plan_rule *r)
 
 bool nginx_path_too_long(const struct path *p)
 {
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     if (strlen(p->external) > LITERAL_MAX / 4)
         quote(&b, Q_REGEX, p->external);
     bool is = b.n > LITERAL_MAX;
@@ -143,7 +146,9 @@ static size_t paths_piece(struct block *b, const struct path *paths, size_t n)
 /* A request that the condition is for, as its subject spells it. */
 static const char *sample(struct block *b, const char *from, const struct public_name *name, const struct path *path)
 {
-    const char *host = !name ? "" : name->kind == NAME_WILDCARD ? arena_printf(b->scratch, "a%s", name->name + 1) : name->name;
+    const char *host = !name                         ? ""
+                       : name->kind == NAME_WILDCARD ? arena_printf(b->scratch, "a%s", name->name + 1)
+                                                     : name->name;
     return arena_printf(b->scratch, "%s%s%s", from, host, path ? *path->external ? path->external : "/" : "");
 }
 
@@ -156,8 +161,8 @@ static void write_condition(struct block *b, const char *from, const char *names
         return;
     }
     const char *subject = !names ? "path" : paths ? "where" : "host";
-    const char *pattern = arena_printf(a, "^%s%s%s%s", from ? "1 " : "", names ? names : "", paths ? paths : "",
-                                       paths ? "" : "$");
+    const char *pattern =
+        arena_printf(a, "^%s%s%s%s", from ? "1 " : "", names ? names : "", paths ? paths : "", paths ? "" : "$");
     if (from) {
         write_line(b->w, "set $key \"$%s %s\";", from, !names ? "$path" : paths ? "$host$path" : "$host");
         subject = "key";
@@ -167,13 +172,14 @@ static void write_condition(struct block *b, const char *from, const char *names
 }
 
 /* All pieces of the names, each with one piece of the paths. */
-static void write_conditions_for(struct block *b, const char *from, bool host, const char *paths, const struct path *path)
+static void write_conditions_for(struct block *b, const char *from, bool host, const char *paths,
+                                 const struct path *path)
 {
     const struct rule *rule = b->r->rule;
     const char *one = from ? "1 " : "";
     if (!paths[1])
-        path = NULL;                         /* all of them */
-    paths = path ? paths + 1 : NULL;         /* the condition has an anchor of its own */
+        path = NULL;                 /* all of them */
+    paths = path ? paths + 1 : NULL; /* the condition has an anchor of its own */
     if (!host) {
         write_condition(b, from, NULL, paths, sample(b, one, NULL, path));
         return;
@@ -194,7 +200,7 @@ static void write_conditions(struct block *b, bool host, const char *id)
     const char *enter = arena_printf(b->scratch, "rewrite ^ %s last;", id);
     for (size_t i = 0, n; i < rule->paths.n; i += n) {
         const struct path *first = &rule->paths.v[i];
-        struct path stem = {.kind = PATH_STEM};
+        struct path stem = { .kind = PATH_STEM };
         n = paths_piece(b, first, rule->paths.n - i);
         b->action = enter;
         if (nginx_path_too_long(first)) {
@@ -216,7 +222,7 @@ static void write_conditions(struct block *b, bool host, const char *id)
 static void write_places(struct block *b, const char *into)
 {
     const struct rule *rule = b->r->rule;
-    VEC(struct path) same = {0};
+    VEC(struct path) same = { 0 };
     for (size_t i = 0; i < rule->paths.n; i++)
         if (!rule->paths.v[i].internal && !nginx_path_too_long(&rule->paths.v[i]))
             vec_add(b->scratch, &same, rule->paths.v[i]);
@@ -227,7 +233,7 @@ static void write_places(struct block *b, const char *into)
         n = paths_piece(b, same.v + i, same.n - i);
         const char *pattern = regex_paths(b->scratch, same.v + i, n);
         if (!pattern[1])
-            pattern = "^/";                  /* all, but not the "" that $place is for what is spelled oddly */
+            pattern = "^/"; /* all, but not the "" that $place is for what is spelled oddly */
         write_line(b->w, at_once ? "if ($place !~* %s) { return 403; }" : "if ($place ~* %s) { set $leaves 0; }",
                    pattern_quoted(b, pattern));
     }
@@ -241,7 +247,8 @@ static void write_places(struct block *b, const char *into)
 static const char *rewrite_pattern(struct block *b, const struct path *m)
 {
     static const char *const rests[] = {
-        [PATH_PREFIX] = "(?<rest>$|[/?].*)", [PATH_EXACT] = "(?<rest>$|\\?.*)", [PATH_STEM] = "(?<rest>.*)"};
+        [PATH_PREFIX] = "(?<rest>$|[/?].*)", [PATH_EXACT] = "(?<rest>$|\\?.*)", [PATH_STEM] = "(?<rest>.*)"
+    };
     enum path_kind kind = m->kind == PATH_PREFIX && !*m->external ? PATH_STEM : m->kind;
     const char *pattern = arena_printf(b->scratch, "^%s%s", escaped(b, m->external), rests[kind]);
     prove_pair(b, pattern, arena_printf(b->scratch, "%s?q", m->external),
@@ -284,11 +291,12 @@ static void write_rewrites(struct block *b)
 static const char *origin_pattern(struct block *b)
 {
     const struct rule *rule = b->r->rule;
-    struct strbuf p = {0};
+    struct strbuf p = { 0 };
     bool both = rule->server && rule->site && ascii_casecmp(rule->server, rule->site) != 0;
-    buf_printf(&p, both ? "^https?://(?:%s|%s)" : "^https?://%s",
-               escaped(b, rule->site ? rule->site : rule->server), both ? escaped(b, rule->server) : "");
-    buf_printf(&p, rule->http_port == rule->ssl_port ? "(?::%ld)?" : "(?::(?:%ld|%ld))?", rule->http_port, rule->ssl_port);
+    buf_printf(&p, both ? "^https?://(?:%s|%s)" : "^https?://%s", escaped(b, rule->site ? rule->site : rule->server),
+               both ? escaped(b, rule->server) : "");
+    buf_printf(&p, rule->http_port == rule->ssl_port ? "(?::%ld)?" : "(?::(?:%ld|%ld))?", rule->http_port,
+               rule->ssl_port);
     const char *s = arena_strndup(b->scratch, p.p, p.n);
     buf_free(&p);
     return s;
@@ -314,10 +322,11 @@ static void add_pair(struct block *b, strings *pairs, const char *pattern, const
 static void return_pairs(struct block *b, strings *pairs)
 {
     static const char *const rests[] = {
-        [PATH_PREFIX] = "(?<below>$|[/?#].*)", [PATH_EXACT] = "(?<below>$|[?#].*)", [PATH_STEM] = "(?<below>.*)"};
+        [PATH_PREFIX] = "(?<below>$|[/?#].*)", [PATH_EXACT] = "(?<below>$|[?#].*)", [PATH_STEM] = "(?<below>.*)"
+    };
     const struct rule *rule = b->r->rule;
     const char *origin = origin_pattern(b);
-    VEC(const struct path *) moved = {0};
+    VEC(const struct path *) moved = { 0 };
     for (size_t i = 0; i < rule->paths.n; i++)
         if (rule->paths.v[i].internal && !nginx_path_too_long(&rule->paths.v[i]))
             vec_add(b->scratch, &moved, &rule->paths.v[i]);
@@ -325,10 +334,11 @@ static void return_pairs(struct block *b, strings *pairs)
         qsort(moved.v, moved.n, sizeof *moved.v, longest_internal_first);
     for (size_t i = 0; i < moved.n; i++) {
         const struct path *m = moved.v[i];
-        enum path_kind kind = *m->internal ? m->kind : PATH_PREFIX;     /* the server's name must end here */
+        enum path_kind kind = *m->internal ? m->kind : PATH_PREFIX; /* the server's name must end here */
         const char *pattern = arena_printf(b->scratch, "%s%s%s", origin, escaped(b, m->internal), rests[kind]);
         add_pair(b, pairs, pattern, value_with(b, "$scheme://$http_host", m->external, "$below"));
-        prove_pair(b, pattern, arena_printf(b->scratch, "HTTP://%s%s?q", rule->site ? rule->site : rule->server, m->internal), "/");
+        prove_pair(b, pattern,
+                   arena_printf(b->scratch, "HTTP://%s%s?q", rule->site ? rule->site : rule->server, m->internal), "/");
     }
     if (!moved.n || *moved.v[moved.n - 1]->internal)
         add_pair(b, pairs, arena_printf(b->scratch, "%s%s", origin, rests[PATH_PREFIX]), "$scheme://$http_host$below");
@@ -337,7 +347,7 @@ static void return_pairs(struct block *b, strings *pairs)
 static void write_returns(struct block *b)
 {
     const struct rule *rule = b->r->rule;
-    strings pairs = {0};
+    strings pairs = { 0 };
     if (!rule->site && !rule->server) {
         write_line(b->w, "proxy_redirect off;");
         return;
@@ -353,7 +363,7 @@ static void write_returns(struct block *b)
 /* "https://exch01_443", or a variable that holds it where it depends on the client's scheme (B-49). */
 static const char *server_url(struct block *b)
 {
-    const char *url[2] = {NULL, NULL};
+    const char *url[2] = { NULL, NULL };
     for (int s = 0; s < 2; s++)
         if (s ? b->at->tls : b->at->http)
             url[s] = arena_printf(b->scratch, "http%s://%s", b->r->to[s].tls ? "s" : "",
@@ -374,7 +384,8 @@ static void write_headers(struct block *b)
     const struct plan_rule *r = b->r;
     const struct rule *rule = r->rule;
     bool passes = rule->delegation == DELEGATE_NONE_PASS || rule->delegation == DELEGATE_BASIC;
-    write_header(b, "Host", rule->forward_host || !rule->site ? "$http_host" : quoted(b->w, b->scratch, Q_NGINX, rule->site));
+    write_header(b, "Host",
+                 rule->forward_host || !rule->site ? "$http_host" : quoted(b->w, b->scratch, Q_NGINX, rule->site));
     write_header(b, "Connection", r->websocket ? "$connection_upgrade" : "\"\"");
     if (r->websocket) {
         write_header(b, "Upgrade", "$http_upgrade");
@@ -412,7 +423,8 @@ static void write_forwarding(struct block *b)
     }
     write_returns(b);
     if (seconds != TIMEOUT_DEFAULT) {
-        static const char *const timeouts[] = {"proxy_read_timeout", "proxy_send_timeout", "client_body_timeout", "send_timeout"};
+        static const char *const timeouts[] = { "proxy_read_timeout", "proxy_send_timeout", "client_body_timeout",
+                                                "send_timeout" };
         for (size_t i = 0; i < sizeof timeouts / sizeof *timeouts; i++)
             write_line(b->w, "%s %lds;", timeouts[i], seconds);
     }
@@ -490,15 +502,16 @@ static void write_answer(struct block *b)
 static void write_comment_only(struct block *b)
 {
     const struct plan_rule *r = b->r;
-    write_line(b->w, "#   %s", !r->rule->enabled ? "disabled at the source"
-                               : !r->listener    ? "answers nothing: its listener is not in the export"
-                                                 : "answers nothing: it has no usable name or path");
+    write_line(b->w, "#   %s",
+               !r->rule->enabled ? "disabled at the source"
+               : !r->listener    ? "answers nothing: its listener is not in the export"
+                                 : "answers nothing: it has no usable name or path");
 }
 
 void nginx_rule(struct maker *m, const struct place *at, const struct cluster *c, const struct member *member)
 {
     const struct plan_rule *r = &m->plan->rules.v[member->rule];
-    struct block b = {.m = m, .scratch = arena_new(), .w = &m->body, .at = at, .r = r};
+    struct block b = { .m = m, .scratch = arena_new(), .w = &m->body, .at = at, .r = r };
     const char *id = rule_id(b.scratch, r);
     struct rule_lines *lines = &m->out->rules.v[member->rule];
     write_blank(&m->body);

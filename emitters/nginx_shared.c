@@ -15,7 +15,7 @@ size_t maker_line(struct maker *m)
 /* prefix + slug of text + suffix, and "_2" where that is taken. */
 static const char *free_name(struct maker *m, const char *prefix, const char *text, const char *suffix)
 {
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     buf_puts(&b, prefix);
     buf_slug(&b, text);
     buf_puts(&b, suffix);
@@ -36,8 +36,8 @@ static const char *free_name(struct maker *m, const char *prefix, const char *te
 }
 
 /* The name of the object with this content; *fresh: it is new, and the caller writes it. */
-static const char *named(struct maker *m, const char *content, const char *prefix, const char *text,
-                         const char *suffix, bool *fresh)
+static const char *named(struct maker *m, const char *content, const char *prefix, const char *text, const char *suffix,
+                         bool *fresh)
 {
     size_t *at = table_at(&m->known, m->arena, content);
     *fresh = !*at;
@@ -67,12 +67,13 @@ static bool keeps_connections(const struct plan_rule *r)
 /* The lines of the block: they are its content, too. */
 static const char *upstream_lines(struct maker *m, const struct plan_rule *r, const struct plan_upstream *to)
 {
-    struct writer w = {.depth = 2, .indent = 4};
+    struct writer w = { .depth = 2, .indent = 4 };
     if (to->servers.n > 1)
         write_line(&w, "hash $remote_addr consistent;");
     for (size_t i = 0; i < to->servers.n; i++) {
         const struct plan_server *s = &to->servers.v[i];
-        const char *host = strchr(s->host, ':') && s->host[0] != '[' ? arena_printf(m->arena, "[%s]", s->host) : s->host;
+        const char *host =
+            strchr(s->host, ':') && s->host[0] != '[' ? arena_printf(m->arena, "[%s]", s->host) : s->host;
         const char *where = arena_printf(m->arena, "%s:%u", host, (unsigned)s->port);
         write_line(&w, "server %s%s;", quoted(&w, m->arena, Q_NGINX_REGEX, where), s->drained ? " down" : "");
     }
@@ -86,11 +87,16 @@ static const char *upstream_lines(struct maker *m, const struct plan_rule *r, co
 const char *shared_upstream(struct maker *m, const struct plan_rule *r, const struct plan_upstream *to)
 {
     const char *lines = upstream_lines(m, r, to);
-    const char *of = r->farm ? r->farm->name : to->servers.v[0].member ? to->servers.v[0].member : to->servers.v[0].host;
+    const char *of = r->farm                   ? r->farm->name
+                     : to->servers.v[0].member ? to->servers.v[0].member
+                                               : to->servers.v[0].host;
     bool fresh;
     /* nor may a kept connection serve a rule that speaks another protocol, or verified another name (D-14) */
-    const char *content = arena_printf(m->arena, "%s%s%s", lines, to->tls ? "tls " : "", to->tls && r->rule->site ? r->rule->site : "");
-    const char *name = named(m, content, "", of, arena_printf(m->arena, "_%u%s", (unsigned)to->port, keeps_connections(r) ? "" : "_once"), &fresh);
+    const char *content =
+        arena_printf(m->arena, "%s%s%s", lines, to->tls ? "tls " : "", to->tls && r->rule->site ? r->rule->site : "");
+    const char *name =
+        named(m, content, "", of,
+              arena_printf(m->arena, "_%u%s", (unsigned)to->port, keeps_connections(r) ? "" : "_once"), &fresh);
     if (fresh) {
         write_blank(&m->upstreams);
         write_line(&m->upstreams, "upstream %s {", name);
@@ -116,7 +122,7 @@ static void write_range(struct writer *w, struct ip_range r)
 
 const char *shared_sources(struct maker *m, const struct plan_rule *r)
 {
-    struct writer w = {.depth = 2, .indent = 4};
+    struct writer w = { .depth = 2, .indent = 4 };
     const struct sources *from = &r->rule->sources;
     write_line(&w, "ranges;");
     write_line(&w, "default 0;");
@@ -124,7 +130,8 @@ const char *shared_sources(struct maker *m, const struct plan_rule *r)
         write_range(&w, r->sources.v[i]);
     const char *lines = arena_strndup(m->arena, w.out.p, w.out.n);
     buf_free(&w.out);
-    bool one_network = from->networks.n == 1 && !from->addresses.n && !from->except_networks.n && !from->except_addresses.n;
+    bool one_network =
+        from->networks.n == 1 && !from->addresses.n && !from->except_networks.n && !from->except_addresses.n;
     bool fresh;
     const char *name = named(m, lines, "from", one_network ? from->networks.v[0] : r->rule->name, "", &fresh);
     if (fresh) {
@@ -147,9 +154,9 @@ const struct schedule *rule_schedule(const struct maker *m, const struct plan_ru
  * own time. It belongs to nginx's SSI module, and has this form wherever no SSI command changed it. */
 static const char *shared_schedule(struct maker *m, const struct schedule *s)
 {
-    static const char *const days[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
-    static const struct hour_spelling spelling = {days, ", [^ ]+ ", ":", ", 21-Nov-2026 ", ":45:56 UTC"};
-    struct writer w = {.depth = 2, .indent = 4};
+    static const char *const days[] = { "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday" };
+    static const struct hour_spelling spelling = { days, ", [^ ]+ ", ":", ", 21-Nov-2026 ", ":45:56 UTC" };
+    struct writer w = { .depth = 2, .indent = 4 };
     const char *pattern = regex_schedule(m->arena, s, &spelling);
     if (!m->failed && regex_prove_schedule(pattern, s, &spelling, m->err))
         m->failed = 1;
@@ -176,7 +183,8 @@ const char *shared_conditions(struct maker *m, const struct plan_rule *r)
     if (!from || !hours)
         return from ? from : hours;
     bool fresh;
-    const char *name = named(m, arena_printf(m->arena, "both\n%s\n%s", from, hours), arena_printf(m->arena, "%s_in", from), hours, "", &fresh);
+    const char *name = named(m, arena_printf(m->arena, "both\n%s\n%s", from, hours),
+                             arena_printf(m->arena, "%s_in", from), hours, "", &fresh);
     if (fresh) {
         new_variable(m, name);
         write_blank(&m->maps);
@@ -204,7 +212,7 @@ const char *shared_scheme(struct maker *m, const char *text, const char *http, c
 
 const char *shared_content_location(struct maker *m, const char *text, const strings *pairs)
 {
-    struct writer w = {.depth = 2, .indent = 4};
+    struct writer w = { .depth = 2, .indent = 4 };
     write_line(&w, "default $upstream_http_content_location;");
     for (size_t i = 0; i + 1 < pairs->n; i += 2)
         write_line(&w, "%s %s;", pairs->v[i], pairs->v[i + 1]);

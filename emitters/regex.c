@@ -23,7 +23,7 @@ static size_t count_kind(const struct path *paths, size_t n, enum path_kind kind
 /* "(?:owa|ecp)(?:/|$)": the paths of one kind, each without its first slash. */
 static void add_kind(struct strbuf *b, const struct path *paths, size_t n, enum path_kind kind, size_t count)
 {
-    static const char *const tails[] = {[PATH_PREFIX] = "(?:/|$)", [PATH_EXACT] = "$", [PATH_STEM] = ""};
+    static const char *const tails[] = { [PATH_PREFIX] = "(?:/|$)", [PATH_EXACT] = "$", [PATH_STEM] = "" };
     const char *between = "";
     if (count > 1)
         buf_puts(b, "(?:");
@@ -48,16 +48,16 @@ static const char *finish(struct arena *a, struct strbuf *b)
 
 const char *regex_paths(struct arena *a, const struct path *paths, size_t n)
 {
-    static const enum path_kind kinds[] = {PATH_PREFIX, PATH_EXACT, PATH_STEM};
-    struct strbuf b = {0};
+    static const enum path_kind kinds[] = { PATH_PREFIX, PATH_EXACT, PATH_STEM };
+    struct strbuf b = { 0 };
     size_t counts[3], groups = 0;
     for (size_t i = 0; i < n; i++)
         if (whole_site(&paths[i]))
-            return "^";                                   /* "/" "*" takes everything (D-03) */
+            return "^"; /* "/" "*" takes everything (D-03) */
     for (size_t k = 0; k < 3; k++)
         groups += (counts[k] = count_kind(paths, n, kinds[k])) > 0;
     if (!groups)
-        return "^(?!)";                                   /* no path: nothing matches */
+        return "^(?!)"; /* no path: nothing matches */
     buf_puts(&b, groups > 1 ? "^/(?:" : "^/");
     const char *between = "";
     for (size_t k = 0; k < 3; k++) {
@@ -74,7 +74,7 @@ const char *regex_paths(struct arena *a, const struct path *paths, size_t n)
 
 const char *regex_names(struct arena *a, const struct public_name *names, size_t n)
 {
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     if (!n)
         return "(?!)";
     if (n > 1)
@@ -84,7 +84,7 @@ const char *regex_names(struct arena *a, const struct public_name *names, size_t
         if (i)
             buf_putc(&b, '|');
         if (names[i].kind == NAME_WILDCARD && name[0] == '*') {
-            buf_puts(&b, "[^ /.][^ /]*");                     /* one label or more (D-02) */
+            buf_puts(&b, "[^ /.][^ /]*"); /* one label or more (D-02) */
             name++;
         }
         quote(&b, Q_REGEX, name);
@@ -95,13 +95,18 @@ const char *regex_names(struct arena *a, const struct public_name *names, size_t
 }
 
 /* ---- proving ------------------------------------------------------------------ */
-struct trial { pcre2_code *code; pcre2_match_data *match; const char *pattern; struct strbuf *err; };
+struct trial {
+    pcre2_code *code;
+    pcre2_match_data *match;
+    const char *pattern;
+    struct strbuf *err;
+};
 
 static int trial_open(struct trial *t, const char *pattern, struct strbuf *err)
 {
     int number = 0;
     PCRE2_SIZE at = 0;
-    *t = (struct trial){.pattern = pattern, .err = err};
+    *t = (struct trial){ .pattern = pattern, .err = err };
     t->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_CASELESS, &number, &at, NULL);
     if (!t->code) {
         PCRE2_UCHAR why[256];
@@ -161,17 +166,20 @@ static const char *variant(struct strbuf *b, const char *literal, int which)
     case 2: buf_printf(b, "%s/below/x.y", literal); break;
     case 3: buf_printf(b, "%sz", literal); break;
     case 4: buf_add(b, literal, n ? n - 1 : 0); break;
-    case 5: for (size_t i = 0; i < n; i++)
-                buf_putc(b, literal[i] >= 'a' && literal[i] <= 'z' ? (char)(literal[i] - 32) : ascii_lower(literal[i]));
-            break;
+    case 5:
+        for (size_t i = 0; i < n; i++)
+            buf_putc(b, literal[i] >= 'a' && literal[i] <= 'z' ? (char)(literal[i] - 32) : ascii_lower(literal[i]));
+        break;
     case 6: buf_printf(b, "/x%s", literal); break;
-    case 7: for (size_t i = 0; i < n; i++)                /* every dot another character: is the dot escaped? */
-                buf_putc(b, literal[i] == '.' ? '-' : literal[i]);
-            break;
-    case 8: buf_putc(b, '/');
-            if (n > 1)
-                buf_printf(b, "%%%02x%s", (unsigned)(unsigned char)literal[1], literal + 2);
-            break;
+    case 7:
+        for (size_t i = 0; i < n; i++) /* every dot another character: is the dot escaped? */
+            buf_putc(b, literal[i] == '.' ? '-' : literal[i]);
+        break;
+    case 8:
+        buf_putc(b, '/');
+        if (n > 1)
+            buf_printf(b, "%%%02x%s", (unsigned)(unsigned char)literal[1], literal + 2);
+        break;
     }
     return b->p ? b->p : "";
 }
@@ -187,7 +195,7 @@ static size_t stride(size_t n)
 int regex_prove_paths(const char *pattern, const struct path *paths, size_t n, struct strbuf *err)
 {
     struct trial t;
-    struct strbuf text = {0};
+    struct strbuf text = { 0 };
     int rc = 0;
     if (trial_open(&t, pattern, err))
         return -1;
@@ -215,9 +223,10 @@ static const char *name_variant(struct strbuf *b, const char *name, int which)
     case 3: buf_printf(b, "x%s", bare); break;
     case 4: buf_printf(b, "%sx", bare); break;
     case 5: buf_printf(b, "%s.evil.example", bare); break;
-    case 6: for (const char *s = bare; *s; s++)
-                buf_putc(b, *s == '.' ? '-' : *s);
-            break;
+    case 6:
+        for (const char *s = bare; *s; s++)
+            buf_putc(b, *s == '.' ? '-' : *s);
+        break;
     }
     return b->p ? b->p : "";
 }
@@ -225,7 +234,7 @@ static const char *name_variant(struct strbuf *b, const char *name, int which)
 int regex_prove_names(const char *pattern, const struct public_name *names, size_t n, struct strbuf *err)
 {
     struct trial t;
-    struct strbuf text = {0}, anchored = {0};
+    struct strbuf text = { 0 }, anchored = { 0 };
     int rc = 0;
     buf_printf(&anchored, "^(?:%s)$", pattern);
     if (trial_open(&t, anchored.p, err)) {

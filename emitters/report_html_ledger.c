@@ -28,7 +28,10 @@ static void put_fates(struct page *p, const size_t on[LEDGER_FATES])
 
 static void put_sums(struct page *p, const struct ledger_view *v)
 {
-    const struct { size_t n; const char *meaning; } parts[] = {
+    const struct {
+        size_t n;
+        const char *meaning;
+    } parts[] = {
         { v->settings, " state a setting (the table), " },
         { (size_t)v->of->structure, " only hold others, " },
         { (size_t)v->of->other_rules, " belong to rules that publish no web site, " },
@@ -84,7 +87,8 @@ void html_ledger(struct page *p)
     bool whole = true;
     put(p, "<section id=\"ledger\" aria-labelledby=\"h-ledger\">\n<h2 id=\"h-ledger\">Ledger</h2>\n");
     put_sums(p, v);
-    put(p, "<div class=\"scroll\" role=\"region\" aria-labelledby=\"h-ledger\" tabindex=\"0\"><table class=\"ledger\"><caption>What became of the elements that state a setting</caption>");
+    put(p,
+        "<div class=\"scroll\" role=\"region\" aria-labelledby=\"h-ledger\" tabindex=\"0\"><table class=\"ledger\"><caption>What became of the elements that state a setting</caption>");
     put_heading(p, "Target");
     for (unsigned t = 0; t < TARGETS; t++) {
         if (!(p->r->targets & ON(t)))
@@ -98,7 +102,8 @@ void html_ledger(struct page *p)
     for (size_t i = 0; i < SETTINGS; i++)
         whole &= came_whole(p, &v->rows[i]);
     if (!whole) {
-        put(p, "<details><summary>Settings that did not come along whole</summary><div class=\"scroll\" role=\"region\" aria-label=\"Settings that did not come along whole\" tabindex=\"0\"><table class=\"ledger\">");
+        put(p,
+            "<details><summary>Settings that did not come along whole</summary><div class=\"scroll\" role=\"region\" aria-label=\"Settings that did not come along whole\" tabindex=\"0\"><table class=\"ledger\">");
         put_heading(p, "Setting");
         for (size_t i = 0; i < SETTINGS; i++)
             put_row(p, &settings[i], &v->rows[i]);

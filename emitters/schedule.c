@@ -43,7 +43,7 @@ static void add_days(struct strbuf *b, const struct schedule *s, const struct ho
 
 const char *regex_schedule(struct arena *a, const struct schedule *s, const struct hour_spelling *as)
 {
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     const char *between = "";
     buf_puts(&b, "^(?:");
     for (int day = 0; day < 7; day++) {
@@ -62,12 +62,14 @@ const char *regex_schedule(struct arena *a, const struct schedule *s, const stru
     return pattern;
 }
 
-int regex_prove_schedule(const char *pattern, const struct schedule *s, const struct hour_spelling *as, struct strbuf *err)
+int regex_prove_schedule(const char *pattern, const struct schedule *s, const struct hour_spelling *as,
+                         struct strbuf *err)
 {
     struct arena *a = arena_new();
-    strings yes = {0}, no = {0};
+    strings yes = { 0 }, no = { 0 };
     for (int h = 0; h < 168; h++) {
-        const char *text = arena_printf(a, "%s%s%02d%s", as->days[h / 24], as->between_sample, h % 24, as->after_sample);
+        const char *text =
+            arena_printf(a, "%s%s%02d%s", as->days[h / 24], as->between_sample, h % 24, as->after_sample);
         if (schedule_has(s, h))
             vec_add(a, &yes, text);
         else

@@ -23,7 +23,7 @@ void emission_trim(struct emission *e, size_t rules)
     }
     if (!p)
         return;
-    struct strbuf kept = {0};
+    struct strbuf kept = { 0 };
     buf_add(&kept, e->text.p, (size_t)(p - e->text.p));
     buf_free(&e->text);
     e->text = kept;

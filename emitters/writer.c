@@ -5,8 +5,10 @@
 
 #include <string.h>
 
-enum { HEADING_MAX = 160,    /* bytes of a name in a comment: nginx takes no line of 4096 */
-       SLUG_MAX = 28 };      /* bytes of a name inside an identifier */
+enum {
+    HEADING_MAX = 160, /* bytes of a name in a comment: nginx takes no line of 4096 */
+    SLUG_MAX = 28
+}; /* bytes of a name inside an identifier */
 
 /* ---- lines ---------------------------------------------------------------- */
 void write_indent(struct writer *w)
@@ -69,7 +71,7 @@ static void nginx_quoted(struct strbuf *b, const char *s, bool variables)
     buf_putc(b, '"');
     for (; *s; s++) {
         switch (*s) {
-        case '"':  buf_puts(b, "\\\""); break;
+        case '"': buf_puts(b, "\\\""); break;
         case '\n': buf_puts(b, "\\n"); break;
         case '\r': buf_puts(b, "\\r"); break;
         case '\t': buf_puts(b, "\\t"); break;
@@ -77,11 +79,8 @@ static void nginx_quoted(struct strbuf *b, const char *s, bool variables)
             /* "" at the end: strchr finds the terminator, and a final backslash is doubled too */
             buf_puts(b, strchr("\"'\\trn\t\r\n", s[1]) ? "\\\\" : "\\");
             break;
-        case '$':
-            buf_puts(b, variables ? "${dollar}" : "$");
-            break;
-        default:
-            buf_putc(b, *s);
+        case '$': buf_puts(b, variables ? "${dollar}" : "$"); break;
+        default: buf_putc(b, *s);
         }
     }
     buf_putc(b, '"');
@@ -126,9 +125,7 @@ static void regex_literal(struct strbuf *b, const char *s)
 void quote(struct strbuf *b, enum quoting mode, const char *text)
 {
     switch (mode) {
-    case Q_COMMENT:
-        buf_visible(b, text);
-        break;
+    case Q_COMMENT: buf_visible(b, text); break;
     case Q_NGINX:
         if (is_plain(text, "./:@%+,-_*"))
             buf_puts(b, text);
@@ -148,18 +145,14 @@ void quote(struct strbuf *b, enum quoting mode, const char *text)
         else
             haproxy_quoted(b, text, mode == Q_HAPROXY_FORMAT);
         break;
-    case Q_YAML:
-        buf_yaml(b, text);
-        break;
-    case Q_REGEX:
-        regex_literal(b, text);
-        break;
+    case Q_YAML: buf_yaml(b, text); break;
+    case Q_REGEX: regex_literal(b, text); break;
     }
 }
 
 const char *quoted(struct writer *w, struct arena *a, enum quoting mode, const char *text)
 {
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     quote(&b, mode, text);
     if (mode == Q_NGINX && strchr(text, '$'))
         w->uses_dollar = true;
@@ -177,7 +170,7 @@ void buf_heading(struct strbuf *b, const char *text)
     if (cut)
         for (n = HEADING_MAX; n && ((unsigned char)text[n] & 0xc0) == 0x80; n--)
             ;
-    struct strbuf first = {0};
+    struct strbuf first = { 0 };
     buf_add(&first, text, n);
     if (n)
         buf_visible(b, first.p);
@@ -225,7 +218,7 @@ void buf_slug(struct strbuf *b, const char *name)
 
 const char *identifier(struct arena *a, const char *prefix, size_t number, const char *name)
 {
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     buf_printf(&b, "%s_%zu", prefix, number);
     buf_slug(&b, name);
     const char *s = arena_strndup(a, b.p, b.n);
@@ -248,8 +241,17 @@ void emission_free(struct emission *e)
 static bool path_waits(const char *external)
 {
     static const char *const waiting[] = {
-        "/microsoft-server-activesync", "/ews", "/mapi", "/rpc", "/rpcwithcert",
-        "/ucwa", "/webticket", "/lwa", "/reach", "/collabcontent", "/persistentchat",
+        "/microsoft-server-activesync",
+        "/ews",
+        "/mapi",
+        "/rpc",
+        "/rpcwithcert",
+        "/ucwa",
+        "/webticket",
+        "/lwa",
+        "/reach",
+        "/collabcontent",
+        "/persistentchat",
     };
     for (size_t i = 0; i < sizeof waiting / sizeof *waiting; i++) {
         size_t n = strlen(waiting[i]);
@@ -263,8 +265,8 @@ long rule_read_timeout(const struct plan *p, const struct plan_rule *r)
 {
     enum { HOUR = 3600, SOURCE_DEFAULT = 120, LYNC_WEB_SSL = 4443 };
     const struct rule *rule = r->rule;
-    long seconds = r->listener && r->listener->connection_timeout > 0 ? r->listener->connection_timeout
-                                                                      : SOURCE_DEFAULT;
+    long seconds =
+        r->listener && r->listener->connection_timeout > 0 ? r->listener->connection_timeout : SOURCE_DEFAULT;
     (void)p;
     if (seconds >= HOUR)
         return seconds;

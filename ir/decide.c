@@ -4,9 +4,10 @@
 
 #include <string.h>
 
-const char *const condition_names[] = {"matched", "disabled", "listener", "name", "path", "source", "schedule"};
-const char *const answer_names[] = {"no-rule", "to-https", "deny", "deny-redirect", "dots", "needs-ssl", "needs-user",
-                                    "wrong-user", "pass-over-http", "unknown", "no-backend", "forward", "filtered"};
+const char *const condition_names[] = { "matched", "disabled", "listener", "name", "path", "source", "schedule" };
+const char *const answer_names[] = { "no-rule",    "to-https",   "deny",       "deny-redirect",  "dots",
+                                     "needs-ssl",  "needs-user", "wrong-user", "pass-over-http", "unknown",
+                                     "no-backend", "forward",    "filtered" };
 
 /* ---- host and path ------------------------------------------------------ */
 
@@ -255,8 +256,9 @@ static const char *https_location(const struct plan *p, const struct request *q,
 }
 
 /* What the matched rule does, in the order of D-06 to D-09; the HTTP filter not asked. */
-static enum answer act_unfiltered(const struct plan *p, const struct request *q, const struct plan_rule *r, struct arena *a,
-                       struct decision *d, const char *host, const char *path, const char *query)
+static enum answer act_unfiltered(const struct plan *p, const struct request *q, const struct plan_rule *r,
+                                  struct arena *a, struct decision *d, const char *host, const char *path,
+                                  const char *query)
 {
     const struct rule *rule = r->rule;
     const struct path *m = &rule->paths.v[d->path];
@@ -292,10 +294,11 @@ static enum answer act(const struct plan *p, const struct request *q, const stru
                        struct decision *d, const char *host, const char *path, const char *query)
 {
     enum answer answer = act_unfiltered(p, q, r, a, d, host, path, query);
-    bool passes = answer == ANSWER_FORWARD || answer == ANSWER_NEEDS_USER || answer == ANSWER_WRONG_USER || answer == ANSWER_PASS_OVER_HTTP;
+    bool passes = answer == ANSWER_FORWARD || answer == ANSWER_NEEDS_USER || answer == ANSWER_WRONG_USER ||
+                  answer == ANSWER_PASS_OVER_HTTP;
     if (!r->filter || q->unfiltered || !passes)
         return answer;
-    struct filter_question asked = {q->method ? q->method : "GET", path, query, q->head, q->body};
+    struct filter_question asked = { q->method ? q->method : "GET", path, query, q->head, q->body };
     d->unfiltered = answer;
     d->filtered = http_filter_refuses(r->filter, &asked);
     return d->filtered ? ANSWER_FILTERED : answer;
@@ -316,7 +319,7 @@ static int status_of(enum answer a)
 void decide(const struct plan *p, const struct request *q, bool want_trail, struct arena *a, struct decision *d)
 {
     const char *url_host, *path, *query;
-    *d = (struct decision){.answer = ANSWER_NO_RULE, .rule = -1, .path = -1};
+    *d = (struct decision){ .answer = ANSWER_NO_RULE, .rule = -1, .path = -1 };
     split_target(a, q->target, &url_host, &path, &query);
     const char *host = host_canonical(a, url_host ? url_host : q->host);
     const struct plan_listener *l = &p->listeners.v[q->listener];
@@ -338,7 +341,7 @@ void decide(const struct plan *p, const struct request *q, bool want_trail, stru
                 d->answer = ANSWER_UNKNOWN;
         } else if (want_trail) {
             struct trail *t = vec_push(a, &d->trail);
-            *t = (struct trail){r->index, failed};
+            *t = (struct trail){ r->index, failed };
         }
     }
     d->status = status_of(d->answer);

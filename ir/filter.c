@@ -3,15 +3,28 @@
 
 #include <string.h>
 
-const char *const filter_part_names[FILTER_PARTS] = {
-    "methods", "extensions", "ambiguous extensions", "URL length", "query length", "high-bit characters", "double encoding",
-    "signatures in the URL", "request body length", "request headers", "signatures in request headers",
-    "response headers", "signatures in response headers", "signatures in bodies", "executables in responses", "Via header", "Server header"};
+const char *const filter_part_names[FILTER_PARTS] = { "methods",
+                                                      "extensions",
+                                                      "ambiguous extensions",
+                                                      "URL length",
+                                                      "query length",
+                                                      "high-bit characters",
+                                                      "double encoding",
+                                                      "signatures in the URL",
+                                                      "request body length",
+                                                      "request headers",
+                                                      "signatures in request headers",
+                                                      "response headers",
+                                                      "signatures in response headers",
+                                                      "signatures in bodies",
+                                                      "executables in responses",
+                                                      "Via header",
+                                                      "Server header" };
 
-const unsigned filter_parts_on[TARGETS] = {
-    [TARGET_NGINX] = FILTER_OF_REQUESTS | FILTER(VIA),
-    [TARGET_HAPROXY] = FILTER_OF_REQUESTS | FILTER(ANSWER_HEADERS) | FILTER(ANSWER_TEXTS) | FILTER(VIA) | FILTER(SERVER),
-    [TARGET_PUBLISHD] = (1u << FILTER_PARTS) - 1};
+const unsigned filter_parts_on[TARGETS] = { [TARGET_NGINX] = FILTER_OF_REQUESTS | FILTER(VIA),
+                                            [TARGET_HAPROXY] = FILTER_OF_REQUESTS | FILTER(ANSWER_HEADERS) |
+                                                               FILTER(ANSWER_TEXTS) | FILTER(VIA) | FILTER(SERVER),
+                                            [TARGET_PUBLISHD] = (1u << FILTER_PARTS) - 1 };
 
 void buf_filter_parts(struct strbuf *b, unsigned parts)
 {
@@ -68,12 +81,15 @@ static bool list_refuses(enum filter_list kind, const strings *list, const char 
     return kind != LIST_ALL && in_list(list, s, n) == (kind == LIST_EXCEPT);
 }
 
-static bool is_separator(char c) { return c == '/' || c == '\\'; }
+static bool is_separator(char c)
+{
+    return c == '/' || c == '\\';
+}
 
 static unsigned judge_path(const struct http_filter *f, const char *path, size_t n)
 {
     size_t dot = n, dots = 0;
-    bool inside = false;                 /* a dot in another segment than the last */
+    bool inside = false; /* a dot in another segment than the last */
     for (size_t i = 0; i < n; i++) {
         if (is_separator(path[i])) {
             inside |= dots > 0;
@@ -83,14 +99,15 @@ static unsigned judge_path(const struct http_filter *f, const char *path, size_t
             dot = i;
         }
     }
-    size_t from = dot + 1 < n ? dot + 1 : dot;   /* a final dot makes an extension that no list names */
+    size_t from = dot + 1 < n ? dot + 1 : dot; /* a final dot makes an extension that no list names */
     unsigned refused = inside || dots > 1 ? FILTER(DOTS) : 0;
     if (list_refuses(f->extension_list, &f->extensions, path + from, n - from))
         refused |= FILTER(EXTENSIONS);
     return refused;
 }
 
-static unsigned judge_url(const struct http_filter *f, const char *raw, size_t n, const char *url, size_t len, char *scratch)
+static unsigned judge_url(const struct http_filter *f, const char *raw, size_t n, const char *url, size_t len,
+                          char *scratch)
 {
     unsigned refused = f->url_max >= 0 && n > (size_t)f->url_max ? FILTER(URL_LENGTH) : 0;
     size_t once = decode(raw, n, scratch);
@@ -118,7 +135,8 @@ static unsigned judge_head(const struct http_filter *f, const char *head)
             refused |= FILTER(HEADERS);
         for (size_t i = 0; i < f->header_texts.n; i++) {
             const struct filter_text *t = &f->header_texts.v[i];
-            if (strlen(t->header) == name && ascii_ncasecmp(t->header, head, name) == 0 && has_text(head + name + 1, n - name - 1, t->text))
+            if (strlen(t->header) == name && ascii_ncasecmp(t->header, head, name) == 0 &&
+                has_text(head + name + 1, n - name - 1, t->text))
                 refused |= FILTER(HEADER_TEXTS);
         }
     }

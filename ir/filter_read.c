@@ -10,7 +10,10 @@
 
 enum { ITEMS_MAX = 256, TEXT_MAX = 128, XML_MAX = 1 << 20 };
 
-struct reading { struct arena *a; struct http_filter *f; };
+struct reading {
+    struct arena *a;
+    struct http_filter *f;
+};
 
 static void unread(struct reading *r, const char *what, const char *detail)
 {
@@ -37,7 +40,7 @@ static const char *trimmed(struct reading *r, const char *s)
 /* The first attribute with one of the names ("a|b|c"); NULL. */
 static const char *attribute(struct reading *r, xmlNode *e, const char *names)
 {
-    for (const char *name = names; *name; ) {
+    for (const char *name = names; *name;) {
         size_t n = strcspn(name, "|");
         for (xmlAttr *x = e->properties; x; x = x->next)
             if (strlen((const char *)x->name) == n && ascii_ncasecmp((const char *)x->name, name, n) == 0)
@@ -134,7 +137,8 @@ static bool take_extension(struct reading *r, strings *list, const char *s)
     return true;
 }
 
-static void read_list(struct reading *r, xmlNode *e, strings *list, bool (*take)(struct reading *, strings *, const char *))
+static void read_list(struct reading *r, xmlNode *e, strings *list,
+                      bool (*take)(struct reading *, strings *, const char *))
 {
     size_t n = 0;
     for (xmlNode *c = e->children; c; c = c->next)
@@ -155,16 +159,17 @@ static bool says(const char *where, const char *word)
 static void add_text(struct reading *r, bool answer, const char *header, const char *text)
 {
     if (answer)
-        vec_add(r->a, &r->f->answer_texts, ((struct filter_text){header, text}));
+        vec_add(r->a, &r->f->answer_texts, ((struct filter_text){ header, text }));
     else
-        vec_add(r->a, &r->f->header_texts, ((struct filter_text){header, text}));
+        vec_add(r->a, &r->f->header_texts, ((struct filter_text){ header, text }));
 }
 
 static bool read_signature(struct reading *r, xmlNode *e)
 {
     if (!flag(r, e, "Enabled", true))
         return true;
-    const char *where = attribute(r, e, "SearchIn|Location|Type|Where|Scope"), *header = attribute(r, e, "Header|HeaderName|HttpHeader");
+    const char *where = attribute(r, e, "SearchIn|Location|Type|Where|Scope"),
+               *header = attribute(r, e, "Header|HeaderName|HttpHeader");
     const char *text = attribute(r, e, "Pattern|Signature|Value|Text|String");
     if (where && says(where, "body")) {
         r->f->body_texts++;
@@ -219,7 +224,8 @@ static void read_urls(struct reading *r, xmlNode *e)
 }
 
 /* 0: as it is, 1: gone, 2: replaced. Via has no "gone" of its own: with a value it is replaced. */
-static enum filter_action action(struct reading *r, xmlNode *e, const char *name, const char *value_name, bool may_go, const char **value)
+static enum filter_action action(struct reading *r, xmlNode *e, const char *name, const char *value_name, bool may_go,
+                                 const char **value)
 {
     long long n = number(r, e, name);
     const char *s = attribute(r, e, value_name);
@@ -266,10 +272,18 @@ static unsigned parts_of(const struct http_filter *f)
     const bool does[FILTER_PARTS] = {
         [FILTER_METHODS] = f->method_list != LIST_ALL && (f->methods.n || f->method_list == LIST_ONLY),
         [FILTER_EXTENSIONS] = f->extension_list != LIST_ALL && (f->extensions.n || f->extension_list == LIST_ONLY),
-        [FILTER_URL_LENGTH] = f->url_max >= 0, [FILTER_QUERY_LENGTH] = f->query_max >= 0, [FILTER_BODY_LENGTH] = f->body_max >= 0,
-        [FILTER_URL_TEXTS] = f->url_texts.n, [FILTER_HEADERS] = f->headers.n, [FILTER_HEADER_TEXTS] = f->header_texts.n,
-        [FILTER_ANSWER_HEADERS] = f->answer_headers.n, [FILTER_ANSWER_TEXTS] = f->answer_texts.n, [FILTER_BODY_TEXTS] = f->body_texts,
-        [FILTER_VIA] = f->via != HEADER_KEPT, [FILTER_SERVER] = f->server != HEADER_KEPT};
+        [FILTER_URL_LENGTH] = f->url_max >= 0,
+        [FILTER_QUERY_LENGTH] = f->query_max >= 0,
+        [FILTER_BODY_LENGTH] = f->body_max >= 0,
+        [FILTER_URL_TEXTS] = f->url_texts.n,
+        [FILTER_HEADERS] = f->headers.n,
+        [FILTER_HEADER_TEXTS] = f->header_texts.n,
+        [FILTER_ANSWER_HEADERS] = f->answer_headers.n,
+        [FILTER_ANSWER_TEXTS] = f->answer_texts.n,
+        [FILTER_BODY_TEXTS] = f->body_texts,
+        [FILTER_VIA] = f->via != HEADER_KEPT,
+        [FILTER_SERVER] = f->server != HEADER_KEPT
+    };
     unsigned parts = f->parts;
     for (unsigned i = 0; i < FILTER_PARTS; i++)
         parts |= does[i] ? 1u << i : 0;
@@ -281,14 +295,15 @@ const struct http_filter *http_filter_parse(struct arena *a, const char *xml)
     size_t n = strlen(xml);
     if (n > XML_MAX || strstr(xml, "<!DOCTYPE"))
         return NULL;
-    xmlDoc *doc = xmlReadMemory(xml, (int)n, NULL, "UTF-8", XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOCDATA);
+    xmlDoc *doc = xmlReadMemory(xml, (int)n, NULL, "UTF-8",
+                                XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_NOCDATA);
     xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
     struct http_filter *f = NULL;
     if (root && is(root, "Configuration")) {
         f = arena_alloc(a, sizeof *f);
         f->url_max = f->query_max = -1;
         f->normalise = true;
-        read_root(&(struct reading){a, f}, root);
+        read_root(&(struct reading){ a, f }, root);
         f->parts = parts_of(f);
     }
     xmlFreeDoc(doc);

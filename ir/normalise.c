@@ -8,14 +8,27 @@
 
 #define HOST_MAX 253
 #define LABEL_MAX 63
-#define PATH_MAX_BYTES 10240      /* longer than any URL that the source or a target would take */
+#define PATH_MAX_BYTES 10240 /* longer than any URL that the source or a target would take */
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_alpha(char c) { c = ascii_lower(c); return c >= 'a' && c <= 'z'; }
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+static bool is_alpha(char c)
+{
+    c = ascii_lower(c);
+    return c >= 'a' && c <= 'z';
+}
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 /* A part of somebody else's string. */
-struct span { const char *s; size_t n; };
+struct span {
+    const char *s;
+    size_t n;
+};
 
 static struct span trimmed(const char *text)
 {
@@ -216,7 +229,7 @@ bool normalise_path(struct arena *a, const char *text, enum path_kind *kind, con
         *kind = PATH_PREFIX;
         n -= 2;
     } else if (n >= 2 && s[n - 1] == '*') {
-        *kind = PATH_STEM;               /* not documented, but wizards write it (B-13) */
+        *kind = PATH_STEM; /* not documented, but wizards write it (B-13) */
         *odd = true;
         n--;
     }
@@ -255,7 +268,7 @@ const char *normalise_thumbprint(struct arena *a, const char *text)
         if (is_digit(c) || (c >= 'a' && c <= 'f'))
             *o++ = c;
         else if (!strncmp(text + i, "\xe2\x80\x8e", 3))
-            i += 2;                      /* the certificate dialog puts a mark in front of what one copies */
+            i += 2; /* the certificate dialog puts a mark in front of what one copies */
         else if (!is_space(c) && c != ':' && c != '-')
             return NULL;
     }

@@ -67,13 +67,13 @@ static bool known_networks(struct making *m, ipset *out)
 
 static void everywhere(struct making *m, ipset *out)
 {
-    *out = (ipset){0};
+    *out = (ipset){ 0 };
     ipset_add(m->a, out, 0, UINT32_MAX);
 }
 
 static bool set_addresses(struct making *m, const struct network *n, ipset *out, int depth)
 {
-    *out = (ipset){0};
+    *out = (ipset){ 0 };
     for (size_t i = 0; i < n->members.n; i++) {
         ipset one, sum;
         if (depth > 3 || !network_addresses(m, n->members.v[i], &one, depth + 1))
@@ -98,7 +98,7 @@ static bool network_addresses(struct making *m, const char *name, ipset *out, in
         return true;
     }
     const struct network *n = policy_network(m->policy, name);
-    *out = (ipset){0};
+    *out = (ipset){ 0 };
     if (!n)
         return false;
     switch (n->kind) {
@@ -109,7 +109,7 @@ static bool network_addresses(struct making *m, const char *name, ipset *out, in
     case NETWORK_SET_EXCEPT: return set_addresses(m, n, out, depth);
     case NETWORK_EXTERNAL: break;
     }
-    ipset inside = {0}, all;
+    ipset inside = { 0 }, all;
     everywhere(m, &all);
     if (known_networks(m, &inside)) {
         ipset_minus(m->a, out, &all, &inside);
@@ -122,7 +122,7 @@ static bool network_addresses(struct making *m, const char *name, ipset *out, in
 static bool is_bare_external(struct making *m, const char *name)
 {
     const struct network *n = policy_network(m->policy, name);
-    ipset none = {0};
+    ipset none = { 0 };
     return n && n->kind == NETWORK_EXTERNAL && !site_network(m->site, name) && !known_networks(m, &none);
 }
 
@@ -133,13 +133,15 @@ static bool add_networks(struct making *m, const struct rule *r, const strings *
     for (size_t i = 0; i < names->n; i++) {
         ipset one, sum;
         if (is_bare_external(m, names->v[i]))
-            on_rule(finding_add(m->f, F_NETWORK_EXTERNAL,
-                                "answers clients everywhere, not only those of the network %s: no other network's addresses are known",
-                                names->v[i]),
-                    r, "sources", "SourceSelectionIPs");
+            on_rule(
+                finding_add(
+                    m->f, F_NETWORK_EXTERNAL,
+                    "answers clients everywhere, not only those of the network %s: no other network's addresses are known",
+                    names->v[i]),
+                r, "sources", "SourceSelectionIPs");
         if (!network_addresses(m, names->v[i], &one, 0)) {
-            on_rule(finding_add(m->f, F_NETWORK_MISSING, "the addresses of the network %s are not known", names->v[i]), r,
-                    "sources", "SourceSelectionIPs");
+            on_rule(finding_add(m->f, F_NETWORK_MISSING, "the addresses of the network %s are not known", names->v[i]),
+                    r, "sources", "SourceSelectionIPs");
             known = false;
             continue;
         }
@@ -154,7 +156,7 @@ static void compile_sources(struct making *m, struct plan_rule *pr)
     const struct rule *r = pr->rule;
     const struct sources *s = &r->sources;
     ipset in, out;
-    const ipset none = {0};
+    const ipset none = { 0 };
     if (s->any && !s->except_addresses.n && !s->except_networks.n) {
         pr->any_source = true;
         pr->sources_unknown = s->unknown;
@@ -204,9 +206,11 @@ static void add_certificate(struct making *m, struct plan_socket *s, const struc
     if (!print) {
         s->chain = MISSING_DIR "/no-certificate.pem";
         s->key = MISSING_DIR "/no-certificate.key";
-        on_listener(finding_add(m->f, F_HTTPS_WITHOUT_CERTIFICATE,
-                                "serves HTTPS, but the export names no certificate for it; the config names a file that is not there"),
-                    l, "certificates", "AppliedSSLCertificates");
+        on_listener(
+            finding_add(
+                m->f, F_HTTPS_WITHOUT_CERTIFICATE,
+                "serves HTTPS, but the export names no certificate for it; the config names a file that is not there"),
+            l, "certificates", "AppliedSSLCertificates");
         return;
     }
     s->chain = arena_printf(a, MISSING_DIR "/%s.pem", print);
@@ -216,8 +220,10 @@ static void add_certificate(struct making *m, struct plan_socket *s, const struc
             return;
     vec_add(a, &m->plan->certificates_missing, print);
     struct finding *x = on_listener(
-        finding_add(m->f, F_CERTIFICATE_MISSING, "the site map has no files for the certificate %s; the config names a file that is not there", print), l,
-        "certificates", "SSLCertificateHash");
+        finding_add(m->f, F_CERTIFICATE_MISSING,
+                    "the site map has no files for the certificate %s; the config names a file that is not there",
+                    print),
+        l, "certificates", "SSLCertificateHash");
     if (c && c->line)
         x->line = c->line;
 }
@@ -239,15 +245,16 @@ static void listen_addresses(struct making *m, const struct listener *l, const s
         return;
     out->n = 0;
     vec_add(m->a, out, "*");
-    on_listener(finding_add(m->f, F_ALL_ADDRESSES, "listens on every address of its host: the addresses are not in the export"), l, "on",
-                "IPsOnNetworks");
+    on_listener(
+        finding_add(m->f, F_ALL_ADDRESSES, "listens on every address of its host: the addresses are not in the export"),
+        l, "on", "IPsOnNetworks");
 }
 
 static void plan_listener(struct making *m, const struct listener *l)
 {
     struct plan_listener *pl = vec_push(m->a, &m->plan->listeners);
     const struct site_listener *said = site_listener(m->site, l);
-    strings addresses = {0};
+    strings addresses = { 0 };
     pl->listener = l;
     pl->http = (uint16_t)(said && said->http >= 0 ? said->http : l->http);
     pl->https = (uint16_t)(said && said->https >= 0 ? said->https : l->https);
@@ -255,7 +262,7 @@ static void plan_listener(struct making *m, const struct listener *l)
     for (int tls = 0; tls < 2; tls++)
         for (size_t i = 0; i < addresses.n && (tls ? pl->https : pl->http); i++) {
             struct plan_socket *s = vec_push(m->a, &pl->sockets);
-            *s = (struct plan_socket){.address = addresses.v[i], .port = tls ? pl->https : pl->http, .tls = tls};
+            *s = (struct plan_socket){ .address = addresses.v[i], .port = tls ? pl->https : pl->http, .tls = tls };
             if (tls)
                 add_certificate(m, s, l, said ? said->certificate : NULL);
         }
@@ -285,9 +292,12 @@ static void settle_sockets(struct making *m)
                 continue;
             }
             if (other != l)
-                on_listener(finding_add(m->f, F_SOCKET_SHARED, "%s:%u belongs to the listener %s already; rules of this listener are not reached there",
-                                        l->sockets.v[s].address, l->sockets.v[s].port, other->listener->name),
-                            l->listener, "on", "IPsOnNetworks");
+                on_listener(
+                    finding_add(
+                        m->f, F_SOCKET_SHARED,
+                        "%s:%u belongs to the listener %s already; rules of this listener are not reached there",
+                        l->sockets.v[s].address, l->sockets.v[s].port, other->listener->name),
+                    l->listener, "on", "IPsOnNetworks");
         }
         l->sockets.n = kept;
     }
@@ -299,7 +309,7 @@ static void add_server(struct making *m, struct plan_upstream *u, const char *na
 {
     struct plan_server *s = vec_push(m->a, &u->servers);
     const struct site_backend *to = site_backend(m->site, name, u->port);
-    *s = (struct plan_server){.member = name, .host = to ? to->host : name, .port = u->port, .drained = drained};
+    *s = (struct plan_server){ .member = name, .host = to ? to->host : name, .port = u->port, .drained = drained };
     if (to && to->port)
         s->port = (uint16_t)to->port;
 }
@@ -316,7 +326,8 @@ static void plan_upstreams(struct making *m, struct plan_rule *pr)
         if (!r->farm && (r->server || r->site))
             add_server(m, u, r->server ? r->server : r->site, false);
     }
-    pr->forwards = r->action == ACTION_ALLOW && r->bridging != BRIDGE_FTP && r->site && pr->to[0].servers.n > 0 && pr->to[0].port && pr->to[1].port;
+    pr->forwards = r->action == ACTION_ALLOW && r->bridging != BRIDGE_FTP && r->site && pr->to[0].servers.n > 0 &&
+                   pr->to[0].port && pr->to[1].port;
 }
 
 /* The parts of the HTTP filter that are understood apply; what is not is said (B-131 to B-142). */
@@ -325,10 +336,13 @@ static void plan_filter(struct making *m, struct plan_rule *pr)
     const struct rule *r = pr->rule;
     pr->filter = http_filter_parse(m->a, r->http_filter);
     if (!pr->filter)
-        on_rule(finding_add(m->f, F_FILTER_UNREAD, "its HTTP filter cannot be read, and none of it applies"), r, "http_filter", "XML_POLICY");
+        on_rule(finding_add(m->f, F_FILTER_UNREAD, "its HTTP filter cannot be read, and none of it applies"), r,
+                "http_filter", "XML_POLICY");
     else if (pr->filter->unread)
-        on_rule(finding_add(m->f, F_FILTER_UNREAD, "%zu part%s of its HTTP filter cannot be read and will not apply, the first: %s", pr->filter->unread,
-                            pr->filter->unread == 1 ? "" : "s", pr->filter->first_unread), r, "http_filter", "XML_POLICY");
+        on_rule(finding_add(m->f, F_FILTER_UNREAD,
+                            "%zu part%s of its HTTP filter cannot be read and will not apply, the first: %s",
+                            pr->filter->unread, pr->filter->unread == 1 ? "" : "s", pr->filter->first_unread),
+                r, "http_filter", "XML_POLICY");
 }
 
 static void plan_rule(struct making *m, size_t index)
@@ -372,8 +386,11 @@ static void plan_trust(struct making *m)
         return;
     m->plan->trust = m->site->trust ? m->site->trust : MISSING_DIR "/trust.pem";
     if (!m->site->trust)
-        on_rule(finding_add(m->f, F_TRUST_MISSING, "its published server's certificate is verified, but the site map has no trust file; the config names a file that is not there"),
-                user->rule, "bridging", "PublishedServerType");
+        on_rule(
+            finding_add(
+                m->f, F_TRUST_MISSING,
+                "its published server's certificate is verified, but the site map has no trust file; the config names a file that is not there"),
+            user->rule, "bridging", "PublishedServerType");
 }
 
 static int by_text(const void *x, const void *y)
@@ -384,7 +401,7 @@ static int by_text(const void *x, const void *y)
 /* B-36: names that only the source's own resolver may have known. One finding for all of them. */
 static void report_names(struct making *m)
 {
-    strings names = {0};
+    strings names = { 0 };
     for (size_t i = 0; i < m->plan->rules.n; i++) {
         const struct plan_rule *r = &m->plan->rules.v[i];
         for (size_t k = 0; r->answers && r->forwards && k < r->to[1].servers.n; k++) {
@@ -401,11 +418,12 @@ static void report_names(struct making *m)
     for (size_t i = 0; i < names.n; i++)
         if (!i || strcmp(names.v[i], names.v[i - 1]) != 0)
             names.v[distinct++] = names.v[i];
-    struct strbuf list = {0};
+    struct strbuf list = { 0 };
     for (size_t i = 0; i < distinct && i < 5; i++)
         buf_printf(&list, "%s%s", i ? ", " : "", names.v[i]);
-    finding_add(m->f, F_BACKEND_BY_NAME, "%zu published server%s reached by name, which must resolve where the target runs: %s%s", distinct, distinct == 1 ? " is" : "s are", list.p,
-                distinct > 5 ? ", ..." : "");
+    finding_add(m->f, F_BACKEND_BY_NAME,
+                "%zu published server%s reached by name, which must resolve where the target runs: %s%s", distinct,
+                distinct == 1 ? " is" : "s are", list.p, distinct > 5 ? ", ..." : "");
     buf_free(&list);
 }
 
@@ -413,7 +431,8 @@ static void unused(struct making *m, const char *what, const char *key, uint32_t
 {
     if (used)
         return;
-    struct finding *x = finding_add(m->f, F_SITE_UNUSED, "the %s \"%s\" of the site map belongs to nothing in the policy", what, key);
+    struct finding *x =
+        finding_add(m->f, F_SITE_UNUSED, "the %s \"%s\" of the site map belongs to nothing in the policy", what, key);
     x->subject = SUBJECT_SITE;
     x->line = line;
     x->in_site = true;
@@ -436,7 +455,7 @@ struct plan *plan_make(const struct policy *p, struct site *s, struct findings *
 {
     struct arena *a = arena_new();
     struct plan *plan = arena_alloc(a, sizeof *plan);
-    struct making m = {.plan = plan, .a = a, .policy = p, .site = s, .f = f};
+    struct making m = { .plan = plan, .a = a, .policy = p, .site = s, .f = f };
     plan->arena = a;
     plan->policy = p;
     plan->site = s;

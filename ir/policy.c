@@ -4,7 +4,9 @@
 #include "index.h"
 #include "policy.h"
 
-struct policy_index { struct name_index listeners, farms, networks, schedules, user_sets, parameters; };
+struct policy_index {
+    struct name_index listeners, farms, networks, schedules, user_sets, parameters;
+};
 
 struct policy *policy_new(void)
 {
@@ -44,8 +46,9 @@ void origin_set(struct arena *a, struct origin *o, const char *key, uint32_t lin
 }
 
 /* ---- look-ups ----------------------------------------------------------- */
-#define INDEX(p, list, type) \
-    index_build((p)->arena, &(p)->index->list, (p)->list.v, (p)->list.n, sizeof(struct type), offsetof(struct type, name))
+#define INDEX(p, list, type)                                                                                           \
+    index_build((p)->arena, &(p)->index->list, (p)->list.v, (p)->list.n, sizeof(struct type),                          \
+                offsetof(struct type, name))
 
 static void build_indexes(struct policy *p)
 {
@@ -58,11 +61,11 @@ static void build_indexes(struct policy *p)
     INDEX(p, parameters, parameter);
 }
 
-#define LOOK_UP(function, type, list) \
-    const struct type *function(const struct policy *p, const char *name) \
-    { \
-        size_t at = p->index ? index_find(&p->index->list, name) : SIZE_MAX; \
-        return at < p->list.n ? &p->list.v[at] : NULL; \
+#define LOOK_UP(function, type, list)                                                                                  \
+    const struct type *function(const struct policy *p, const char *name)                                              \
+    {                                                                                                                  \
+        size_t at = p->index ? index_find(&p->index->list, name) : SIZE_MAX;                                           \
+        return at < p->list.n ? &p->list.v[at] : NULL;                                                                 \
     }
 LOOK_UP(policy_listener, listener, listeners)
 LOOK_UP(policy_farm, farm, farms)
@@ -77,7 +80,10 @@ bool listener_authenticates(const struct listener *l)
     return l->basic || l->digest || l->integrated || l->client_certificate || l->forms != FORMS_NONE || l->scheme;
 }
 
-struct ranked { struct path path; size_t length, at; };
+struct ranked {
+    struct path path;
+    size_t length, at;
+};
 
 static int trying_order(const void *x, const void *y)
 {
@@ -145,16 +151,14 @@ static bool delegation_possible(const struct listener *l, enum delegation d)
     bool password = l->basic || (l->forms != FORMS_NONE && !passcode);
     bool windows = l->forms == FORMS_AD || (l->basic && l->validator == VALIDATE_AD);
     if (l->scheme && !password && !passcode)
-        return true;                     /* a scheme that nobody knows: it may yield anything */
+        return true; /* a scheme that nobody knows: it may yield anything */
     switch (d) {
-    case DELEGATE_SECURID:
-        return l->forms == FORMS_SECURID || l->validator == VALIDATE_SECURID;
-    case DELEGATE_BASIC: case DELEGATE_NTLM: case DELEGATE_NEGOTIATE:
-        return password || passcode;     /* a passcode form can ask for the password too */
-    case DELEGATE_KERBEROS:
-        return windows || passcode || l->digest || l->integrated || l->client_certificate;
-    default:
-        return true;
+    case DELEGATE_SECURID: return l->forms == FORMS_SECURID || l->validator == VALIDATE_SECURID;
+    case DELEGATE_BASIC:
+    case DELEGATE_NTLM:
+    case DELEGATE_NEGOTIATE: return password || passcode; /* a passcode form can ask for the password too */
+    case DELEGATE_KERBEROS: return windows || passcode || l->digest || l->integrated || l->client_certificate;
+    default: return true;
     }
 }
 

@@ -4,7 +4,7 @@
 #include "policy.h"
 #include "policy_codecs.h"
 
-#define MAX_LINES 256            /* more than an object has settings; each is looked for among the others */
+#define MAX_LINES 256 /* more than an object has settings; each is looked for among the others */
 
 /* ---- places in the export ------------------------------------------------------------ */
 /* A scalar of words between single spaces, "forward_host 830 delegation 835": a map of the same would be several times
@@ -60,43 +60,61 @@ static void write_lines(struct strbuf *b, const struct origin *o)
     }
 }
 
-static void read_origin_lines(struct yaml_reader *r, const struct node *node, void *o) { read_lines(r, node, o); }
-static void write_origin_lines(struct strbuf *b, const void *o) { write_lines(b, o); }
-static bool no_origin_lines(const void *o) { return ((const struct origin *)o)->lines.n == 0; }
-static void read_rule_lines(struct yaml_reader *r, const struct node *node, void *o) { read_lines(r, node, &((struct rule *)o)->at); }
-static void write_rule_lines(struct strbuf *b, const void *o) { write_lines(b, &((const struct rule *)o)->at); }
-static bool no_rule_lines(const void *o) { return ((const struct rule *)o)->at.lines.n == 0; }
+static void read_origin_lines(struct yaml_reader *r, const struct node *node, void *o)
+{
+    read_lines(r, node, o);
+}
+static void write_origin_lines(struct strbuf *b, const void *o)
+{
+    write_lines(b, o);
+}
+static bool no_origin_lines(const void *o)
+{
+    return ((const struct origin *)o)->lines.n == 0;
+}
+static void read_rule_lines(struct yaml_reader *r, const struct node *node, void *o)
+{
+    read_lines(r, node, &((struct rule *)o)->at);
+}
+static void write_rule_lines(struct strbuf *b, const void *o)
+{
+    write_lines(b, &((const struct rule *)o)->at);
+}
+static bool no_rule_lines(const void *o)
+{
+    return ((const struct rule *)o)->at.lines.n == 0;
+}
 
 /* "820 821 822": the lines of a rule's names or paths, in the order of the list. A list that someone has made longer or
  * shorter is no error: what has no line has none. */
-#define LIST_LINES(list) \
-    static void read_lines_of_##list(struct yaml_reader *r, const struct node *node, void *o) \
-    { \
-        struct rule *rule = o; \
-        const char *s = schema_text(r, node, TEXT_FREE); \
-        uint32_t line; \
-        for (size_t i = 0; s && *s; i++) { \
-            if (!line_word(&s, &line)) { \
-                yaml_error(r, node, #list ": allowed are line numbers, like \"820 821\""); \
-                return; \
-            } \
-            if (i < rule->list.n) \
-                rule->list.v[i].line = line; \
-        } \
-    } \
-    static void write_lines_of_##list(struct strbuf *b, const void *o) \
-    { \
-        const struct rule *rule = o; \
-        for (size_t i = 0; i < rule->list.n; i++) \
-            buf_printf(b, i ? " %u" : "%u", (unsigned)rule->list.v[i].line); \
-    } \
-    static bool no_lines_of_##list(const void *o) \
-    { \
-        const struct rule *rule = o; \
-        for (size_t i = 0; i < rule->list.n; i++) \
-            if (rule->list.v[i].line) \
-                return false; \
-        return true; \
+#define LIST_LINES(list)                                                                                               \
+    static void read_lines_of_##list(struct yaml_reader *r, const struct node *node, void *o)                          \
+    {                                                                                                                  \
+        struct rule *rule = o;                                                                                         \
+        const char *s = schema_text(r, node, TEXT_FREE);                                                               \
+        uint32_t line;                                                                                                 \
+        for (size_t i = 0; s && *s; i++) {                                                                             \
+            if (!line_word(&s, &line)) {                                                                               \
+                yaml_error(r, node, #list ": allowed are line numbers, like \"820 821\"");                             \
+                return;                                                                                                \
+            }                                                                                                          \
+            if (i < rule->list.n)                                                                                      \
+                rule->list.v[i].line = line;                                                                           \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void write_lines_of_##list(struct strbuf *b, const void *o)                                                 \
+    {                                                                                                                  \
+        const struct rule *rule = o;                                                                                   \
+        for (size_t i = 0; i < rule->list.n; i++)                                                                      \
+            buf_printf(b, i ? " %u" : "%u", (unsigned)rule->list.v[i].line);                                           \
+    }                                                                                                                  \
+    static bool no_lines_of_##list(const void *o)                                                                      \
+    {                                                                                                                  \
+        const struct rule *rule = o;                                                                                   \
+        for (size_t i = 0; i < rule->list.n; i++)                                                                      \
+            if (rule->list.v[i].line)                                                                                  \
+                return false;                                                                                          \
+        return true;                                                                                                   \
     }
 LIST_LINES(names)
 LIST_LINES(paths)
@@ -123,28 +141,37 @@ static void write_counts(struct strbuf *b, const ledger_counts *list)
         buf_printf(b, "%s%s %u", i ? " " : "", list->v[i].setting, (unsigned)list->v[i].n);
 }
 
-#define COUNTS(what, type, member) \
-    static void read_##what##_counts(struct yaml_reader *r, const struct node *node, void *o) \
-    { \
-        read_counts(r, node, &((struct type *)o)->member); \
-    } \
-    static void write_##what##_counts(struct strbuf *b, const void *o) \
-    { \
-        write_counts(b, &((const struct type *)o)->member); \
-    } \
-    static bool no_##what##_counts(const void *o) { return ((const struct type *)o)->member.n == 0; }
+#define COUNTS(what, type, member)                                                                                     \
+    static void read_##what##_counts(struct yaml_reader *r, const struct node *node, void *o)                          \
+    {                                                                                                                  \
+        read_counts(r, node, &((struct type *)o)->member);                                                             \
+    }                                                                                                                  \
+    static void write_##what##_counts(struct strbuf *b, const void *o)                                                 \
+    {                                                                                                                  \
+        write_counts(b, &((const struct type *)o)->member);                                                            \
+    }                                                                                                                  \
+    static bool no_##what##_counts(const void *o)                                                                      \
+    {                                                                                                                  \
+        return ((const struct type *)o)->member.n == 0;                                                                \
+    }
 COUNTS(origin, origin, counts)
 COUNTS(rule, rule, at.counts)
 COUNTS(ledger, ledger, settings)
 
-const struct own own_origin_counts = { "settings and numbers", false, read_origin_counts, write_origin_counts, no_origin_counts };
-const struct own own_rule_counts = { "settings and numbers", false, read_rule_counts, write_rule_counts, no_rule_counts };
-const struct own own_ledger_settings = { "settings and numbers", false, read_ledger_counts, write_ledger_counts, no_ledger_counts };
+const struct own own_origin_counts = { "settings and numbers", false, read_origin_counts, write_origin_counts,
+                                       no_origin_counts };
+const struct own own_rule_counts = { "settings and numbers", false, read_rule_counts, write_rule_counts,
+                                     no_rule_counts };
+const struct own own_ledger_settings = { "settings and numbers", false, read_ledger_counts, write_ledger_counts,
+                                         no_ledger_counts };
 
-const struct own own_origin_lines = { "keys and line numbers", false, read_origin_lines, write_origin_lines, no_origin_lines };
+const struct own own_origin_lines = { "keys and line numbers", false, read_origin_lines, write_origin_lines,
+                                      no_origin_lines };
 const struct own own_rule_lines = { "keys and line numbers", false, read_rule_lines, write_rule_lines, no_rule_lines };
-const struct own own_name_lines = { "line numbers", false, read_lines_of_names, write_lines_of_names, no_lines_of_names };
-const struct own own_path_lines = { "line numbers", false, read_lines_of_paths, write_lines_of_paths, no_lines_of_paths };
+const struct own own_name_lines = { "line numbers", false, read_lines_of_names, write_lines_of_names,
+                                    no_lines_of_names };
+const struct own own_path_lines = { "line numbers", false, read_lines_of_paths, write_lines_of_paths,
+                                    no_lines_of_paths };
 
 /* ---- schedules: "Mon-Fri 08:00-12:00, 13:00-18:00" ------------------------------ */
 static const char *const days[7] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
@@ -236,7 +263,7 @@ static bool take_hours(const char *s, struct schedule *schedule)
         int from = hour_number(s), to = from < 0 || s[5] != '-' ? -1 : hour_number(s + 6);
         if (to <= from)
             return false;
-        for (int d = first; ; d = (d + 1) % 7) {
+        for (int d = first;; d = (d + 1) % 7) {
             for (int at = d * 24 + from; at < d * 24 + to; at++)
                 schedule->hours[at / 8] |= (uint8_t)(0x80 >> at % 8);
             if (d == last)
@@ -254,7 +281,10 @@ static void read_hours(struct yaml_reader *r, const struct node *node, void *obj
     for (const struct node *item = node->kind == NODE_LIST ? node->first : NULL; item; item = item->next) {
         const char *s = schema_text(r, item, TEXT_FREE);
         if (s && !take_hours(s, object))
-            yaml_error(r, item, "found \"%.200s\" where days and hours belong, like \"Mon-Fri 08:00-12:00, 13:00-18:00\" (whole hours, up to 24:00)", s);
+            yaml_error(
+                r, item,
+                "found \"%.200s\" where days and hours belong, like \"Mon-Fri 08:00-12:00, 13:00-18:00\" (whole hours, up to 24:00)",
+                s);
     }
 }
 
@@ -271,7 +301,8 @@ static void read_names(struct yaml_reader *r, const struct node *node, void *obj
         if (s && normalise_public_name(r->arena, s, &name))
             vec_add(r->arena, &rule->names, name);
         else if (s)
-            yaml_error(r, item, "\"%.200s\" is no public name; allowed are host names, \"*.\" before one, and addresses%s", s,
+            yaml_error(r, item,
+                       "\"%.200s\" is no public name; allowed are host names, \"*.\" before one, and addresses%s", s,
                        strcmp(s, "*") == 0 ? "; for all requests write all_names: true" : "");
     }
 }
@@ -286,7 +317,10 @@ static void write_names(struct strbuf *b, const void *object)
     }
 }
 
-static bool no_names(const void *object) { return ((const struct rule *)object)->names.n == 0; }
+static bool no_names(const void *object)
+{
+    return ((const struct rule *)object)->names.n == 0;
+}
 
 /* The internal path that replaces an external one of the given kind must be of the same kind. */
 static const char *internal_literal(struct arena *a, enum path_kind kind, const char *text)
@@ -304,7 +338,8 @@ static const char *internal_literal(struct arena *a, enum path_kind kind, const 
 
 static void read_path(struct yaml_reader *r, const struct node *item, struct rule *rule)
 {
-    static const char *const kinds[] = { "a path with /* at the end", "a path without a star at the end", "a path with a star at the end" };
+    static const char *const kinds[] = { "a path with /* at the end", "a path without a star at the end",
+                                         "a path with a star at the end" };
     const struct node *external = item, *internal = NULL;
     if (item->kind == NODE_MAP) {
         external = node_value(item, "external");
@@ -320,7 +355,8 @@ static void read_path(struct yaml_reader *r, const struct node *item, struct rul
     if (!s)
         return;
     if (!normalise_path(r->arena, s, &path.kind, &path.external, &odd)) {
-        yaml_error(r, external, "\"%.200s\" is no path; a path begins with / and has no \"?\", \"#\" or \"..\" in it", s);
+        yaml_error(r, external, "\"%.200s\" is no path; a path begins with / and has no \"?\", \"#\" or \"..\" in it",
+                   s);
         return;
     }
     if (internal) {
@@ -329,7 +365,8 @@ static void read_path(struct yaml_reader *r, const struct node *item, struct rul
             return;
         path.internal = internal_literal(r->arena, path.kind, s);
         if (!path.internal) {
-            yaml_error(r, internal, "\"%.200s\" cannot stand for \"%.200s\": allowed is %s", s, external->text, kinds[path.kind]);
+            yaml_error(r, internal, "\"%.200s\" cannot stand for \"%.200s\": allowed is %s", s, external->text,
+                       kinds[path.kind]);
             return;
         }
     }
@@ -366,7 +403,10 @@ static void write_paths(struct strbuf *b, const void *object)
     buf_free(&pattern);
 }
 
-static bool no_paths(const void *object) { return ((const struct rule *)object)->paths.n == 0; }
+static bool no_paths(const void *object)
+{
+    return ((const struct rule *)object)->paths.n == 0;
+}
 
 const struct own own_names = { "list of names", true, read_names, write_names, no_names };
 const struct own own_paths = { "list of paths", true, read_paths, write_paths, no_paths };
@@ -460,8 +500,15 @@ static void write_targets(struct strbuf *b, const void *object)
             buf_printf(b, "%s\n", target_names[t]);
 }
 
-static bool no_targets(const void *object) { return !(((const struct finding *)object)->targets & ON_ALL); }
-static bool never_absent(const void *object) { (void)object; return false; }
+static bool no_targets(const void *object)
+{
+    return !(((const struct finding *)object)->targets & ON_ALL);
+}
+static bool never_absent(const void *object)
+{
+    (void)object;
+    return false;
+}
 
 const struct own own_code = { "code", false, read_code, write_code, never_absent };
 const struct own own_severity = { "info, warning or error", false, read_severity, write_severity, usual_severity };

@@ -5,21 +5,63 @@
 #include "policy_codecs.h"
 
 /* The key is the member's own name: one spelling in the source, the file, and the places in the export. */
-#define MEMBER(s, m)          .key = #m, .at = offsetof(struct s, m)
-#define TEXT(s, m, h)         { MEMBER(s, m), .type = Y_TEXT, .help = h }
-#define NAME(s, m, h)         { MEMBER(s, m), .type = Y_TEXT, .required = true, .help = h }
-#define HOST(s, m, h)         { MEMBER(s, m), .type = Y_TEXT, .text = TEXT_HOST, .help = h }
-#define TEXTS(s, m, h)        { MEMBER(s, m), .type = Y_TEXTS, .help = h }
-#define RANGES(s, m, h)       { MEMBER(s, m), .type = Y_ADDRESSES, .help = h }
-#define BOOL(s, m, d, h)      { MEMBER(s, m), .type = Y_BOOL, .dflt = d, .help = h }
-#define PORT(s, m, d, h)      { MEMBER(s, m), .type = Y_LONG, .dflt = d, .min = 0, .max = 65535, .help = h }
-#define NUMBER(s, m, d, h)    { MEMBER(s, m), .type = Y_LONG, .dflt = d, .min = INT32_MIN, .max = INT32_MAX, .help = h }
-#define LEVEL(s, m, w, h)     { MEMBER(s, m), .type = Y_LONG, .min = INT32_MIN, .max = INT32_MAX, .words = w, .help = h }
-#define WORD(s, m, w, d, h)   { MEMBER(s, m), .type = Y_WORD, .words = w, .dflt = d, .help = h }
-#define LIST(s, m, o, h)      { MEMBER(s, m), .type = Y_LIST, .of = &(o), .help = h }
-#define OBJECT(s, m, o, h)    { MEMBER(s, m), .type = Y_OBJECT, .of = &(o), .help = h }
-#define OWN(k, o, h)          { .key = k, .type = Y_OWN, .own = &(o), .help = h }
-#define LINE(s)               { MEMBER(s, line), .type = Y_LINE, .help = "line in the export" }
+#define MEMBER(s, m) .key = #m, .at = offsetof(struct s, m)
+#define TEXT(s, m, h)                                                                                                  \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_TEXT, .help = h                                                                        \
+    }
+#define NAME(s, m, h)                                                                                                  \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_TEXT, .required = true, .help = h                                                      \
+    }
+#define HOST(s, m, h)                                                                                                  \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_TEXT, .text = TEXT_HOST, .help = h                                                     \
+    }
+#define TEXTS(s, m, h)                                                                                                 \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_TEXTS, .help = h                                                                       \
+    }
+#define RANGES(s, m, h)                                                                                                \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_ADDRESSES, .help = h                                                                   \
+    }
+#define BOOL(s, m, d, h)                                                                                               \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_BOOL, .dflt = d, .help = h                                                             \
+    }
+#define PORT(s, m, d, h)                                                                                               \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_LONG, .dflt = d, .min = 0, .max = 65535, .help = h                                     \
+    }
+#define NUMBER(s, m, d, h)                                                                                             \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_LONG, .dflt = d, .min = INT32_MIN, .max = INT32_MAX, .help = h                         \
+    }
+#define LEVEL(s, m, w, h)                                                                                              \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_LONG, .min = INT32_MIN, .max = INT32_MAX, .words = w, .help = h                        \
+    }
+#define WORD(s, m, w, d, h)                                                                                            \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_WORD, .words = w, .dflt = d, .help = h                                                 \
+    }
+#define LIST(s, m, o, h)                                                                                               \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_LIST, .of = &(o), .help = h                                                            \
+    }
+#define OBJECT(s, m, o, h)                                                                                             \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_OBJECT, .of = &(o), .help = h                                                          \
+    }
+#define OWN(k, o, h)                                                                                                   \
+    {                                                                                                                  \
+        .key = k, .type = Y_OWN, .own = &(o), .help = h                                                                \
+    }
+#define LINE(s)                                                                                                        \
+    {                                                                                                                  \
+        MEMBER(s, line), .type = Y_LINE, .help = "line in the export"                                                  \
+    }
 
 _Static_assert(sizeof(enum delegation) == sizeof(int), "Y_WORD takes an enum for an int");
 
@@ -32,9 +74,14 @@ static const struct field origin_fields[] = {
     OWN("lines", own_origin_lines, "of its settings"),
     OWN("elements", own_origin_counts, "how many state each setting that not every target has"),
 };
-static const struct schema origin_schema = { .name = "a place in the export", .size = sizeof(struct origin),
-    .fields = FIELDS(origin_fields), .layout = LAYOUT_FLOW };
-#define EXPORT(s) { .key = "export", .type = Y_OBJECT, .at = offsetof(struct s, at), .of = &origin_schema, .help = export_help }
+static const struct schema origin_schema = { .name = "a place in the export",
+                                             .size = sizeof(struct origin),
+                                             .fields = FIELDS(origin_fields),
+                                             .layout = LAYOUT_FLOW };
+#define EXPORT(s)                                                                                                      \
+    {                                                                                                                  \
+        .key = "export", .type = Y_OBJECT, .at = offsetof(struct s, at), .of = &origin_schema, .help = export_help     \
+    }
 
 static const struct field rule_origin_fields[] = {
     { .key = "guid", .type = Y_TEXT, .at = offsetof(struct rule, at.guid), .help = "the rule's identifier" },
@@ -44,8 +91,10 @@ static const struct field rule_origin_fields[] = {
     OWN("paths", own_path_lines, "of its paths, in their order here"),
     OWN("elements", own_rule_counts, "how many state each setting that not every target has"),
 };
-static const struct schema rule_origin_schema = { .name = "a rule's place in the export", .size = sizeof(struct rule),
-    .fields = FIELDS(rule_origin_fields), .layout = LAYOUT_FLOW };
+static const struct schema rule_origin_schema = { .name = "a rule's place in the export",
+                                                  .size = sizeof(struct rule),
+                                                  .fields = FIELDS(rule_origin_fields),
+                                                  .layout = LAYOUT_FLOW };
 
 /* ---- listeners ------------------------------------------------------------ */
 static const char *const selects[] = { "all", "default", "specified", NULL };
@@ -59,16 +108,22 @@ static const struct field listen_on_fields[] = {
     WORD(listen_on, select, selects, ADDRESS_ALL, "which of its addresses"),
     { MEMBER(listen_on, addresses), .type = Y_TEXTS, .text = TEXT_ADDRESS, .help = "the specified ones" },
 };
-static const struct schema listen_on_schema = { .name = "where a listener listens", .size = sizeof(struct listen_on),
-    .fields = FIELDS(listen_on_fields), .layout = LAYOUT_FLOW_IF_SHORT };
+static const struct schema listen_on_schema = { .name = "where a listener listens",
+                                                .size = sizeof(struct listen_on),
+                                                .fields = FIELDS(listen_on_fields),
+                                                .layout = LAYOUT_FLOW_IF_SHORT };
 
 static const struct field certificate_fields[] = {
-    { MEMBER(listener_certificate, thumbprint), .type = Y_TEXT, .text = TEXT_THUMBPRINT, .required = true, .help = "SHA-1, in hex" },
-    { MEMBER(listener_certificate, address), .type = Y_TEXT, .text = TEXT_ADDRESS, .help = "for this address; all of the listener's if left out" },
+    { MEMBER(listener_certificate, thumbprint), .type = Y_TEXT, .text = TEXT_THUMBPRINT, .required = true,
+      .help = "SHA-1, in hex" },
+    { MEMBER(listener_certificate, address), .type = Y_TEXT, .text = TEXT_ADDRESS,
+      .help = "for this address; all of the listener's if left out" },
     LINE(listener_certificate),
 };
-static const struct schema certificate_schema = { .name = "a listener's certificate", .size = sizeof(struct listener_certificate),
-    .fields = FIELDS(certificate_fields), .layout = LAYOUT_FLOW };
+static const struct schema certificate_schema = { .name = "a listener's certificate",
+                                                  .size = sizeof(struct listener_certificate),
+                                                  .fields = FIELDS(certificate_fields),
+                                                  .layout = LAYOUT_FLOW };
 
 static const struct field form_fields[] = {
     BOOL(forms_settings, bind_to_address, true, "a session belongs to the client's address"),
@@ -81,8 +136,10 @@ static const struct field form_fields[] = {
     LEVEL(forms_settings, persistent_cookies, cookie_levels, "on which computers the session survives the browser"),
     TEXT(forms_settings, cookie, "name of the session cookie"),
 };
-static const struct schema form_schema = { .name = "a listener's form", .size = sizeof(struct forms_settings),
-    .fields = FIELDS(form_fields), .layout = LAYOUT_FLOW_IF_SHORT };
+static const struct schema form_schema = { .name = "a listener's form",
+                                           .size = sizeof(struct forms_settings),
+                                           .fields = FIELDS(form_fields),
+                                           .layout = LAYOUT_FLOW_IF_SHORT };
 
 static const struct field listener_fields[] = {
     NAME(listener, name, "rules refer to it by this name"),
@@ -110,12 +167,15 @@ static const struct field listener_fields[] = {
     PORT(listener, ssl_accelerator_port, 0, "port of a TLS accelerator in front; 0 is none"),
     EXPORT(listener),
 };
-static const struct schema listener_schema = { .name = "a listener", .size = sizeof(struct listener),
-    .fields = FIELDS(listener_fields), .spaced = true };
+static const struct schema listener_schema = {
+    .name = "a listener", .size = sizeof(struct listener), .fields = FIELDS(listener_fields), .spaced = true
+};
 
 /* ---- farms, networks, user sets ---------------------------------------------- */
 static const char *const probes[] = { "http", "ping", "tcp", NULL };
-static const char *const network_kinds[] = { "plain", "external", "set", "all-except", "local-host", "everywhere", NULL };
+static const char *const network_kinds[] = {
+    "plain", "external", "set", "all-except", "local-host", "everywhere", NULL
+};
 
 static const struct field member_fields[] = {
     { MEMBER(farm_member, host), .type = Y_TEXT, .text = TEXT_HOST, .required = true, .help = "name or address" },
@@ -123,8 +183,10 @@ static const struct field member_fields[] = {
     BOOL(farm_member, drained, false, "takes no new clients"),
     LINE(farm_member),
 };
-static const struct schema member_schema = { .name = "a farm's member", .size = sizeof(struct farm_member),
-    .fields = FIELDS(member_fields), .layout = LAYOUT_FLOW };
+static const struct schema member_schema = { .name = "a farm's member",
+                                             .size = sizeof(struct farm_member),
+                                             .fields = FIELDS(member_fields),
+                                             .layout = LAYOUT_FLOW };
 static const struct field farm_fields[] = {
     NAME(farm, name, "rules refer to it by this name"),
     TEXT(farm, description, "free text"),
@@ -136,7 +198,9 @@ static const struct field farm_fields[] = {
     NUMBER(farm, probe_threshold, 5000, "milliseconds until a member counts as down"),
     EXPORT(farm),
 };
-static const struct schema farm_schema = { .name = "a farm", .size = sizeof(struct farm), .fields = FIELDS(farm_fields), .spaced = true };
+static const struct schema farm_schema = {
+    .name = "a farm", .size = sizeof(struct farm), .fields = FIELDS(farm_fields), .spaced = true
+};
 
 static const struct field network_fields[] = {
     NAME(network, name, "rules refer to it by this name"),
@@ -145,21 +209,26 @@ static const struct field network_fields[] = {
     TEXTS(network, members, "names of networks"),
     EXPORT(network),
 };
-static const struct schema network_schema = { .name = "a network", .size = sizeof(struct network), .fields = FIELDS(network_fields) };
+static const struct schema network_schema = { .name = "a network",
+                                              .size = sizeof(struct network),
+                                              .fields = FIELDS(network_fields) };
 
 static const struct field account_fields[] = {
     TEXT(account, name, "DOMAIN\\\\name"),
     TEXT(account, sid, "as in the source"),
     BOOL(account, group, false, "a group, not a user"),
 };
-static const struct schema account_schema = { .name = "an account", .size = sizeof(struct account),
-    .fields = FIELDS(account_fields), .layout = LAYOUT_FLOW };
+static const struct schema account_schema = {
+    .name = "an account", .size = sizeof(struct account), .fields = FIELDS(account_fields), .layout = LAYOUT_FLOW
+};
 static const struct field user_set_fields[] = {
     NAME(user_set, name, "rules refer to it by this name"),
     LIST(user_set, accounts, account_schema, "who belongs to it"),
     EXPORT(user_set),
 };
-static const struct schema user_set_schema = { .name = "a user set", .size = sizeof(struct user_set), .fields = FIELDS(user_set_fields) };
+static const struct schema user_set_schema = { .name = "a user set",
+                                               .size = sizeof(struct user_set),
+                                               .fields = FIELDS(user_set_fields) };
 
 /* ---- schedules ---------------------------------------------------------------- */
 static const struct field schedule_fields[] = {
@@ -167,7 +236,9 @@ static const struct field schedule_fields[] = {
     OWN("hours", own_hours, "when it is on, like `Mon-Fri 08:00-12:00, 13:00-18:00`; none: never"),
     EXPORT(schedule),
 };
-static const struct schema schedule_schema = { .name = "a schedule", .size = sizeof(struct schedule), .fields = FIELDS(schedule_fields) };
+static const struct schema schedule_schema = { .name = "a schedule",
+                                               .size = sizeof(struct schedule),
+                                               .fields = FIELDS(schedule_fields) };
 
 /* ---- rules ------------------------------------------------------------------------ */
 static const char *const actions[] = { "allow", "deny", NULL };
@@ -185,19 +256,26 @@ static const struct field sources_fields[] = {
     TEXTS(sources, except_networks, "nor these"),
     BOOL(sources, unknown, false, "the source names something that is not in the export: nobody is let in"),
 };
-static const struct schema sources_schema = { .name = "a rule's sources", .size = sizeof(struct sources),
-    .fields = FIELDS(sources_fields), .layout = LAYOUT_FLOW_IF_SHORT };
-static const struct field link_fields[] = { NAME(link_mapping, from, "text in a page"), NAME(link_mapping, to, "what replaces it") };
-static const struct schema link_schema = { .name = "a link translation", .size = sizeof(struct link_mapping),
-    .fields = FIELDS(link_fields), .layout = LAYOUT_FLOW };
+static const struct schema sources_schema = { .name = "a rule's sources",
+                                              .size = sizeof(struct sources),
+                                              .fields = FIELDS(sources_fields),
+                                              .layout = LAYOUT_FLOW_IF_SHORT };
+static const struct field link_fields[] = { NAME(link_mapping, from, "text in a page"),
+                                            NAME(link_mapping, to, "what replaces it") };
+static const struct schema link_schema = { .name = "a link translation",
+                                           .size = sizeof(struct link_mapping),
+                                           .fields = FIELDS(link_fields),
+                                           .layout = LAYOUT_FLOW };
 static const struct field parameter_fields[] = {
     TEXT(parameter, set, "identifier of the vendor parameter set"),
     NAME(parameter, name, "its name"),
     TEXT(parameter, value, "as in the source"),
     LINE(parameter),
 };
-static const struct schema parameter_schema = { .name = "a vendor parameter", .size = sizeof(struct parameter),
-    .fields = FIELDS(parameter_fields), .layout = LAYOUT_FLOW };
+static const struct schema parameter_schema = { .name = "a vendor parameter",
+                                                .size = sizeof(struct parameter),
+                                                .fields = FIELDS(parameter_fields),
+                                                .layout = LAYOUT_FLOW };
 
 static const struct field rule_fields[] = {
     NAME(rule, name, "the rule's name"),
@@ -233,7 +311,8 @@ static const struct field rule_fields[] = {
     BOOL(rule, pass_auth_body, false, "the body of the server's 401 goes to the client"),
     LEVEL(rule, require_ssl, ssl_levels, "whether plain HTTP is refused"),
     WORD(rule, client_certificate, claims, CERTIFICATE_IGNORED, "of the client"),
-    { MEMBER(rule, backend_certificate), .type = Y_TEXT, .text = TEXT_THUMBPRINT, .help = "thumbprint of the one shown to the server" },
+    { MEMBER(rule, backend_certificate), .type = Y_TEXT, .text = TEXT_THUMBPRINT,
+      .help = "thumbprint of the one shown to the server" },
     BOOL(rule, translate_links, false, "links in pages are translated"),
     NUMBER(rule, link_mode, 0, "as in the source"),
     NUMBER(rule, link_options, 0, "as in the source"),
@@ -251,13 +330,19 @@ static const struct field rule_fields[] = {
     BOOL(rule, logging, true, "requests are logged"),
     { .key = "export", .type = Y_OBJECT, .of = &rule_origin_schema, .help = export_help },
 };
-static const struct schema rule_schema = { .name = "a rule", .size = sizeof(struct rule), .fields = FIELDS(rule_fields), .spaced = true };
+static const struct schema rule_schema = {
+    .name = "a rule", .size = sizeof(struct rule), .fields = FIELDS(rule_fields), .spaced = true
+};
 
 /* ---- the policy ---------------------------------------------------------------------- */
 static const char *const subjects[] = { "none", "rule", "listener", "farm", "site", NULL };
 
 static const struct field note_fields[] = {
-    { .key = "code", .type = Y_OWN, .own = &own_code, .required = true, .help = "`TMG1002` and so on: docs/findings.md" },
+    { .key = "code",
+      .type = Y_OWN,
+      .own = &own_code,
+      .required = true,
+      .help = "`TMG1002` and so on: docs/findings.md" },
     OWN("severity", own_severity, "the kind's own if left out"),
     WORD(finding, subject, subjects, SUBJECT_NONE, "what it is about"),
     TEXT(finding, name, "of the subject"),
@@ -270,9 +355,14 @@ static const struct field note_fields[] = {
     OWN("remedy", own_remedy, "the kind's own if left out"),
     TEXT(finding, accepted, "reason of an acceptance"),
 };
-static const struct schema note_schema = { .name = "a note", .size = sizeof(struct finding), .fields = FIELDS(note_fields) };
+static const struct schema note_schema = { .name = "a note",
+                                           .size = sizeof(struct finding),
+                                           .fields = FIELDS(note_fields) };
 
-#define COUNT(s, m, h)        { MEMBER(s, m), .type = Y_LONG, .min = 0, .max = UINT32_MAX, .help = h }
+#define COUNT(s, m, h)                                                                                                 \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_LONG, .min = 0, .max = UINT32_MAX, .help = h                                           \
+    }
 static const struct field ledger_fields[] = {
     COUNT(ledger, elements, "in all: the sum of the settings' and the next four"),
     OWN("settings", own_ledger_settings, "how many state each setting"),
@@ -284,7 +374,9 @@ static const struct field ledger_fields[] = {
     COUNT(ledger, unknown_attributes, "of published sites, and not read: the notes name them"),
     COUNT(ledger, other_attributes, "unusual ones of anything else"),
 };
-static const struct schema ledger_schema = { .name = "the ledger", .size = sizeof(struct ledger), .fields = FIELDS(ledger_fields) };
+static const struct schema ledger_schema = { .name = "the ledger",
+                                             .size = sizeof(struct ledger),
+                                             .fields = FIELDS(ledger_fields) };
 
 static const struct field policy_fields[] = {
     { .key = "policy", .type = Y_VERSION, .dflt = 1, .required = true, .help = "version of this format" },
@@ -301,9 +393,15 @@ static const struct field policy_fields[] = {
     LIST(policy, parameters, parameter_schema, "vendor parameters of the whole array"),
     TEXTS(policy, certificate_names, "reserved"),
     OBJECT(policy, ledger, ledger_schema, "what became of the elements of the export"),
-    { .key = "notes", .type = Y_LIST, .at = offsetof(struct policy, notes.list), .of = &note_schema, .help = "what reading the export found" },
+    { .key = "notes",
+      .type = Y_LIST,
+      .at = offsetof(struct policy, notes.list),
+      .of = &note_schema,
+      .help = "what reading the export found" },
 };
-const struct schema policy_schema = { .name = "a policy", .size = sizeof(struct policy), .fields = FIELDS(policy_fields) };
+const struct schema policy_schema = { .name = "a policy",
+                                      .size = sizeof(struct policy),
+                                      .fields = FIELDS(policy_fields) };
 
 void policy_write(struct strbuf *out, const struct policy *p)
 {
@@ -313,7 +411,8 @@ void policy_write(struct strbuf *out, const struct policy *p)
 }
 
 /* A name that leads nowhere would make a rule answer nothing, or at all hours: a slip of the pen, and an error. */
-static void check_reference(struct yaml_reader *r, const struct node *rule, const char *key, const char *name, bool known)
+static void check_reference(struct yaml_reader *r, const struct node *rule, const char *key, const char *name,
+                            bool known)
 {
     const struct node *at = node_value(rule, key);
     if (name && !known)
@@ -330,7 +429,8 @@ static void find_dangling(const struct policy *p, struct arena *a, struct name_i
     index_build(a, x, names.v, names.n, sizeof *names.v, 0);
 }
 
-static void check_references(struct yaml_reader *r, const struct node *root, const struct policy *p, struct arena *scratch)
+static void check_references(struct yaml_reader *r, const struct node *root, const struct policy *p,
+                             struct arena *scratch)
 {
     const struct node *rules = node_value(root, "rules"), *at = rules ? rules->first : NULL;
     struct name_index dangling;
@@ -341,7 +441,8 @@ static void check_references(struct yaml_reader *r, const struct node *root, con
             continue;
         check_reference(r, at, "listener", rule->listener, policy_listener(p, rule->listener));
         check_reference(r, at, "farm", rule->farm, policy_farm(p, rule->farm));
-        check_reference(r, at, "schedule", rule->schedule, rule->schedule_unknown || policy_schedule(p, rule->schedule));
+        check_reference(r, at, "schedule", rule->schedule,
+                        rule->schedule_unknown || policy_schedule(p, rule->schedule));
     }
 }
 

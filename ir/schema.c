@@ -8,7 +8,10 @@
 #define MAX_FIELDS 64
 
 /* VEC(T) for any T: always copied in and out, never pointed at. */
-struct any_vec { void *v; size_t n, cap; };
+struct any_vec {
+    void *v;
+    size_t n, cap;
+};
 
 /* ---- single values ------------------------------------------------------- */
 bool schema_number(const char *text, long *value)
@@ -71,24 +74,24 @@ static bool is_target(const char *s)
 }
 
 static const char *const text_expected[] = {
-    [TEXT_FREE] = "text without control characters", [TEXT_HOST] = "a host name or an IPv4 address",
-    [TEXT_ADDRESS] = "an IPv4 address, like 192.0.2.10", [TEXT_THUMBPRINT] = "a thumbprint in hex digits",
+    [TEXT_FREE] = "text without control characters",       [TEXT_HOST] = "a host name or an IPv4 address",
+    [TEXT_ADDRESS] = "an IPv4 address, like 192.0.2.10",   [TEXT_THUMBPRINT] = "a thumbprint in hex digits",
     [TEXT_HEADER] = "visible ASCII characters and spaces", [TEXT_FILE] = "a file name",
-    [TEXT_TARGET] = "nginx, haproxy or publishd", [TEXT_DATE] = "a date, like 2027-03-31",
+    [TEXT_TARGET] = "nginx, haproxy or publishd",          [TEXT_DATE] = "a date, like 2027-03-31",
 };
 
 static const char *checked_text(struct yaml_reader *r, const char *s, enum text_kind kind)
 {
     uint32_t ip;
     switch (kind) {
-    case TEXT_HOST:       return normalise_host(r->arena, s);
-    case TEXT_ADDRESS:    return ip_parse(s, &ip) ? arena_strdup(r->arena, s) : NULL;
+    case TEXT_HOST: return normalise_host(r->arena, s);
+    case TEXT_ADDRESS: return ip_parse(s, &ip) ? arena_strdup(r->arena, s) : NULL;
     case TEXT_THUMBPRINT: return normalise_thumbprint(r->arena, s);
-    case TEXT_HEADER:     return *s && *s != ' ' && bytes_between(s, 0x20, 0x7e) ? arena_strdup(r->arena, s) : NULL;
-    case TEXT_FILE:       return *s && bytes_between(s, 0x20, 0xff) ? arena_strdup(r->arena, s) : NULL;
-    case TEXT_TARGET:     return is_target(s) ? arena_strdup(r->arena, s) : NULL;
-    case TEXT_DATE:       return valid_date(s) ? arena_strdup(r->arena, s) : NULL;
-    default:              return free_text(s) ? arena_strdup(r->arena, s) : NULL;
+    case TEXT_HEADER: return *s && *s != ' ' && bytes_between(s, 0x20, 0x7e) ? arena_strdup(r->arena, s) : NULL;
+    case TEXT_FILE: return *s && bytes_between(s, 0x20, 0xff) ? arena_strdup(r->arena, s) : NULL;
+    case TEXT_TARGET: return is_target(s) ? arena_strdup(r->arena, s) : NULL;
+    case TEXT_DATE: return valid_date(s) ? arena_strdup(r->arena, s) : NULL;
+    default: return free_text(s) ? arena_strdup(r->arena, s) : NULL;
     }
 }
 
@@ -127,9 +130,11 @@ static void not_allowed(struct yaml_reader *r, const struct field *f, const stru
     else if (!f->words)
         buf_puts(&b, "true or false");
     if (node->kind == NODE_SCALAR && !means_nothing(node))
-        yaml_error(r, node, "%s: found %s\"%.200s\", allowed is %s", f->key, node->plain ? "" : "the text ", node->text, b.p);
+        yaml_error(r, node, "%s: found %s\"%.200s\", allowed is %s", f->key, node->plain ? "" : "the text ", node->text,
+                   b.p);
     else
-        yaml_error(r, node, "%s: found %s, allowed is %s", f->key, node->kind == NODE_SCALAR ? "nothing" : node_kind_name(node), b.p);
+        yaml_error(r, node, "%s: found %s, allowed is %s", f->key,
+                   node->kind == NODE_SCALAR ? "nothing" : node_kind_name(node), b.p);
     buf_free(&b);
 }
 
@@ -158,7 +163,7 @@ static bool scalar_value(const struct field *f, const struct node *node, long *v
     case Y_BOOL: return !f->words && word_index(truth, node->text, value);
     case Y_LONG: return schema_number(node->text, value) && *value >= f->min && *value <= f->max;
     case Y_LINE: return schema_number(node->text, value) && *value >= 0 && *value <= (long)UINT32_MAX;
-    default:     return false;
+    default: return false;
     }
 }
 
@@ -211,8 +216,10 @@ static void read_addresses(struct yaml_reader *r, const struct field *f, const s
         if (item->kind == NODE_SCALAR && ip_range_parse(item->text, &range))
             ipset_add(r->arena, set, range.from, range.to);
         else
-            yaml_error(r, item, "found \"%.200s\" where an address, a network like 10.0.0.0/8 or a range like 10.0.0.1-10.0.0.9 belongs",
-                       item->kind == NODE_SCALAR ? item->text : node_kind_name(item));
+            yaml_error(
+                r, item,
+                "found \"%.200s\" where an address, a network like 10.0.0.0/8 or a range like 10.0.0.1-10.0.0.9 belongs",
+                item->kind == NODE_SCALAR ? item->text : node_kind_name(item));
     }
     ipset_normalise(set);
 }
@@ -235,7 +242,7 @@ static void read_field(struct yaml_reader *r, const struct field *f, const struc
     long value;
     bool may_be_empty = f->type == Y_LIST || f->type == Y_MAP || f->type == Y_TEXTS || f->type == Y_ADDRESSES;
     if (may_be_empty && node->kind == NODE_SCALAR && means_nothing(node))
-        return;                          /* "networks:" with nothing but comments below */
+        return; /* "networks:" with nothing but comments below */
     switch (f->type) {
     case Y_VERSION:
         if (node->kind != NODE_SCALAR || !schema_number(node->text, &value) || value != f->dflt)
@@ -246,18 +253,21 @@ static void read_field(struct yaml_reader *r, const struct field *f, const struc
         memcpy(member, &s, sizeof s);
         break;
     }
-    case Y_BOOL: case Y_LONG: case Y_LINE: case Y_WORD:
+    case Y_BOOL:
+    case Y_LONG:
+    case Y_LINE:
+    case Y_WORD:
         if (scalar_value(f, node, &value))
             set_number(f, member, value);
         else
             not_allowed(r, f, node);
         break;
-    case Y_TEXTS:     read_texts(r, f, node, member); break;
+    case Y_TEXTS: read_texts(r, f, node, member); break;
     case Y_ADDRESSES: read_addresses(r, f, node, member); break;
-    case Y_OBJECT:    schema_read(r, f->of, node, member); break;
-    case Y_LIST:      read_list(r, f, node, member); break;
-    case Y_MAP:       schema_read_map(r, f, node, member); break;
-    case Y_OWN:       f->own->read(r, node, object); break;
+    case Y_OBJECT: schema_read(r, f->of, node, member); break;
+    case Y_LIST: read_list(r, f, node, member); break;
+    case Y_MAP: schema_read_map(r, f, node, member); break;
+    case Y_OWN: f->own->read(r, node, object); break;
     }
 }
 
@@ -286,7 +296,8 @@ static void unknown_key(struct yaml_reader *r, const struct schema *s, const str
 {
     const char *nearest = NULL;
     size_t best = 3;
-    bool told = r->errors <= YAML_ERRORS;     /* else nobody reads it, and a million keys must not cost a million searches */
+    bool told =
+        r->errors <= YAML_ERRORS; /* else nobody reads it, and a million keys must not cost a million searches */
     for (size_t i = 0; told && i < s->n; i++) {
         size_t d = distance(key->text, s->fields[i].key);
         if (d < best) {
@@ -307,7 +318,8 @@ static void unknown_key(struct yaml_reader *r, const struct schema *s, const str
 
 /* Sorts a map's values to their fields, so that they are then read in the order of the table, whatever their order in
  * the file: a field's codec may rely on those before it. */
-static void find_fields(struct yaml_reader *r, const struct schema *s, const struct node *map, const struct node *slot[MAX_FIELDS])
+static void find_fields(struct yaml_reader *r, const struct schema *s, const struct node *map,
+                        const struct node *slot[MAX_FIELDS])
 {
     for (const struct node *key = map->first; key; key = key->next->next) {
         size_t i = 0;
@@ -320,7 +332,8 @@ static void find_fields(struct yaml_reader *r, const struct schema *s, const str
         if (i == s->n)
             unknown_key(r, s, key);
         else if (slot[i])
-            yaml_error(r, key, "%s has the key %s twice; the other one is in line %u", s->name, key->text, (unsigned)slot[i]->line);
+            yaml_error(r, key, "%s has the key %s twice; the other one is in line %u", s->name, key->text,
+                       (unsigned)slot[i]->line);
         else
             slot[i] = key->next;
     }
@@ -338,7 +351,8 @@ static void set_defaults(const struct schema *s, size_t from, void *object)
     }
 }
 
-static void read_fields(struct yaml_reader *r, const struct schema *s, size_t from, const struct node *map, void *object)
+static void read_fields(struct yaml_reader *r, const struct schema *s, size_t from, const struct node *map,
+                        void *object)
 {
     const struct node *slot[MAX_FIELDS] = { 0 };
     if (s->n > MAX_FIELDS)
@@ -373,7 +387,10 @@ void schema_read(struct yaml_reader *r, const struct schema *s, const struct nod
 }
 
 /* ---- maps whose keys are names --------------------------------------------------- */
-struct map_key { const char *text; const struct node *node; };
+struct map_key {
+    const char *text;
+    const struct node *node;
+};
 
 static int by_text(const void *x, const void *y)
 {
@@ -391,7 +408,8 @@ static void refuse_duplicates(struct yaml_reader *r, struct map_key *v, size_t n
         qsort(v, n, sizeof *v, by_text);
     for (size_t i = 1; i < n; i++)
         if (ascii_casecmp(v[i - 1].text, v[i].text) == 0)
-            yaml_error(r, v[i].node, "\"%.200s\" is given twice; the other one is in line %u", v[i].text, (unsigned)v[i - 1].node->line);
+            yaml_error(r, v[i].node, "\"%.200s\" is given twice; the other one is in line %u", v[i].text,
+                       (unsigned)v[i - 1].node->line);
 }
 
 void schema_read_map(struct yaml_reader *r, const struct field *f, const struct node *map, void *member)

@@ -3,9 +3,12 @@
 #include "../base/ipset.h"
 #include "schema.h"
 
-#define LINE_WIDTH 100           /* a list that is longer than this gets a line per item */
+#define LINE_WIDTH 100 /* a list that is longer than this gets a line per item */
 
-struct any_vec { void *v; size_t n, cap; };
+struct any_vec {
+    void *v;
+    size_t n, cap;
+};
 
 static struct any_vec vec_of(const void *member)
 {
@@ -21,7 +24,7 @@ static long number_of(const struct field *f, const void *member)
     case Y_LONG: return *(const long *)member;
     case Y_WORD: return *(const int *)member;
     case Y_LINE: return (long)*(const uint32_t *)member;
-    default:     return f->dflt;
+    default: return f->dflt;
     }
 }
 
@@ -40,17 +43,18 @@ static bool absent(const struct field *f, const void *object)
         return false;
     switch (f->type) {
     case Y_VERSION: return false;
-    case Y_TEXT:    return !text_of(member);
-    case Y_OWN:     return f->own->absent(object);
-    case Y_TEXTS: case Y_ADDRESSES: case Y_LIST: case Y_MAP:
-        return vec_of(member).n == 0;
+    case Y_TEXT: return !text_of(member);
+    case Y_OWN: return f->own->absent(object);
+    case Y_TEXTS:
+    case Y_ADDRESSES:
+    case Y_LIST:
+    case Y_MAP: return vec_of(member).n == 0;
     case Y_OBJECT:
         for (size_t i = 0; i < f->of->n; i++)
             if (!absent(&f->of->fields[i], member))
                 return false;
         return true;
-    default:
-        return number_of(f, member) == f->dflt;
+    default: return number_of(f, member) == f->dflt;
     }
 }
 
@@ -112,7 +116,7 @@ static void write_list(struct strbuf *b, const struct field *f, const void *obje
     bool lines = depth >= 0 && items.n > LINE_WIDTH;
     if (!lines)
         buf_puts(b, depth >= 0 ? " [" : "[");
-    for (size_t from = 0; from < items.n; ) {
+    for (size_t from = 0; from < items.n;) {
         size_t n = strcspn(items.p + from, "\n");
         if (lines) {
             buf_putc(b, '\n');
@@ -135,17 +139,19 @@ static void write_value(struct strbuf *b, const struct field *f, const void *obj
 {
     const void *member = (const char *)object + f->at;
     switch (f->type) {
-    case Y_VERSION:   buf_printf(b, "%ld", f->dflt); break;
-    case Y_TEXT:      write_text(b, f, text_of(member)); break;
-    case Y_OBJECT:    write_flow(b, f->of, member); break;
-    case Y_TEXTS: case Y_ADDRESSES: write_list(b, f, object, -1); break;
+    case Y_VERSION: buf_printf(b, "%ld", f->dflt); break;
+    case Y_TEXT: write_text(b, f, text_of(member)); break;
+    case Y_OBJECT: write_flow(b, f->of, member); break;
+    case Y_TEXTS:
+    case Y_ADDRESSES: write_list(b, f, object, -1); break;
     case Y_OWN:
         if (f->own->list)
             write_list(b, f, object, -1);
         else
             f->own->write(b, object);
         break;
-    case Y_LIST: case Y_MAP: {
+    case Y_LIST:
+    case Y_MAP: {
         struct any_vec vec = vec_of(member);
         buf_putc(b, '[');
         for (size_t i = 0; i < vec.n; i++) {
@@ -252,20 +258,28 @@ void schema_write(struct strbuf *out, const struct schema *s, const void *object
 static const char *type_name(const struct field *f)
 {
     static const char *const texts[] = {
-        [TEXT_FREE] = "text", [TEXT_HOST] = "host name or address", [TEXT_ADDRESS] = "IPv4 address", [TEXT_THUMBPRINT] = "hex digits",
-        [TEXT_HEADER] = "header value", [TEXT_FILE] = "file name", [TEXT_TARGET] = "target", [TEXT_DATE] = "date",
+        [TEXT_FREE] = "text",
+        [TEXT_HOST] = "host name or address",
+        [TEXT_ADDRESS] = "IPv4 address",
+        [TEXT_THUMBPRINT] = "hex digits",
+        [TEXT_HEADER] = "header value",
+        [TEXT_FILE] = "file name",
+        [TEXT_TARGET] = "target",
+        [TEXT_DATE] = "date",
     };
     switch (f->type) {
-    case Y_VERSION: case Y_LONG: case Y_LINE: return "number";
-    case Y_TEXT:      return texts[f->text];
-    case Y_BOOL:      return f->words ? "word" : "true or false";
-    case Y_WORD:      return "word";
-    case Y_TEXTS:     return f->text == TEXT_ADDRESS ? "list of IPv4 addresses" : "list of texts";
+    case Y_VERSION:
+    case Y_LONG:
+    case Y_LINE: return "number";
+    case Y_TEXT: return texts[f->text];
+    case Y_BOOL: return f->words ? "word" : "true or false";
+    case Y_WORD: return "word";
+    case Y_TEXTS: return f->text == TEXT_ADDRESS ? "list of IPv4 addresses" : "list of texts";
     case Y_ADDRESSES: return "list of addresses";
-    case Y_OBJECT:    return "keys";
-    case Y_LIST:      return "list";
-    case Y_MAP:       return "by name";
-    default:          return f->own->type;
+    case Y_OBJECT: return "keys";
+    case Y_LIST: return "list";
+    case Y_MAP: return "by name";
+    default: return f->own->type;
     }
 }
 
@@ -304,7 +318,7 @@ static void markdown_one(struct strbuf *out, const struct schema *s, bool by_nam
 
 void schema_markdown(struct strbuf *out, const struct schema *s)
 {
-    const struct schema *queue[32] = { s };          /* the tables are ours: a fixed number */
+    const struct schema *queue[32] = { s }; /* the tables are ours: a fixed number */
     bool by_name[32] = { false };
     size_t n = 1;
     for (size_t at = 0; at < n; at++) {

@@ -8,7 +8,9 @@
 
 #define MAX_BYTES ((size_t)256 << 20)
 
-struct site_index { struct name_index listeners, certificates, backends, networks, users, rules; };
+struct site_index {
+    struct name_index listeners, certificates, backends, networks, users, rules;
+};
 
 /* ---- values of its own ------------------------------------------------------- */
 /* "2001:db8::1" in brackets -> the same with the brackets, which is how targets write it too; NULL: no IPv6 address. */
@@ -17,7 +19,8 @@ static const char *ipv6_host(struct arena *a, const char *text, size_t n)
     struct in6_addr ip;
     char shown[INET6_ADDRSTRLEN];
     if (n < 4 || text[0] != '[' || text[n - 1] != ']' ||
-        inet_pton(AF_INET6, arena_strndup(a, text + 1, n - 2), &ip) != 1 || !inet_ntop(AF_INET6, &ip, shown, sizeof shown))
+        inet_pton(AF_INET6, arena_strndup(a, text + 1, n - 2), &ip) != 1 ||
+        !inet_ntop(AF_INET6, &ip, shown, sizeof shown))
         return NULL;
     return arena_printf(a, "[%s]", shown);
 }
@@ -47,7 +50,10 @@ static void read_backend(struct yaml_reader *r, const struct node *node, void *o
     struct site_backend *b = object;
     const char *s = schema_text(r, node, TEXT_FREE);
     if (s && !host_port(r->arena, s, true, &b->host, &b->port))
-        yaml_error(r, node, "found \"%.200s\" where a server to connect to belongs, like 10.0.0.5, host.example:8443 or \"[2001:db8::5]:8443\"", s);
+        yaml_error(
+            r, node,
+            "found \"%.200s\" where a server to connect to belongs, like 10.0.0.5, host.example:8443 or \"[2001:db8::5]:8443\"",
+            s);
 }
 
 /* The key in the spelling that names of the export have. */
@@ -57,7 +63,8 @@ static void check_backend(struct yaml_reader *r, const struct node *node, void *
     const char *host;
     long port;
     if (!host_port(r->arena, b->key, false, &host, &port))
-        yaml_error(r, node, "found \"%.200s\" where a server's name in the export belongs, with or without a port", b->key);
+        yaml_error(r, node, "found \"%.200s\" where a server's name in the export belongs, with or without a port",
+                   b->key);
     else
         b->key = port ? arena_printf(r->arena, "%s:%ld", host, port) : host;
 }
@@ -70,7 +77,8 @@ static void check_key(struct yaml_reader *r, const struct node *node, void *obje
     if (**key == '{')
         *key = arena_printf(r->arena, "{%s}", normalise_guid(r->arena, *key));
 }
-_Static_assert(offsetof(struct site_listener, key) == 0 && offsetof(struct site_rule, key) == 0, "check_key takes the key in front");
+_Static_assert(offsetof(struct site_listener, key) == 0 && offsetof(struct site_rule, key) == 0,
+               "check_key takes the key in front");
 
 static void read_trust(struct yaml_reader *r, const struct node *node, void *object)
 {
@@ -108,26 +116,51 @@ static const struct own trust_value = { "file name", false, read_trust, NULL, NU
 static const struct own code_value = { "code", false, read_code, NULL, NULL };
 
 /* ---- the tables ------------------------------------------------------------------ */
-#define MEMBER(s, m)   .key = #m, .at = offsetof(struct s, m)
-#define KEY(s, h)      { MEMBER(s, key), .type = Y_TEXT, .help = h }
-#define TEXTS(s, m, h) { MEMBER(s, m), .type = Y_TEXTS, .help = h }
-#define TEXT(s, m, h)  { MEMBER(s, m), .type = Y_TEXT, .help = h }
-#define PORT(s, m, h)  { MEMBER(s, m), .type = Y_LONG, .dflt = -1, .min = 0, .max = 65535, .help = h }
-#define BOOL(s, m, h)  { MEMBER(s, m), .type = Y_BOOL, .help = h }
-#define FILE_NAME(s, m, h) { MEMBER(s, m), .type = Y_TEXT, .text = TEXT_FILE, .required = true, .help = h }
-#define MAP(s, m, h)   { MEMBER(site, m), .type = Y_MAP, .of = &(s), .help = h }
-#define LINE_AT(s)     static const size_t line_of_##s = offsetof(struct s, line)
-#define OF(s)          .size = sizeof(struct s), .line_at = &line_of_##s
+#define MEMBER(s, m) .key = #m, .at = offsetof(struct s, m)
+#define KEY(s, h)                                                                                                      \
+    {                                                                                                                  \
+        MEMBER(s, key), .type = Y_TEXT, .help = h                                                                      \
+    }
+#define TEXTS(s, m, h)                                                                                                 \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_TEXTS, .help = h                                                                       \
+    }
+#define TEXT(s, m, h)                                                                                                  \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_TEXT, .help = h                                                                        \
+    }
+#define PORT(s, m, h)                                                                                                  \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_LONG, .dflt = -1, .min = 0, .max = 65535, .help = h                                    \
+    }
+#define BOOL(s, m, h)                                                                                                  \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_BOOL, .help = h                                                                        \
+    }
+#define FILE_NAME(s, m, h)                                                                                             \
+    {                                                                                                                  \
+        MEMBER(s, m), .type = Y_TEXT, .text = TEXT_FILE, .required = true, .help = h                                   \
+    }
+#define MAP(s, m, h)                                                                                                   \
+    {                                                                                                                  \
+        MEMBER(site, m), .type = Y_MAP, .of = &(s), .help = h                                                          \
+    }
+#define LINE_AT(s) static const size_t line_of_##s = offsetof(struct s, line)
+#define OF(s) .size = sizeof(struct s), .line_at = &line_of_##s
 
 static const struct field listener_fields[] = {
     KEY(site_listener, ""),
-    { MEMBER(site_listener, addresses), .type = Y_TEXTS, .text = TEXT_ADDRESS, .help = "instead of those in the export" },
+    { MEMBER(site_listener, addresses), .type = Y_TEXTS, .text = TEXT_ADDRESS,
+      .help = "instead of those in the export" },
     PORT(site_listener, http, "instead of the port in the export; 0 switches it off"),
     PORT(site_listener, https, "the same for HTTPS"),
-    { MEMBER(site_listener, certificate), .type = Y_TEXT, .text = TEXT_THUMBPRINT, .help = "thumbprint of one of `certificates`, where the export names none" },
+    { MEMBER(site_listener, certificate), .type = Y_TEXT, .text = TEXT_THUMBPRINT,
+      .help = "thumbprint of one of `certificates`, where the export names none" },
 };
 LINE_AT(site_listener);
-static const struct schema listener_schema = { .name = "a listener", OF(site_listener), .fields = FIELDS(listener_fields), .check = check_key };
+static const struct schema listener_schema = {
+    .name = "a listener", OF(site_listener), .fields = FIELDS(listener_fields), .check = check_key
+};
 
 static const struct field certificate_fields[] = {
     { MEMBER(site_certificate, thumbprint), .type = Y_TEXT, .text = TEXT_THUMBPRINT },
@@ -135,19 +168,30 @@ static const struct field certificate_fields[] = {
     FILE_NAME(site_certificate, key, "PEM: its private key"),
 };
 LINE_AT(site_certificate);
-static const struct schema certificate_schema = { .name = "a certificate", OF(site_certificate), .fields = FIELDS(certificate_fields) };
+static const struct schema certificate_schema = { .name = "a certificate",
+                                                  OF(site_certificate),
+                                                  .fields = FIELDS(certificate_fields) };
 
 static const struct field backend_fields[] = { KEY(site_backend, "") };
-static const struct field backend_server = { .type = Y_OWN, .own = &backend_value, .help = "where to connect instead; without a port the port stays" };
+static const struct field backend_server = { .type = Y_OWN,
+                                             .own = &backend_value,
+                                             .help = "where to connect instead; without a port the port stays" };
 LINE_AT(site_backend);
-static const struct schema backend_schema = { .name = "a backend", OF(site_backend), .fields = FIELDS(backend_fields), .value = &backend_server,
-    .check = check_backend };
+static const struct schema backend_schema = { .name = "a backend",
+                                              OF(site_backend),
+                                              .fields = FIELDS(backend_fields),
+                                              .value = &backend_server,
+                                              .check = check_backend };
 
 static const struct field network_fields[] = { KEY(site_network, "") };
-static const struct field network_addresses = { .key = "networks", .type = Y_ADDRESSES, .at = offsetof(struct site_network, addresses),
-    .help = "`10.0.0.0/8`, `10.0.0.1-10.0.0.9` or `10.0.0.1`" };
+static const struct field network_addresses = { .key = "networks",
+                                                .type = Y_ADDRESSES,
+                                                .at = offsetof(struct site_network, addresses),
+                                                .help = "`10.0.0.0/8`, `10.0.0.1-10.0.0.9` or `10.0.0.1`" };
 LINE_AT(site_network);
-static const struct schema network_schema = { .name = "a network", OF(site_network), .fields = FIELDS(network_fields), .value = &network_addresses };
+static const struct schema network_schema = {
+    .name = "a network", OF(site_network), .fields = FIELDS(network_fields), .value = &network_addresses
+};
 
 static const struct field users_fields[] = {
     KEY(site_users, ""),
@@ -164,31 +208,41 @@ static const struct field rule_fields[] = {
     { MEMBER(site_rule, via), .type = Y_TEXT, .text = TEXT_HEADER, .help = "value of a Via header to add" },
 };
 LINE_AT(site_rule);
-static const struct schema rule_schema = { .name = "a rule", OF(site_rule), .fields = FIELDS(rule_fields), .check = check_key };
+static const struct schema rule_schema = {
+    .name = "a rule", OF(site_rule), .fields = FIELDS(rule_fields), .check = check_key
+};
 
 static const struct field accept_fields[] = {
     { .key = "code", .type = Y_OWN, .own = &code_value, .required = true, .help = "of the finding: `TMG2031`" },
     TEXT(site_accept, rule, "its name; every rule if left out"),
     TEXT(site_accept, listener, "its name; every listener if left out"),
-    { MEMBER(site_accept, target), .type = Y_TEXT, .text = TEXT_TARGET, .help = "nginx, haproxy or publishd; every one if left out" },
+    { MEMBER(site_accept, target), .type = Y_TEXT, .text = TEXT_TARGET,
+      .help = "nginx, haproxy or publishd; every one if left out" },
     { MEMBER(site_accept, reason), .type = Y_TEXT, .required = true, .help = "why this is well" },
     { MEMBER(site_accept, until), .type = Y_TEXT, .text = TEXT_DATE, .help = "last day on which it counts" },
 };
 LINE_AT(site_accept);
-static const struct schema accept_schema = { .name = "an acceptance", OF(site_accept), .fields = FIELDS(accept_fields), .check = check_accept };
+static const struct schema accept_schema = {
+    .name = "an acceptance", OF(site_accept), .fields = FIELDS(accept_fields), .check = check_accept
+};
 
 static const struct field site_fields[] = {
     { .key = "site", .type = Y_VERSION, .dflt = 1, .help = "version of this format" },
     MAP(listener_schema, listeners, "by name, or by GUID in braces"),
     MAP(certificate_schema, certificates, "by SHA-1 thumbprint, as the source shows it"),
     MAP(backend_schema, backends, "by name, or name:port, in the export"),
-    { .key = "trust", .type = Y_OWN, .own = &trust_value, .help = "PEM: issuers of the published servers' certificates" },
+    { .key = "trust",
+      .type = Y_OWN,
+      .own = &trust_value,
+      .help = "PEM: issuers of the published servers' certificates" },
     MAP(network_schema, networks, "addresses of a network or network set, by its name"),
     MAP(users_schema, users, "user sets, by name"),
     MAP(rule_schema, rules, "by name, or by GUID in braces"),
     { MEMBER(site, accept), .type = Y_LIST, .of = &accept_schema, .help = "findings that were read and accepted" },
 };
-const struct schema site_schema = { .name = "the site map", .size = sizeof(struct site), .fields = FIELDS(site_fields) };
+const struct schema site_schema = { .name = "the site map",
+                                    .size = sizeof(struct site),
+                                    .fields = FIELDS(site_fields) };
 
 /* ---- reading ----------------------------------------------------------------------- */
 /* Names are relative to the site map's own folder. Nothing is looked up on disk. */
@@ -199,8 +253,9 @@ static const char *absolute(struct arena *a, const char *site_file, const char *
     return path_absolute(a, path_join(a, *folder ? folder : ".", name));
 }
 
-#define INDEX(s, list, type, member) \
-    index_build((s)->arena, &(s)->index->list, (s)->list.v, (s)->list.n, sizeof(struct type), offsetof(struct type, member))
+#define INDEX(s, list, type, member)                                                                                   \
+    index_build((s)->arena, &(s)->index->list, (s)->list.v, (s)->list.n, sizeof(struct type),                          \
+                offsetof(struct type, member))
 
 static void finish(struct site *s)
 {
@@ -270,14 +325,14 @@ void site_free(struct site *s)
 }
 
 /* ---- look-ups -------------------------------------------------------------------------- */
-#define LOOK_UP(type, list) \
-    static struct type *find_##list(struct site *s, const char *name) \
-    { \
-        size_t at = index_find(&s->index->list, name); \
-        if (at >= s->list.n) \
-            return NULL; \
-        s->list.v[at].used = true; \
-        return &s->list.v[at]; \
+#define LOOK_UP(type, list)                                                                                            \
+    static struct type *find_##list(struct site *s, const char *name)                                                  \
+    {                                                                                                                  \
+        size_t at = index_find(&s->index->list, name);                                                                 \
+        if (at >= s->list.n)                                                                                           \
+            return NULL;                                                                                               \
+        s->list.v[at].used = true;                                                                                     \
+        return &s->list.v[at];                                                                                         \
     }
 LOOK_UP(site_listener, listeners)
 LOOK_UP(site_certificate, certificates)
@@ -320,5 +375,11 @@ struct site_backend *site_backend(struct site *s, const char *host, long port)
     return found ? found : find_backends(s, host);
 }
 
-struct site_network *site_network(struct site *s, const char *name) { return find_networks(s, name); }
-struct site_users *site_users(struct site *s, const char *name) { return find_users(s, name); }
+struct site_network *site_network(struct site *s, const char *name)
+{
+    return find_networks(s, name);
+}
+struct site_users *site_users(struct site *s, const char *name)
+{
+    return find_users(s, name);
+}

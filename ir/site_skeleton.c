@@ -5,17 +5,20 @@
 #include "site.h"
 #include "yaml.h"
 
-#define SHOWN 6                      /* so many names in a comment, then their number */
-#define KEY_MAX 1000                 /* longer keys need YAML's "? key" form */
+#define SHOWN 6      /* so many names in a comment, then their number */
+#define KEY_MAX 1000 /* longer keys need YAML's "? key" form */
 
 /* Something that the site map is asked for, and the rules or names that make it needed. */
-struct need { const char *name; strings because; };
+struct need {
+    const char *name;
+    strings because;
+};
 struct skeleton {
     struct strbuf *out;
     struct arena *a;
     const struct policy *p;
-    strings *names_of;               /* public names of the rules on each listener */
-    bool *needed;                    /* networks of the policy */
+    strings *names_of; /* public names of the rules on each listener */
+    bool *needed;      /* networks of the policy */
 };
 
 static void open_section(struct skeleton *s, const char *key, const char *comment)
@@ -131,20 +134,24 @@ static void put_listener(struct skeleton *s, const struct listener *l, const cha
         buf_puts(b, "; without this, on every address of the host\n");
     }
     if (!has_certificate(l))
-        buf_puts(b, "    # certificate: 0123abcd...     # thumbprint of one of the certificates below: the export names none\n");
-    buf_printf(b, "    http: %ld%s\n    https: %ld%s\n", l->http, l->http ? "" : "                         # off", l->https,
-               l->https ? "" : "                        # off");
+        buf_puts(
+            b,
+            "    # certificate: 0123abcd...     # thumbprint of one of the certificates below: the export names none\n");
+    buf_printf(b, "    http: %ld%s\n    https: %ld%s\n", l->http, l->http ? "" : "                         # off",
+               l->https, l->https ? "" : "                        # off");
 }
 
 static void put_listeners(struct skeleton *s)
 {
     bool open = false;
     struct name_index guids;
-    index_build(s->a, &guids, s->p->listeners.v, s->p->listeners.n, sizeof(struct listener), offsetof(struct listener, at.guid));
+    index_build(s->a, &guids, s->p->listeners.v, s->p->listeners.n, sizeof(struct listener),
+                offsetof(struct listener, at.guid));
     for (size_t i = 0; i < s->p->listeners.n; i++) {
         const struct listener *l = &s->p->listeners.v[i];
         const char *key = listener_key(s, i);
-        if (!key || (addresses_known(l) && has_certificate(l)) || (key != l->name && index_find(&guids, l->at.guid) != i))
+        if (!key || (addresses_known(l) && has_certificate(l)) ||
+            (key != l->name && index_find(&guids, l->at.guid) != i))
             continue;
         if (!open)
             open_section(s, "listeners", "Web listeners whose addresses or certificates are not in the export.");
@@ -174,16 +181,20 @@ static void put_certificates(struct skeleton *s)
     buf_free(&why);
     merge(s, &list);
     if (list.n)
-        open_section(s, "certificates", "The listeners' certificates, by thumbprint: PEM files, relative to this file's folder.");
+        open_section(s, "certificates",
+                     "The listeners' certificates, by thumbprint: PEM files, relative to this file's folder.");
     for (size_t i = 0; i < list.n; i++) {
         for (size_t k = 0; k < list.v[i].because.n; k++)
             buf_printf(s->out, "  %s\n", list.v[i].because.v[k]);
-        buf_printf(s->out, "  # \"%s\":\n  #   chain: certs/%.8s.pem      # the certificate, then its issuers\n  #   key: certs/%.8s.key\n",
-                   list.v[i].name, list.v[i].name, list.v[i].name);
+        buf_printf(
+            s->out,
+            "  # \"%s\":\n  #   chain: certs/%.8s.pem      # the certificate, then its issuers\n  #   key: certs/%.8s.key\n",
+            list.v[i].name, list.v[i].name, list.v[i].name);
     }
     for (size_t i = 0; i < s->p->listeners.n && !list.n; i++) {
         if (s->p->listeners.v[i].https) {
-            open_section(s, "certificates", "The listeners' certificates, by thumbprint: PEM files, relative to this file's folder.");
+            open_section(s, "certificates",
+                         "The listeners' certificates, by thumbprint: PEM files, relative to this file's folder.");
             buf_puts(s->out, "  # \"0123abcd...\":\n  #   chain: certs/site.pem\n  #   key: certs/site.key\n");
             break;
         }
@@ -217,7 +228,9 @@ static void put_backends(struct skeleton *s)
     }
     merge(s, &list);
     if (list.n)
-        open_section(s, "backends", "Published servers, where their names do not resolve on the new host (or resolve to it): an address, and a port if it differs.");
+        open_section(
+            s, "backends",
+            "Published servers, where their names do not resolve on the new host (or resolve to it): an address, and a port if it differs.");
     for (size_t i = 0; i < list.n; i++) {
         buf_printf(s->out, "  # %s: 10.0.0.%zu      # rule ", list.v[i].name, i % 250 + 1);
         put_some(s->out, &list.v[i].because);
@@ -290,7 +303,8 @@ static void put_networks(struct skeleton *s)
         const struct network *n = policy_network(s->p, list.v[i].name);
         bool external = n && n->kind == NETWORK_EXTERNAL;
         put_commented_key(s->out, list.v[i].name);
-        buf_printf(s->out, "%s      # %srule ", external ? "[0.0.0.0-9.255.255.255, 11.0.0.0-255.255.255.255]" : "[10.0.0.0/8]",
+        buf_printf(s->out, "%s      # %srule ",
+                   external ? "[0.0.0.0-9.255.255.255, 11.0.0.0-255.255.255.255]" : "[10.0.0.0/8]",
                    external ? "all that is not internal; " : "");
         put_some(s->out, &list.v[i].because);
         buf_putc(s->out, '\n');
@@ -328,7 +342,8 @@ static void put_users(struct skeleton *s)
     for (size_t i = 0; i < s->p->rules.n; i++) {
         const struct rule *r = &s->p->rules.v[i];
         for (size_t k = 0; r->enabled && !r->all_users && k < r->users.n; k++)
-            if (ascii_casecmp(r->users.v[k], "All Authenticated Users") != 0)     /* everybody who signs in: nothing to map */
+            if (ascii_casecmp(r->users.v[k], "All Authenticated Users") !=
+                0) /* everybody who signs in: nothing to map */
                 need(s, &list, r->users.v[k], r->name);
     }
     merge(s, &list);
@@ -384,8 +399,10 @@ void site_skeleton(struct strbuf *out, const struct policy *p)
     put_trust(&s);
     put_networks(&s);
     put_users(&s);
-    buf_puts(out, "\n# Findings that were read and accepted.\n"
-                  "# accept:\n"
-                  "#   - {code: TMG2031, rule: \"name of the rule\", target: nginx, reason: \"why this is well\", until: 2030-12-31}\n");
+    buf_puts(
+        out,
+        "\n# Findings that were read and accepted.\n"
+        "# accept:\n"
+        "#   - {code: TMG2031, rule: \"name of the rule\", target: nginx, reason: \"why this is well\", until: 2030-12-31}\n");
     arena_free(s.a);
 }

@@ -46,8 +46,8 @@ const char *node_kind_name(const struct node *node)
 {
     switch (node->kind) {
     case NODE_LIST: return "a list";
-    case NODE_MAP:  return "keys with values";
-    default:        return node->plain && node->text[0] == '\0' ? "nothing" : "a single value";
+    case NODE_MAP: return "keys with values";
+    default: return node->plain && node->text[0] == '\0' ? "nothing" : "a single value";
     }
 }
 
@@ -71,7 +71,8 @@ static void syntax_error(struct yaml_reader *r, const yaml_parser_t *y, const ch
         tab = tab || text[i] == '\t';
     const char *what = y->problem ? y->problem : "cannot be read";
     if (y->error == YAML_READER_ERROR)
-        error_at(r, 0, 0, "%s, at byte %zu; the file must be text in UTF-8 without control characters", what, y->problem_offset);
+        error_at(r, 0, 0, "%s, at byte %zu; the file must be text in UTF-8 without control characters", what,
+                 y->problem_offset);
     else if (tab)
         error_at(r, line + 1, y->problem_mark.column + 1, "a tab in the indentation: YAML takes spaces only");
     else
@@ -82,7 +83,7 @@ static void syntax_error(struct yaml_reader *r, const yaml_parser_t *y, const ch
 struct builder {
     struct yaml_reader *r;
     struct arena *tree;
-    struct node *open[MAX_DEPTH], *last[MAX_DEPTH];   /* the lists and maps around, and the last child of each */
+    struct node *open[MAX_DEPTH], *last[MAX_DEPTH]; /* the lists and maps around, and the last child of each */
     size_t depth;
     struct node *root;
 };
@@ -110,9 +111,11 @@ static struct node *add_node(struct builder *b, enum node_kind kind, const yaml_
 static bool plain_node(struct builder *b, const yaml_event_t *e, const yaml_char_t *anchor, const yaml_char_t *tag)
 {
     if (anchor)
-        error_at(b->r, e->start_mark.line + 1, e->start_mark.column + 1, "an anchor (&...): write the value out instead");
+        error_at(b->r, e->start_mark.line + 1, e->start_mark.column + 1,
+                 "an anchor (&...): write the value out instead");
     else if (tag)
-        error_at(b->r, e->start_mark.line + 1, e->start_mark.column + 1, "a tag (!...): quote the text if it begins with '!'");
+        error_at(b->r, e->start_mark.line + 1, e->start_mark.column + 1,
+                 "a tag (!...): quote the text if it begins with '!'");
     return !anchor && !tag;
 }
 
@@ -149,25 +152,21 @@ static bool take_event(struct builder *b, const yaml_event_t *e)
         error_at(b->r, e->start_mark.line + 1, e->start_mark.column + 1,
                  "an alias (*...): quote the text if it begins with '*'");
         return false;
-    case YAML_SCALAR_EVENT:
-        return plain_node(b, e, e->data.scalar.anchor, e->data.scalar.tag) && take_scalar(b, e);
+    case YAML_SCALAR_EVENT: return plain_node(b, e, e->data.scalar.anchor, e->data.scalar.tag) && take_scalar(b, e);
     case YAML_SEQUENCE_START_EVENT:
-        return plain_node(b, e, e->data.sequence_start.anchor, e->data.sequence_start.tag) && open_node(b, NODE_LIST, e);
+        return plain_node(b, e, e->data.sequence_start.anchor, e->data.sequence_start.tag) &&
+               open_node(b, NODE_LIST, e);
     case YAML_MAPPING_START_EVENT:
         return plain_node(b, e, e->data.mapping_start.anchor, e->data.mapping_start.tag) && open_node(b, NODE_MAP, e);
     case YAML_SEQUENCE_END_EVENT:
-    case YAML_MAPPING_END_EVENT:
-        b->depth--;
-        return true;
+    case YAML_MAPPING_END_EVENT: b->depth--; return true;
     case YAML_DOCUMENT_START_EVENT:
         if (!b->root)
             return true;
         error_at(b->r, e->start_mark.line + 1, e->start_mark.column + 1, "a second document");
         return false;
-    case YAML_STREAM_END_EVENT:
-        return false;
-    default:
-        return true;
+    case YAML_STREAM_END_EVENT: return false;
+    default: return true;
     }
 }
 
@@ -183,7 +182,7 @@ const struct node *yaml_parse(struct yaml_reader *r, struct arena *tree, const c
         mem_fatal();
     yaml_parser_set_input_string(&y, (const unsigned char *)text, n);
     struct builder b = { .r = r, .tree = tree };
-    for (bool more = true; more; ) {
+    for (bool more = true; more;) {
         yaml_event_t e;
         if (!yaml_parser_parse(&y, &e)) {
             if (y.error == YAML_MEMORY_ERROR)
@@ -205,8 +204,8 @@ const struct node *yaml_parse(struct yaml_reader *r, struct arena *tree, const c
 /* ---- writing scalars ---------------------------------------------------------- */
 static bool word_byte(unsigned char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '/' || c == '.' ||
-           c == '-' || c == '*';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '/' ||
+           c == '.' || c == '-' || c == '*';
 }
 
 /* Plain: begins with a letter, "/" or "_", goes on with letters, digits and "/._-*" and single spaces between words,
@@ -250,8 +249,8 @@ static uint32_t code_point(const char *s, size_t *length)
 static bool must_escape(uint32_t c)
 {
     return (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x61c || c == 0x180e || (c >= 0x200b && c <= 0x200f) ||
-           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff0 && c != 0xfffd && c <= 0xffff) ||
-           (c & 0xfffe) == 0xfffe || (c >= 0xe0000 && c <= 0xe0fff);
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff ||
+           (c >= 0xfff0 && c != 0xfffd && c <= 0xffff) || (c & 0xfffe) == 0xfffe || (c >= 0xe0000 && c <= 0xe0fff);
 }
 
 void buf_yaml(struct strbuf *b, const char *text)
@@ -261,7 +260,7 @@ void buf_yaml(struct strbuf *b, const char *text)
         return;
     }
     buf_putc(b, '"');
-    for (const char *s = text; *s; ) {
+    for (const char *s = text; *s;) {
         size_t n;
         uint32_t c = code_point(s, &n);
         if (c == '"' || c == '\\')

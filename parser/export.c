@@ -19,7 +19,10 @@ static const char *product_of(const char *build)
     if (dot && dot - build < 4)
         for (const char *s = build; s < dot && *s >= '0' && *s <= '9'; s++)
             major = major * 10 + (*s - '0');
-    return major == 7 ? "Forefront TMG 2010" : major == 5 ? "ISA Server 2006" : major == 4 ? "ISA Server 2004" : "ISA Server or Forefront TMG";
+    return major == 7   ? "Forefront TMG 2010"
+           : major == 5 ? "ISA Server 2006"
+           : major == 4 ? "ISA Server 2004"
+                        : "ISA Server or Forefront TMG";
 }
 
 /* "WebListener" -> "web listener". */
@@ -76,7 +79,8 @@ static void read_all(struct reader *r)
     read_ledger(r);
 }
 
-int export_read(const char *source, const char *bytes, size_t n, const char *names_file, struct policy **out, struct strbuf *err)
+int export_read(const char *source, const char *bytes, size_t n, const char *names_file, struct policy **out,
+                struct strbuf *err)
 {
     struct arena *scratch = arena_new();
     struct xml_names *names = xml_names_new(scratch);
@@ -88,7 +92,9 @@ int export_read(const char *source, const char *bytes, size_t n, const char *nam
         store = store_read(source, bytes, n, names, err);
     if (store) {
         struct policy *p = policy_new();
-        struct reader r = { .arena = p->arena, .policy = p, .store = store, .scratch = scratch, .known_names = known_names };
+        struct reader r = {
+            .arena = p->arena, .policy = p, .store = store, .scratch = scratch, .known_names = known_names
+        };
         p->source = arena_strdup(p->arena, path_basename(source));
         r.lookup = lookup_make(scratch, store);
         r.is_wanted = arena_alloc(scratch, store->n);

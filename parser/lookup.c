@@ -6,8 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct by_guid { uint64_t high, low; uint32_t item, rank, size; };
-struct by_name { const char *name; uint32_t item; enum class class; };
+struct by_guid {
+    uint64_t high, low;
+    uint32_t item, rank, size;
+};
+struct by_name {
+    const char *name;
+    uint32_t item;
+    enum class class;
+};
 struct lookup {
     const struct store *store;
     VEC(struct by_guid) guids;
@@ -17,7 +24,10 @@ struct lookup {
 /* ---- GUIDs ------------------------------------------------------------------------------------------------------ */
 static int hex(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 static bool guid_parse(const char *s, uint64_t *high, uint64_t *low)
@@ -88,35 +98,29 @@ uint32_t lookup_guid(const struct lookup *l, const char *guid)
 }
 
 /* ---- classes ---------------------------------------------------------------------------------------------------- */
-static enum class class_of_name(uint16_t name)
-{
-    switch (name) {
-    case N_WEB_LISTENER: return CLASS_LISTENER;
-    case N_SERVER_FARM: return CLASS_FARM;
-    case N_SCHEDULE_TEMPLATE: case N_SCHEDULE: return CLASS_SCHEDULE;
-    case N_USER_SET: return CLASS_USERS;
-    case N_NETWORK: return CLASS_NETWORK;
-    case N_NETWORK_SET: return CLASS_NETWORK_SET;
-    case N_COMPUTER: return CLASS_COMPUTER;
-    case N_COMPUTER_SET: return CLASS_COMPUTER_SET;
-    case N_ADDRESS_RANGE: return CLASS_RANGE;
-    case N_SUBNET: return CLASS_SUBNET;
-    case N_SCHEME: return CLASS_SCHEME;
-    case N_POLICY_GROUP: return CLASS_GROUP;
-    default: return CLASS_OTHER;
+static enum class class_of_name(uint16_t name) {
+    switch (name){
+        case N_WEB_LISTENER : return CLASS_LISTENER; case N_SERVER_FARM : return CLASS_FARM;
+        case N_SCHEDULE_TEMPLATE : case N_SCHEDULE : return CLASS_SCHEDULE;
+        case N_USER_SET : return CLASS_USERS;
+        case N_NETWORK : return CLASS_NETWORK;
+        case N_NETWORK_SET : return CLASS_NETWORK_SET;
+        case N_COMPUTER : return CLASS_COMPUTER;
+        case N_COMPUTER_SET : return CLASS_COMPUTER_SET;
+        case N_ADDRESS_RANGE : return CLASS_RANGE;
+        case N_SUBNET : return CLASS_SUBNET;
+        case N_SCHEME : return CLASS_SCHEME;
+        case N_POLICY_GROUP : return CLASS_GROUP;
+        default : return CLASS_OTHER;
     }
 }
 
 enum class class_of_item(const struct store *s, uint32_t item) { return class_of_name(s->items[item].name); }
 
-enum class class_of_ref(const struct store *s, const char *ref_class)
-{
-    if (!*ref_class)
-        return CLASS_NONE;
-    if (ascii_ncasecmp(ref_class, "msFPC", 5) == 0)
-        ref_class += 5;
-    if (ascii_casecmp(ref_class, "ScheduleTemplate") == 0)      /* ISA 2000's word */
-        return CLASS_SCHEDULE;
+enum class class_of_ref(const struct store *s, const char *ref_class) {
+    if (!*ref_class) return CLASS_NONE; if (ascii_ncasecmp(ref_class, "msFPC", 5) == 0) ref_class += 5;
+    if (ascii_casecmp(ref_class, "ScheduleTemplate") == 0) /* ISA 2000's word */
+    return CLASS_SCHEDULE;
     return class_of_name(xml_name_find(s->names, ref_class, strlen(ref_class)));
 }
 
@@ -147,9 +151,8 @@ uint32_t lookup_name(const struct lookup *l, enum class class, const char *name)
 
 static const char *display_name(const struct store *s, uint32_t item)
 {
-    for each_child(s, item, c)
-        if (s->items[c].name == N_NAME && s->items[c].text)
-            return item_text(s, c);
+    for
+        each_child(s, item, c) if (s->items[c].name == N_NAME && s->items[c].text) return item_text(s, c);
     return "";
 }
 
@@ -163,9 +166,8 @@ static bool is_object(const struct store *s, uint32_t item)
     const char *name = display_name(s, item);
     if (!*name || is_guid(name) || s->items[item].end - item < 3)
         return false;
-    for each_child(s, item, c)
-        if (xml_name_setting(s->names, OBJ_REF, s->items[c].name) == S_REF_CLASS)
-            return false;
+    for
+        each_child(s, item, c) if (xml_name_setting(s->names, OBJ_REF, s->items[c].name) == S_REF_CLASS) return false;
     return true;
 }
 
@@ -192,8 +194,15 @@ struct lookup *lookup_make(struct arena *a, const struct store *s)
 }
 
 /* ---- unique names ----------------------------------------------------------------------------------------------- */
-struct taken { const char *name; uint32_t count; };
-struct name_set { struct arena *arena; struct taken *slots; size_t n, mask; };
+struct taken {
+    const char *name;
+    uint32_t count;
+};
+struct name_set {
+    struct arena *arena;
+    struct taken *slots;
+    size_t n, mask;
+};
 
 struct name_set *name_set_new(struct arena *a)
 {
@@ -230,14 +239,17 @@ const char *name_set_unique(struct name_set *s, struct arena *a, const char *nam
         name_set_grow(s);
     struct taken *slot = name_slot(s, name), *other = slot;
     const char *unique = name;
-    while (other->name)                    /* the count goes on where the last one stopped: few steps in all */
+    while (other->name) /* the count goes on where the last one stopped: few steps in all */
         other = name_slot(s, unique = arena_printf(a, "%s (%u)", name, ++slot->count + 1));
     *other = (struct taken){ unique, 0 };
     s->n++;
     return unique;
 }
 
-const char *name_set_find(const struct name_set *s, const char *name) { return name_slot(s, name)->name; }
+const char *name_set_find(const struct name_set *s, const char *name)
+{
+    return name_slot(s, name)->name;
+}
 
 struct name_set *entries_make(struct reader *r, enum class class, const char *kind, entries *out)
 {

@@ -7,13 +7,19 @@
 enum zone { ZONE_ELSEWHERE, ZONE_PUBLISHED, ZONE_OTHER_RULE };
 
 /* An open element: what it hands down to those below it. */
-struct open { uint32_t end, top; uint16_t setting; enum zone zone; bool unknown, all; struct origin *owner; };
+struct open {
+    uint32_t end, top;
+    uint16_t setting;
+    enum zone zone;
+    bool unknown, all;
+    struct origin *owner;
+};
 
 struct ledger_pass {
     struct reader *r;
-    struct open stack[128];                /* deeper than the store takes */
+    struct open stack[128]; /* deeper than the store takes */
     size_t depth;
-    size_t next_owner;                     /* owners are in order of item */
+    size_t next_owner; /* owners are in order of item */
     size_t next_odd;
     uint32_t rows[SETTINGS];
 };
@@ -51,7 +57,7 @@ static void count_row(struct ledger_pass *p, struct origin *owner, enum setting_
     p->rows[id]++;
     if (!owner || !setting_varies(id))
         return;
-    for (size_t i = owner->counts.n; i-- > 0; )      /* elements of one setting stand together: found at once */
+    for (size_t i = owner->counts.n; i-- > 0;) /* elements of one setting stand together: found at once */
         if (owner->counts.v[i].setting == settings[id].id) {
             owner->counts.v[i].n++;
             return;
@@ -114,7 +120,8 @@ static void count_item(struct ledger_pass *p, uint32_t item, const struct open *
 static void mark_holders(struct reader *r)
 {
     for (size_t i = 0; i < r->wanted.n; i++)
-        for (uint32_t x = r->store->items[r->wanted.v[i]].parent; x && !r->store->items[x].used; x = r->store->items[x].parent)
+        for (uint32_t x = r->store->items[r->wanted.v[i]].parent; x && !r->store->items[x].used;
+             x = r->store->items[x].parent)
             r->store->items[x].used = USED;
 }
 

@@ -48,7 +48,8 @@ static void add_certificate(struct reader *r, struct about *who, struct listener
         return;
     c.thumbprint = thumbprint(r, text);
     if (!c.thumbprint)
-        note(r, F_BAD_VALUE, who, "SSLCertificateHash", c.line, "its certificate's hash \"%s\" is no thumbprint and was left out", shortened(r, text));
+        note(r, F_BAD_VALUE, who, "SSLCertificateHash", c.line,
+             "its certificate's hash \"%s\" is no thumbprint and was left out", shortened(r, text));
     else
         vec_add(r->arena, &l->certificates, c);
 }
@@ -59,24 +60,32 @@ static void read_certificates(struct reader *r, struct about *who, struct listen
     const struct store *s = r->store;
     for (uint32_t w = object_field(props, S_PROPS_CERTIFICATES); w; w = object_more(props, S_PROPS_CERTIFICATES, w)) {
         bool one = item_is_leaf(s, w);
-        for each_child(s, w, c)
-            one |= xml_name_setting(s->names, OBJ_CERTIFICATE, s->items[c].name) == S_CERT_HASH;
+        for
+            each_child(s, w, c) one |= xml_name_setting(s->names, OBJ_CERTIFICATE, s->items[c].name) == S_CERT_HASH;
         if (one)
             add_certificate(r, who, l, w);
         else
-            for each_child(s, w, c)
-                add_certificate(r, who, l, c);
+            for
+                each_child(s, w, c) add_certificate(r, who, l, c);
     }
 }
 
 /* ---- authentication ------------------------------------------------------------------------------------------------------ */
 static void use_scheme(struct reader *r, struct about *who, struct listener *l, const char *name, uint32_t line)
 {
-    static const struct { const char *name; enum forms_provider forms; enum validator validator; } known[] = {
-        { "FBA with AD", FORMS_AD, VALIDATE_AD }, { "FBA with LDAP", FORMS_LDAP, VALIDATE_LDAP },
-        { "FBA with RADIUS", FORMS_RADIUS, VALIDATE_RADIUS }, { "FBA with RADIUS OTP", FORMS_RADIUS_OTP, VALIDATE_RADIUS },
-        { "FBA with SecurID", FORMS_SECURID, VALIDATE_SECURID }, { "SecurID", FORMS_SECURID, VALIDATE_SECURID },
-        { "LDAP", FORMS_NONE, VALIDATE_LDAP }, { "RADIUS", FORMS_NONE, VALIDATE_RADIUS },
+    static const struct {
+        const char *name;
+        enum forms_provider forms;
+        enum validator validator;
+    } known[] = {
+        { "FBA with AD", FORMS_AD, VALIDATE_AD },
+        { "FBA with LDAP", FORMS_LDAP, VALIDATE_LDAP },
+        { "FBA with RADIUS", FORMS_RADIUS, VALIDATE_RADIUS },
+        { "FBA with RADIUS OTP", FORMS_RADIUS_OTP, VALIDATE_RADIUS },
+        { "FBA with SecurID", FORMS_SECURID, VALIDATE_SECURID },
+        { "SecurID", FORMS_SECURID, VALIDATE_SECURID },
+        { "LDAP", FORMS_NONE, VALIDATE_LDAP },
+        { "RADIUS", FORMS_NONE, VALIDATE_RADIUS },
     };
     l->scheme = name;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -85,7 +94,7 @@ static void use_scheme(struct reader *r, struct about *who, struct listener *l, 
             l->validator = known[i].validator;
             return;
         }
-    l->always_authenticate = true;         /* fail closed: nobody knows how this scheme lets users in */
+    l->always_authenticate = true; /* fail closed: nobody knows how this scheme lets users in */
     note(r, F_BAD_VALUE, who, "AuthenticationSchemes", line,
          "its authentication scheme %s is not known; its rules are taken to need a user", name);
 }
@@ -150,8 +159,8 @@ static void read_authentication(struct reader *r, struct about *who, struct list
     l->authenticate_over_http = object_bool(props, S_PROPS_AUTH_OVER_HTTP);
     l->domain = object_string(props, S_PROPS_DOMAIN);
     if (object_bool(props, S_PROPS_CERT_RESTRICTED))
-        note(r, F_BAD_VALUE, who, "SSLClientCertificateRestrictionsEnabled", object_line(props, S_PROPS_CERT_RESTRICTED),
-             "its restrictions on client certificates are not read");
+        note(r, F_BAD_VALUE, who, "SSLClientCertificateRestrictionsEnabled",
+             object_line(props, S_PROPS_CERT_RESTRICTED), "its restrictions on client certificates are not read");
     read_forms(r, who, l, object_field(props, S_PROPS_FORMS));
 }
 
@@ -179,7 +188,8 @@ static const char *ref_network(struct reader *r, struct about *who, const struct
     bool known;
     const char *name = network_named(r, ref->name, &known);
     if (!known)
-        note(r, F_DANGLING_REF, who, "IPsOnNetworks", ref->line, "it listens on the network %s, which is not in the export", ref->name);
+        note(r, F_DANGLING_REF, who, "IPsOnNetworks", ref->line,
+             "it listens on the network %s, which is not in the export", ref->name);
     return name;
 }
 
@@ -196,14 +206,14 @@ static void add_listen_on(struct reader *r, struct about *who, struct listener *
     for (uint32_t w = object_field(&o, S_ON_ADDRESSES); w; w = object_more(&o, S_ON_ADDRESSES, w))
         list_read(r, w, &addresses);
     if (object_has(&o, S_ON_SELECT) && on.select != ADDRESS_SPECIFIED)
-        addresses.n = 0;                   /* left over from before another choice was made */
+        addresses.n = 0; /* left over from before another choice was made */
     for (size_t i = 0; i < addresses.n; i++) {
         uint32_t ip;
         if (ip_parse(addresses.v[i].text, &ip))
             vec_add(r->arena, &on.addresses, arena_strdup(r->arena, addresses.v[i].text));
         else
-            note(r, F_BAD_VALUE, who, "IPAddresses", addresses.v[i].line, "it listens on \"%s\", which is no IPv4 address; it was left out",
-                 shortened(r, addresses.v[i].text));
+            note(r, F_BAD_VALUE, who, "IPAddresses", addresses.v[i].line,
+                 "it listens on \"%s\", which is no IPv4 address; it was left out", shortened(r, addresses.v[i].text));
     }
     vec_add(r->arena, &l->on, on);
 }
@@ -211,13 +221,14 @@ static void add_listen_on(struct reader *r, struct about *who, struct listener *
 static void read_listen_on(struct reader *r, struct about *who, struct listener *l, struct object *o)
 {
     for (uint32_t w = object_field(o, S_LISTENER_ON); w; w = object_more(o, S_LISTENER_ON, w))
-        for each_child(r->store, w, c)
-            add_listen_on(r, who, l, c);
+        for
+            each_child(r->store, w, c) add_listen_on(r, who, l, c);
     refs sets = { 0 };
     for (uint32_t w = object_field(o, S_LISTENER_NETWORK_SETS); w; w = object_more(o, S_LISTENER_NETWORK_SETS, w))
         refs_read(r, w, CLASS_NETWORK_SET, S_LISTENER_NETWORK_SETS, &sets);
     for (size_t i = 0; i < sets.n; i++)
-        vec_add(r->arena, &l->on, ((struct listen_on){ .network = ref_network(r, who, &sets.v[i]), .select = ADDRESS_ALL }));
+        vec_add(r->arena, &l->on,
+                ((struct listen_on){ .network = ref_network(r, who, &sets.v[i]), .select = ADDRESS_ALL }));
 }
 
 /* ---- the listener --------------------------------------------------------------------------------------------------------------- */
@@ -242,7 +253,8 @@ static void read_limits(struct listener *l, struct object *props)
 
 static void read_listener(struct reader *r, const struct entry *e)
 {
-    struct listener l = { .name = e->name, .at = { .guid = item_guid(r, e->item), .line = r->store->items[e->item].line } };
+    struct listener l = { .name = e->name,
+                          .at = { .guid = item_guid(r, e->item), .line = r->store->items[e->item].line } };
     struct about who = { SUBJECT_LISTENER, l.name, l.at.guid, &l.at };
     struct object o = object_read(r, &who, OBJ_LISTENER, e->item);
     own(r, e->item, SUBJECT_LISTENER, r->policy->listeners.n);
@@ -279,15 +291,15 @@ static void add_member(struct reader *r, struct about *who, struct farm *f, uint
     if (m.host)
         vec_add(r->arena, &f->members, m);
     else
-        note(r, F_BAD_VALUE, who, "PublishedServers", m.line, "its member \"%s\" is no host name or address and was left out",
-             shortened(r, text ? text : ""));
+        note(r, F_BAD_VALUE, who, "PublishedServers", m.line,
+             "its member \"%s\" is no host name or address and was left out", shortened(r, text ? text : ""));
 }
 
 static bool is_member(const struct store *s, uint32_t item)
 {
-    for each_child(s, item, c)
-        if (item_is_leaf(s, c) && xml_name_setting(s->names, OBJ_MEMBER, s->items[c].name) == S_MEMBER_HOST)
-            return true;
+    for
+        each_child(s, item, c) if (item_is_leaf(s, c) && xml_name_setting(s->names, OBJ_MEMBER, s->items[c].name) ==
+                                                             S_MEMBER_HOST) return true;
     return item_is_leaf(s, item) && s->items[item].text;
 }
 
@@ -296,7 +308,7 @@ static void read_members(struct reader *r, struct about *who, struct farm *f, st
 {
     struct store *s = r->store;
     for (uint32_t w = object_field(o, S_FARM_MEMBERS); w; w = object_more(o, S_FARM_MEMBERS, w))
-        for (uint32_t i = w; i < s->items[w].end; ) {
+        for (uint32_t i = w; i < s->items[w].end;) {
             s->items[i].used |= USED;
             if (is_member(s, i)) {
                 add_member(r, who, f, i);

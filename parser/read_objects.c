@@ -29,8 +29,9 @@ static void add_address(struct reader *r, uint32_t item, struct compiled *out)
         return;
     }
     out->bad = true;
-    note(r, F_BAD_VALUE, NULL, "IPAddress", r->store->items[item].line, "\"%s%s%s\" is not an IPv4 address or range; rules that use it are closed",
-         shortened(r, from), mask ? "/" : "-", shortened(r, mask ? mask : to));
+    note(r, F_BAD_VALUE, NULL, "IPAddress", r->store->items[item].line,
+         "\"%s%s%s\" is not an IPv4 address or range; rules that use it are closed", shortened(r, from),
+         mask ? "/" : "-", shortened(r, mask ? mask : to));
 }
 
 static void add_referred(struct reader *r, uint32_t item, struct compiled *out)
@@ -45,8 +46,8 @@ static void add_referred(struct reader *r, uint32_t item, struct compiled *out)
             continue;
         }
         out->bad = true;
-        note(r, F_DANGLING_REF, NULL, NULL, list.v[i].line, "%s, part of a computer set, is not in the export; rules that use the set are closed",
-             list.v[i].name);
+        note(r, F_DANGLING_REF, NULL, NULL, list.v[i].line,
+             "%s, part of a computer set, is not in the export; rules that use the set are closed", list.v[i].name);
     }
 }
 
@@ -58,7 +59,7 @@ static const struct compiled *compile(struct reader *r, uint32_t item)
     if (r->compiled_at[item])
         return r->compiled.v[r->compiled_at[item] - 1];
     struct compiled *out = arena_alloc(r->scratch, sizeof *out);
-    for (uint32_t i = item; i < s->items[item].end; ) {
+    for (uint32_t i = item; i < s->items[item].end;) {
         if (s->items[i].name == N_REF || s->items[i].name == N_REFS) {
             add_referred(r, i, out);
             i = s->items[i].end;
@@ -76,7 +77,10 @@ static const struct compiled *compile(struct reader *r, uint32_t item)
 
 /* ---- networks ------------------------------------------------------------------------------------------------------- */
 /* Networks that every installation has, so that a reference to one is understood without the object (format 3.7). */
-static const struct predefined { const char *guid, *name; enum network_kind kind; } predefined[] = {
+static const struct predefined {
+    const char *guid, *name;
+    enum network_kind kind;
+} predefined[] = {
     { "{F129EACF-778B-44FE-B339-5B752D7220A3}", "External", NETWORK_EXTERNAL },
     { "{5ED77DCE-8110-4821-B445-008B7E6B7F6D}", "Local Host", NETWORK_LOCAL_HOST },
     { "{18d0438b-5144-4362-b79e-742712513729}", "All Networks (and Local Host)", NETWORK_EVERYWHERE },
@@ -118,7 +122,8 @@ const char *network_named(struct reader *r, const char *name, bool *known)
     *known = p != NULL;
     if (!p)
         return add_named(r, name, NETWORK_PLAIN, NULL);
-    return add_named(r, p->name, p->kind, p->kind == NETWORK_SET_EXCEPT ? add_named(r, "External", NETWORK_EXTERNAL, NULL) : NULL);
+    return add_named(r, p->name, p->kind,
+                     p->kind == NETWORK_SET_EXCEPT ? add_named(r, "External", NETWORK_EXTERNAL, NULL) : NULL);
 }
 
 static enum network_kind network_kind(struct object *o, const char *name)
@@ -134,8 +139,9 @@ static void read_set(struct reader *r, struct object *o, struct network *n)
 {
     struct store *s = r->store;
     refs list = { 0 };
-    for each_child(s, o->item, c)
-        if (s->items[c].name == N_REF || s->items[c].name == N_REFS || s->items[c].slot == N_NETWORK)
+    for
+        each_child(s, o->item,
+                   c) if (s->items[c].name == N_REF || s->items[c].name == N_REFS || s->items[c].slot == N_NETWORK)
             refs_read(r, c, CLASS_NETWORK, S_NETWORK_SET_MEMBERS, &list);
     for (uint32_t c = object_field(o, S_NETWORK_SET_MEMBERS); c; c = object_more(o, S_NETWORK_SET_MEMBERS, c))
         if (s->items[c].name != N_REF && s->items[c].name != N_REFS)
@@ -145,18 +151,20 @@ static void read_set(struct reader *r, struct object *o, struct network *n)
         bool known = true;
         vec_add(r->arena, &n->members, e ? e->name : network_named(r, list.v[i].name, &known));
         if (!known)
-            note(r, F_DANGLING_REF, o->about, "Networks", list.v[i].line, "%s, a network of the set %s, is not in the export", list.v[i].name, n->name);
+            note(r, F_DANGLING_REF, o->about, "Networks", list.v[i].line,
+                 "%s, a network of the set %s, is not in the export", list.v[i].name, n->name);
     }
     bool except = object_int(o, S_NETWORK_SET_TYPE, 0, 1) == 1;
     n->kind = except ? n->members.n ? NETWORK_SET_EXCEPT : NETWORK_EVERYWHERE : NETWORK_SET;
     const struct predefined *p = find_predefined(n->at.guid ? n->at.guid : n->name);
     if (p && p->kind == NETWORK_EVERYWHERE)
-        n->kind = NETWORK_EVERYWHERE;      /* whatever its name in the product's language */
+        n->kind = NETWORK_EVERYWHERE; /* whatever its name in the product's language */
 }
 
 static void read_network(struct reader *r, const struct entry *e)
 {
-    struct network n = { .name = e->name, .at = { .guid = item_guid(r, e->item), .line = r->store->items[e->item].line } };
+    struct network n = { .name = e->name,
+                         .at = { .guid = item_guid(r, e->item), .line = r->store->items[e->item].line } };
     struct about who = { SUBJECT_NONE, n.name, n.at.guid, &n.at };
     struct object o = object_read(r, &who, OBJ_NETWORK, e->item);
     object_field(&o, S_NETWORK_NAME);
@@ -182,16 +190,24 @@ void read_networks(struct reader *r)
 }
 
 /* ---- sources of a rule ------------------------------------------------------------------------------------------------ */
-static const struct { enum setting_id id; enum class class; } source_slots[] = {
-    { S_SOURCE_NETWORKS, CLASS_NETWORK }, { S_SOURCE_NETWORK_SETS, CLASS_NETWORK_SET },
+static const struct {
+    enum setting_id id;
+    enum class class;
+} source_slots[] = {
+    { S_SOURCE_NETWORKS, CLASS_NETWORK },   { S_SOURCE_NETWORK_SETS, CLASS_NETWORK_SET },
     { S_SOURCE_COMPUTERS, CLASS_COMPUTER }, { S_SOURCE_COMPUTER_SETS, CLASS_COMPUTER_SET },
-    { S_SOURCE_RANGES, CLASS_RANGE }, { S_SOURCE_SUBNETS, CLASS_SUBNET },
+    { S_SOURCE_RANGES, CLASS_RANGE },       { S_SOURCE_SUBNETS, CLASS_SUBNET },
 };
 
 /* One side of "from ... except ...". sets: the compiled parts, borrowed. */
-struct side { strings networks; VEC(const ipset *) sets; bool any; };
+struct side {
+    strings networks;
+    VEC(const ipset *) sets;
+    bool any;
+};
 
-static void add_source(struct reader *r, const struct about *who, const struct ref *ref, struct side *side, bool *unknown)
+static void add_source(struct reader *r, const struct about *who, const struct ref *ref, struct side *side,
+                       bool *unknown)
 {
     bool network = ref->class == CLASS_NETWORK || ref->class == CLASS_NETWORK_SET, known = false;
     struct entry *e = ref->target ? entry_find(&r->networks, ref->target) : NULL;
@@ -206,7 +222,8 @@ static void add_source(struct reader *r, const struct about *who, const struct r
         side->any = true;
         return;
     }
-    if (ref->target && (ref->class == CLASS_COMPUTER || ref->class == CLASS_COMPUTER_SET || ref->class == CLASS_RANGE || ref->class == CLASS_SUBNET)) {
+    if (ref->target && (ref->class == CLASS_COMPUTER || ref->class == CLASS_COMPUTER_SET || ref->class == CLASS_RANGE ||
+                        ref->class == CLASS_SUBNET)) {
         const struct compiled *c = compile(r, ref->target);
         *unknown |= c->bad;
         vec_add(r->scratch, &side->sets, &c->set);
@@ -219,15 +236,16 @@ static void add_source(struct reader *r, const struct about *who, const struct r
     } else {
         *unknown = true;
     }
-    note(r, F_DANGLING_REF, who, "SourceSelectionIPs", ref->line, "its sources name %s, %s; until its addresses are known the rule is closed",
-         ref->name, ref->target ? "an object that holds no addresses" : "which is not in the export");
+    note(r, F_DANGLING_REF, who, "SourceSelectionIPs", ref->line,
+         "its sources name %s, %s; until its addresses are known the rule is closed", ref->name,
+         ref->target ? "an object that holds no addresses" : "which is not in the export");
 }
 
 static void united(struct reader *r, const struct side *side, ipset *out)
 {
     if (side->any) {
         ipset_add(r->arena, out, 0, UINT32_MAX);
-    } else if (side->sets.n == 1) {        /* one set of many rules is shared, not copied */
+    } else if (side->sets.n == 1) { /* one set of many rules is shared, not copied */
         *out = *side->sets.v[0];
         return;
     } else {
@@ -264,19 +282,21 @@ void read_sources(struct reader *r, struct about *who, struct rule *rule, uint32
     for (size_t i = 0; i < sizeof source_slots / sizeof *source_slots; i++)
         for (uint32_t c = object_field(&o, source_slots[i].id); c; c = object_more(&o, source_slots[i].id, c))
             refs_read(r, c, source_slots[i].class, (int)source_slots[i].id, &list);
-    for each_child(s, item, c) {
-        if (s->items[c].used || (item_is_leaf(s, c) && !s->items[c].text))
-            continue;
-        if (s->items[c].name == N_REF || s->items[c].name == N_REFS)
-            refs_read(r, c, CLASS_NONE, -1, &list);
-        else
-            out->unknown = true;           /* a restriction that nobody understands; reported as unknown */
-    }
+    for
+        each_child(s, item, c)
+        {
+            if (s->items[c].used || (item_is_leaf(s, c) && !s->items[c].text))
+                continue;
+            if (s->items[c].name == N_REF || s->items[c].name == N_REFS)
+                refs_read(r, c, CLASS_NONE, -1, &list);
+            else
+                out->unknown = true; /* a restriction that nobody understands; reported as unknown */
+        }
     struct side in = { 0 }, except = { 0 };
     for (size_t i = 0; i < list.n; i++)
         add_source(r, who, &list.v[i], list.v[i].excluded ? &except : &in, &out->unknown);
     if (in.sets.n == 0 && in.networks.n == 0 && !out->unknown)
-        in.any = true;                     /* exceptions alone are exceptions from everywhere */
+        in.any = true; /* exceptions alone are exceptions from everywhere */
     if (in.any || in.sets.n || in.networks.n)
         settle(r, out, &in, &except);
 }
@@ -311,7 +331,7 @@ const char *schedule_name(struct reader *r, uint32_t item)
     if (!text || !read_hours(r, text, s.hours)) {
         note(r, F_BAD_VALUE, &who, "Schedule", object_line(&o, S_SCHEDULE_HOURS),
              "the hours of the schedule %s cannot be read; rules that use it are closed", s.name);
-        e->bad = true;                     /* from now on like a schedule that is not there */
+        e->bad = true; /* from now on like a schedule that is not there */
         return NULL;
     }
     vec_add(r->arena, &r->policy->schedules, s);
@@ -357,8 +377,8 @@ const char *user_set_name(struct reader *r, uint32_t item)
             if (xml_name_find(r->store->names, "Account", 7) == r->store->items[c].name)
                 read_account(r, c, &set);
             else
-                for each_child(r->store, c, account)
-                    read_account(r, account, &set);
+                for
+                    each_child(r->store, c, account) read_account(r, account, &set);
         }
     vec_add(r->arena, &r->policy->user_sets, set);
     e->listed = true;

@@ -5,20 +5,26 @@
 
 enum kind { KIND_WEB, KIND_ACCESS, KIND_SERVER, KIND_SYSTEM, KIND_PLACEHOLDER, KIND_EMPTY, KINDS };
 static const char *const kind_names[KINDS] = {
-    [KIND_ACCESS] = "access", [KIND_SERVER] = "server publishing", [KIND_SYSTEM] = "system policy",
-    [KIND_PLACEHOLDER] = "placeholder", [KIND_EMPTY] = "empty",
+    [KIND_ACCESS] = "access",        [KIND_SERVER] = "server publishing",
+    [KIND_SYSTEM] = "system policy", [KIND_PLACEHOLDER] = "placeholder",
+    [KIND_EMPTY] = "empty",
 };
 
-struct found { uint32_t item, web; };
+struct found {
+    uint32_t item, web;
+};
 struct rules {
-    VEC(struct found) before, array, after;      /* enterprise rules stand around those of the array (B-01) */
+    VEC(struct found) before, array, after; /* enterprise rules stand around those of the array (B-01) */
     size_t counts[KINDS];
     uint32_t first[KINDS];
-    uint32_t array_item;                         /* whose web rules were seen last */
+    uint32_t array_item; /* whose web rules were seen last */
     size_t arrays;
 };
 
-static bool has_content(const struct store *s, uint32_t item) { return item && !item_is_leaf(s, item); }
+static bool has_content(const struct store *s, uint32_t item)
+{
+    return item && !item_is_leaf(s, item);
+}
 
 /* By the properties that carry data; the numeric type is a second witness only (format 6.2.9). */
 static enum kind kind_of(struct reader *r, uint32_t item, uint32_t *web)
@@ -72,7 +78,7 @@ static void sort_in(struct reader *r, struct rules *all, uint32_t item, uint32_t
 static void find_rules(struct reader *r, struct rules *all)
 {
     const struct store *s = r->store;
-    uint32_t placeholder = 0;                    /* the last one seen */
+    uint32_t placeholder = 0; /* the last one seen */
     for (uint32_t i = 1; i < s->n; i++) {
         /* a context stub of a rule that stands elsewhere in full says nothing */
         if (s->items[i].name != N_POLICY_RULE || (s->items[i].type == 0 && item_is_leaf(s, i)))
@@ -91,9 +97,9 @@ static void find_rules(struct reader *r, struct rules *all)
 /* ---- Order -------------------------------------------------------------------------------------------------------------- */
 static const char *order_of(const struct store *s, uint32_t item)
 {
-    for each_child(s, item, c)
-        if (xml_name_setting(s->names, OBJ_RULE, s->items[c].name) == S_RULE_ORDER)
-            return item_text(s, c);
+    for
+        each_child(s, item, c) if (xml_name_setting(s->names, OBJ_RULE, s->items[c].name) ==
+                                   S_RULE_ORDER) return item_text(s, c);
     return "";
 }
 
@@ -109,7 +115,8 @@ static void check_order(struct reader *r)
             continue;
         bool same = i < s->n && s->items[i].parent == list;
         if (!same && worst)
-            note(r, F_ORDER_DISAGREES, NULL, "Order", s->items[worst].line, "the Order values of the rules disagree with their order in the file, "
+            note(r, F_ORDER_DISAGREES, NULL, "Order", s->items[worst].line,
+                 "the Order values of the rules disagree with their order in the file, "
                  "here for the first time; the order of the file was kept");
         if (i == s->n)
             return;
@@ -118,7 +125,7 @@ static void check_order(struct reader *r)
             list = s->items[i].parent;
             worst = 0;
         } else if (!last || strlen(last) != strlen(order) || !*order) {
-            order = NULL;                        /* not comparable: nothing can be said about the whole list */
+            order = NULL; /* not comparable: nothing can be said about the whole list */
             worst = 0;
         } else if (!worst && ascii_casecmp(last, order) > 0) {
             worst = i;
@@ -134,11 +141,11 @@ static void note_others(struct reader *r, const struct rules *all)
         if (!all->counts[k] || k == KIND_PLACEHOLDER)
             continue;
         const char *name = "";
-        for each_child(r->store, all->first[k], c)
-            if (r->store->items[c].name == N_NAME)
-                name = item_text(r->store, c);
-        note(r, F_NOT_CONVERTED, NULL, NULL, r->store->items[all->first[k]].line, "%zu %s rule%s not converted%s%s%s", all->counts[k],
-             kind_names[k], all->counts[k] == 1 ? " was" : "s were", *name ? "; the first is \"" : "", shortened(r, name), *name ? "\"" : "");
+        for
+            each_child(r->store, all->first[k], c) if (r->store->items[c].name == N_NAME) name = item_text(r->store, c);
+        note(r, F_NOT_CONVERTED, NULL, NULL, r->store->items[all->first[k]].line, "%zu %s rule%s not converted%s%s%s",
+             all->counts[k], kind_names[k], all->counts[k] == 1 ? " was" : "s were", *name ? "; the first is \"" : "",
+             shortened(r, name), *name ? "\"" : "");
     }
 }
 
@@ -155,8 +162,10 @@ void read_rules(struct reader *r)
     note_others(r, &all);
     check_order(r);
     if (all.arrays > 1)
-        note(r, F_ORDER_DISAGREES, NULL, NULL, 1, "the export holds the rules of %zu arrays; they were put one behind the other", all.arrays)
+        note(r, F_ORDER_DISAGREES, NULL, NULL, 1,
+             "the export holds the rules of %zu arrays; they were put one behind the other", all.arrays)
             ->remedy = "Export each array alone, unless one host is to take the place of all.";
     if (!r->policy->rules.n)
-        note(r, F_NO_RULE, NULL, NULL, 1, "the export holds no web publishing rule, so the configs answer every request with 403");
+        note(r, F_NO_RULE, NULL, NULL, 1,
+             "the export holds no web publishing rule, so the configs answer every request with 403");
 }

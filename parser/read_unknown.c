@@ -14,7 +14,7 @@ static const char *step(const struct store *s, uint32_t item)
 
 static void add_path(const struct store *s, uint32_t top, uint32_t item, struct strbuf *out)
 {
-    uint32_t steps[128];                   /* deeper than the store takes */
+    uint32_t steps[128]; /* deeper than the store takes */
     size_t n = 0;
     for (uint32_t i = item; n < 128; i = s->items[i].parent) {
         steps[n++] = i;
@@ -42,7 +42,8 @@ static void tell(struct reader *r, uint32_t top, uint32_t item, const char *what
     struct about who = about_item(r, top);
     add_path(r->store, top, item, &text);
     add_value(r, item, &text);
-    note(r, F_UNKNOWN_ELEMENT, &who, arena_strdup(r->arena, step(r->store, item)), r->store->items[item].line, "%s %s", text.p, what);
+    note(r, F_UNKNOWN_ELEMENT, &who, arena_strdup(r->arena, step(r->store, item)), r->store->items[item].line, "%s %s",
+         text.p, what);
     buf_free(&text);
 }
 
@@ -50,7 +51,7 @@ static void tell(struct reader *r, uint32_t top, uint32_t item, const char *what
 static void check(struct reader *r, uint32_t top)
 {
     const struct store *s = r->store;
-    for (uint32_t i = top + 1; i < s->items[top].end; ) {
+    for (uint32_t i = top + 1; i < s->items[top].end;) {
         const struct item *x = &s->items[i];
         if (x->used == UNUSED)
             tell(r, top, i, "is not known and was not translated");

@@ -11,7 +11,11 @@ static const char link_dictionary[] = "{3563fff5-df93-40eb-abc3-d24b5f14d8aa}";
 static const char front_end_https[] = "{5e302ed5-f5d5-4fad-9b8a-01c72e1569f3}";
 static const char hotfix_switches[] = "{143f5698-103b-12d4-ff34-1f34767deabc}";
 
-struct set { const char *guid; uint32_t line; VEC(struct parameter) list; };
+struct set {
+    const char *guid;
+    uint32_t line;
+    VEC(struct parameter) list;
+};
 
 static bool same_guid(const char *a, const char *b)
 {
@@ -20,18 +24,22 @@ static bool same_guid(const char *a, const char *b)
 
 static void add(struct reader *r, struct set *set, const char *name, const char *value, uint32_t line)
 {
-    vec_add(r->arena, &set->list, ((struct parameter){ set->guid, arena_strdup(r->arena, name), arena_strdup(r->arena, value), line }));
+    vec_add(r->arena, &set->list,
+            ((struct parameter){ set->guid, arena_strdup(r->arena, name), arena_strdup(r->arena, value), line }));
 }
 
 /* ---- the binary form --------------------------------------------------------------------------------------------------- */
-struct blob { const unsigned char *p; size_t n; };
+struct blob {
+    const unsigned char *p;
+    size_t n;
+};
 
 static bool take(struct blob *b, size_t n, uint32_t *value)
 {
     if (b->n < n)
         return false;
     *value = 0;
-    for (size_t i = n; i-- > 0; )
+    for (size_t i = n; i-- > 0;)
         *value = *value << 8 | b->p[i];
     b->p += n;
     b->n -= n;
@@ -70,18 +78,19 @@ static bool take_value(struct reader *r, struct blob *b, const char **out)
     if (!take(b, 2, &type))
         return false;
     switch (type) {
-    case BOOL:
-        *out = take(b, 2, &value) ? value ? "1" : "0" : NULL;
-        return *out != NULL;
-    case I2: case I4: case UI4:
+    case BOOL: *out = take(b, 2, &value) ? value ? "1" : "0" : NULL; return *out != NULL;
+    case I2:
+    case I4:
+    case UI4:
         if (!take(b, type == I2 ? 2 : 4, &value))
             return false;
-        *out = arena_printf(r->scratch, "%ld", type == UI4 ? (long)value : type == I2 ? (long)(int16_t)value : (long)(int32_t)value);
+        *out = arena_printf(r->scratch, "%ld",
+                            type == UI4  ? (long)value
+                            : type == I2 ? (long)(int16_t)value
+                                         : (long)(int32_t)value);
         return true;
-    case BSTR:
-        return take(b, 4, &value) && take_text(r, b, value, out);
-    default:
-        return false;
+    case BSTR: return take(b, 4, &value) && take_text(r, b, value, out);
+    default: return false;
     }
 }
 
@@ -100,8 +109,9 @@ static void read_blob(struct reader *r, const struct about *who, struct set *set
     }
     r->store->items[item].used |= USED;
     if (!good)
-        note(r, F_BAD_VALUE, who, "BlobData", line, "the binary form of the vendor parameters %s cannot be read further than %zu parameters",
-             set->guid, set->list.n);
+        note(r, F_BAD_VALUE, who, "BlobData", line,
+             "the binary form of the vendor parameters %s cannot be read further than %zu parameters", set->guid,
+             set->list.n);
 }
 
 /* ---- one set ------------------------------------------------------------------------------------------------------------- */
@@ -110,7 +120,9 @@ static void read_parameter(struct reader *r, struct set *set, struct object *o, 
     const struct store *s = r->store;
     uint32_t name = object_field(o, S_VENDOR_NAME), value = object_field(o, S_VENDOR_VALUE);
     const char *text = value ? item_text(s, value) : "";
-    const char *key = name && s->items[name].text ? item_text(s, name) : is_guid(item_storage(s, item)) ? "" : item_storage(s, item);
+    const char *key = name && s->items[name].text      ? item_text(s, name)
+                      : is_guid(item_storage(s, item)) ? ""
+                                                       : item_storage(s, item);
     if (*key)
         add(r, set, key, text, s->items[item].line);
 }
@@ -120,8 +132,8 @@ static void read_set(struct reader *r, const struct about *who, uint32_t item, s
     struct store *s = r->store;
     struct object top = object_read(r, NULL, OBJ_VENDOR, item);
     if (object_has(&top, S_VENDOR_NAME) && !object_has(&top, S_VENDOR_VALUE))
-        object_field(&top, S_VENDOR_NAME);           /* the set's own name */
-    for (uint32_t i = item + 1; i < s->items[item].end; ) {
+        object_field(&top, S_VENDOR_NAME); /* the set's own name */
+    for (uint32_t i = item + 1; i < s->items[item].end;) {
         struct item *x = &s->items[i];
         int id = xml_name_setting(s->names, OBJ_VENDOR, x->name);
         bool skip = x->used && item_is_leaf(s, i);
@@ -130,12 +142,14 @@ static void read_set(struct reader *r, const struct about *who, uint32_t item, s
         } else if (!skip && x->name == N_CONFIGURATION) {
             add(r, set, "XML_POLICY", "<Configuration/>", x->line);
             mark_all(r, i);
-            note(r, F_BAD_VALUE, who, "XML_POLICY", x->line, "its HTTP filter is written as elements instead of text; its content was not read");
+            note(r, F_BAD_VALUE, who, "XML_POLICY", x->line,
+                 "its HTTP filter is written as elements instead of text; its content was not read");
             i = x->end;
             continue;
-        } else if (!skip && item_is_leaf(s, i)) {    /* <AddHttpsFrontEndOn>1</...>, or a text with its name outside */
+        } else if (!skip && item_is_leaf(s, i)) { /* <AddHttpsFrontEndOn>1</...>, or a text with its name outside */
             bool named = id == S_VENDOR_HTTP_FILTER || id == S_VENDOR_FRONT_END || id < 0;
-            const char *name = strstr(item_text(s, i), "<Configuration") ? "XML_POLICY" : xml_name_text(s->names, x->name);
+            const char *name =
+                strstr(item_text(s, i), "<Configuration") ? "XML_POLICY" : xml_name_text(s->names, x->name);
             if (named && x->text)
                 add(r, set, name, item_text(s, i), x->line);
             x->used |= named ? USED : UNUSED;
@@ -171,8 +185,8 @@ static void use_parameter(struct reader *r, const struct about *who, struct rule
     } else if (same_guid(p->set, link_dictionary)) {
         vec_add(r->arena, &rule->links, ((struct link_mapping){ p->name, p->value }));
         origin_set(r->arena, who->at, "links", p->line);
-    } else if ((same_guid(p->set, front_end_https) || !is_guid(p->set)) && ascii_casecmp(p->name, "AddHttpsFrontEndOn") == 0 &&
-               value_bool(p->value, &on)) {
+    } else if ((same_guid(p->set, front_end_https) || !is_guid(p->set)) &&
+               ascii_casecmp(p->name, "AddHttpsFrontEndOn") == 0 && value_bool(p->value, &on)) {
         rule->front_end_https = on;
         origin_set(r->arena, who->at, "front_end_https", p->line);
     } else {
@@ -185,8 +199,10 @@ static enum setting_id setting_of_set(const struct set *set)
     for (size_t i = 0; i < set->list.n; i++)
         if (strstr(set->list.v[i].value, "<Configuration"))
             return S_VENDOR_HTTP_FILTER;
-    return same_guid(set->guid, http_filter) ? S_VENDOR_HTTP_FILTER : same_guid(set->guid, link_dictionary) ? S_VENDOR_LINKS :
-           same_guid(set->guid, front_end_https) ? S_VENDOR_FRONT_END : S_VENDOR_SET;
+    return same_guid(set->guid, http_filter)       ? S_VENDOR_HTTP_FILTER
+           : same_guid(set->guid, link_dictionary) ? S_VENDOR_LINKS
+           : same_guid(set->guid, front_end_https) ? S_VENDOR_FRONT_END
+                                                   : S_VENDOR_SET;
 }
 
 static bool is_set(struct reader *r, uint32_t item)
@@ -198,22 +214,24 @@ void read_rule_vendor(struct reader *r, struct about *who, struct rule *rule, ui
 {
     if (!sets)
         return;
-    for each_child(r->store, sets, c) {
-        struct set set = { .guid = set_guid(r, c), .line = r->store->items[c].line };
-        if (!is_set(r, c))
-            continue;
-        read_set(r, who, c, &set);
-        for (size_t i = 0; i < set.list.n; i++)
-            use_parameter(r, who, rule, &set.list.v[i]);
-        stands_for(r, c, setting_of_set(&set));
-    }
+    for
+        each_child(r->store, sets, c)
+        {
+            struct set set = { .guid = set_guid(r, c), .line = r->store->items[c].line };
+            if (!is_set(r, c))
+                continue;
+            read_set(r, who, c, &set);
+            for (size_t i = 0; i < set.list.n; i++)
+                use_parameter(r, who, rule, &set.list.v[i]);
+            stands_for(r, c, setting_of_set(&set));
+        }
 }
 
 /* ---- the hotfix switches of the array (B-112) ------------------------------------------------------------------------------ */
 void read_array_vendor(struct reader *r)
 {
     const struct store *s = r->store;
-    for (uint32_t i = 1; i < s->n; ) {
+    for (uint32_t i = 1; i < s->n;) {
         if (s->items[i].name != N_VENDOR_SET) {
             i++;
             continue;

@@ -9,20 +9,18 @@ struct web {
     struct rule rule;
     struct about who;
     struct object o, web, balancing, access;
-    refs refs;                                   /* every reference of the rule but its sources */
+    refs refs; /* every reference of the rule but its sources */
     bool farm_given;
 };
 
 /* ---- references ------------------------------------------------------------------------------------------------------ */
-static enum class slot_class(int id)
-{
-    switch (id) {
-    case S_WEB_LISTENER: return CLASS_LISTENER;
-    case S_BALANCE_FARM: return CLASS_FARM;
-    case S_RULE_SCHEDULE: return CLASS_SCHEDULE;
-    case S_WEB_USERS: case S_ACCESS_USERS: return CLASS_USERS;
-    case S_RULE_GROUP: return CLASS_GROUP;
-    default: return CLASS_NONE;
+static enum class slot_class(int id) {
+    switch (id){
+        case S_WEB_LISTENER : return CLASS_LISTENER; case S_BALANCE_FARM : return CLASS_FARM;
+        case S_RULE_SCHEDULE : return CLASS_SCHEDULE;
+        case S_WEB_USERS : case S_ACCESS_USERS : return CLASS_USERS;
+        case S_RULE_GROUP : return CLASS_GROUP;
+        default : return CLASS_NONE;
     }
 }
 
@@ -38,29 +36,33 @@ static void gather(struct web *w, const struct object *o)
     struct store *s = w->r->store;
     if (!o->item)
         return;
-    for each_child(s, o->item, c) {
-        int id = s->items[c].slot ? xml_name_setting(s->names, o->kind, s->items[c].slot) : -1;
-        if (id < 0)
-            id = xml_name_setting(s->names, o->kind, s->items[c].name);
-        bool loose = id < 0 && (s->items[c].name == N_REF || s->items[c].name == N_REFS);
-        if (!loose && !holds_refs(id))
-            continue;
-        refs_read(w->r, c, slot_class(id), id, &w->refs);
-        if (id >= 0 && settings[id].policy)
-            origin_set(w->r->arena, w->who.at, settings[id].policy, s->items[c].line);
-    }
+    for
+        each_child(s, o->item, c)
+        {
+            int id = s->items[c].slot ? xml_name_setting(s->names, o->kind, s->items[c].slot) : -1;
+            if (id < 0)
+                id = xml_name_setting(s->names, o->kind, s->items[c].name);
+            bool loose = id < 0 && (s->items[c].name == N_REF || s->items[c].name == N_REFS);
+            if (!loose && !holds_refs(id))
+                continue;
+            refs_read(w->r, c, slot_class(id), id, &w->refs);
+            if (id >= 0 && settings[id].policy)
+                origin_set(w->r->arena, w->who.at, settings[id].policy, s->items[c].line);
+        }
 }
 
 static void dangling(struct web *w, const struct ref *ref, const char *setting, const char *what, const char *result)
 {
-    note(w->r, F_DANGLING_REF, &w->who, setting, ref->line, "its %s %s is not in the export%s", what, ref->name, result);
+    note(w->r, F_DANGLING_REF, &w->who, setting, ref->line, "its %s %s is not in the export%s", what, ref->name,
+         result);
 }
 
 static void use_listener(struct web *w, const struct ref *ref)
 {
     struct entry *e = ref->target ? entry_find(&w->r->listeners, ref->target) : NULL;
     if (w->rule.listener && e)
-        note(w->r, F_BAD_VALUE, &w->who, "WebListenerUsed", ref->line, "it names more than one listener; %s was left out", e->name);
+        note(w->r, F_BAD_VALUE, &w->who, "WebListenerUsed", ref->line,
+             "it names more than one listener; %s was left out", e->name);
     else if (e)
         w->rule.listener = e->name;
     else
@@ -88,7 +90,8 @@ static void settle_farm(struct web *w)
         w->rule.farm = NULL;
     if (!given && w->farm_given)
         note(w->r, F_DEFAULT_TAKEN, &w->who, "LoadBalancingEnabled", object_line(&w->web, S_WEB_BALANCING),
-             "it names the server farm %s, but LoadBalancingEnabled is not in the export; the farm is used", w->rule.farm);
+             "it names the server farm %s, but LoadBalancingEnabled is not in the export; the farm is used",
+             w->rule.farm);
 }
 
 static void use_schedule(struct web *w, const struct ref *ref)
@@ -122,7 +125,8 @@ static void use_users(struct web *w, const struct ref *ref)
         name = ref->name;
     if (ref->excluded) {
         name = arena_printf(w->r->arena, "all but %s", name);
-        note(w->r, F_BAD_VALUE, &w->who, "UserSets", ref->line, "it is for everybody but the user set \"%s\", which cannot be expressed", name + 8);
+        note(w->r, F_BAD_VALUE, &w->who, "UserSets", ref->line,
+             "it is for everybody but the user set \"%s\", which cannot be expressed", name + 8);
     } else if (ascii_casecmp(name, "All Users") == 0) {
         w->rule.all_users = true;
         return;
@@ -141,15 +145,16 @@ static void use_refs(struct web *w)
         case CLASS_FARM: use_farm(w, ref); break;
         case CLASS_SCHEDULE: use_schedule(w, ref); break;
         case CLASS_USERS: use_users(w, ref); break;
-        case CLASS_GROUP: break;                 /* a folder in the console */
+        case CLASS_GROUP: break; /* a folder in the console */
         case CLASS_NONE: dangling(w, ref, NULL, "reference to", ", and it does not say what it is"); break;
         default:
-            note(w->r, F_UNKNOWN_ELEMENT, &w->who, NULL, ref->line, "PolicyRule/Ref: a reference to %s has no known meaning in a web publishing rule",
-                 ref->name);
+            note(w->r, F_UNKNOWN_ELEMENT, &w->who, NULL, ref->line,
+                 "PolicyRule/Ref: a reference to %s has no known meaning in a web publishing rule", ref->name);
         }
     }
     if (!slot_filled)
-        note(w->r, F_RULE_WITHOUT_LISTENER, &w->who, "WebListenerUsed", w->rule.at.line, "it names no listener, so it answers nothing");
+        note(w->r, F_RULE_WITHOUT_LISTENER, &w->who, "WebListenerUsed", w->rule.at.line,
+             "it names no listener, so it answers nothing");
     /* an exception among the sets is a restriction that All Users does not lift */
     if (w->rule.all_users && w->rule.users.n) {
         bool except = false;
@@ -182,8 +187,8 @@ static void add_public_name(struct web *w, struct name_set *seen, const struct t
     if (str_equal(t->text, "*")) {
         w->rule.all_names = true;
     } else if (!normalise_public_name(w->r->arena, t->text, &name)) {
-        note(w->r, F_BAD_NAME, &w->who, "PublicNames", t->line, "its public name \"%s\" is no host name, wildcard or address and was left out",
-             shortened(w->r, t->text));
+        note(w->r, F_BAD_NAME, &w->who, "PublicNames", t->line,
+             "its public name \"%s\" is no host name, wildcard or address and was left out", shortened(w->r, t->text));
     } else if (listed(w, seen, name.name)) {
         note(w->r, F_DUPLICATE_NAME, &w->who, "PublicNames", t->line, "its public name %s is listed twice", name.name);
     } else {
@@ -207,7 +212,8 @@ static void read_names(struct web *w)
     if (w->rule.all_names)
         w->rule.names.n = 0;
     else if (!w->rule.names.n)
-        note(w->r, F_RULE_WITHOUT_NAME, &w->who, "PublicNames", object_line(o, S_WEB_NAMES), "it has no usable public name, so it answers nothing");
+        note(w->r, F_RULE_WITHOUT_NAME, &w->who, "PublicNames", object_line(o, S_WEB_NAMES),
+             "it has no usable public name, so it answers nothing");
 }
 
 /* ---- paths ------------------------------------------------------------------------------------------------------------------- */
@@ -215,12 +221,14 @@ static bool usable(struct web *w, const char *text, uint32_t line, enum path_kin
 {
     bool odd = false;
     if (!normalise_path(w->r->arena, text, kind, literal, &odd)) {
-        note(w->r, F_BAD_PATH, &w->who, "PathMappings", line, "its path \"%s\" is not usable and was left out", shortened(w->r, text));
+        note(w->r, F_BAD_PATH, &w->who, "PathMappings", line, "its path \"%s\" is not usable and was left out",
+             shortened(w->r, text));
         return false;
     }
     if (odd)
-        note(w->r, F_PATH_PATTERN, &w->who, "PathMappings", line, "its path \"%s\" is not of a documented form; it is taken as %s \"%s\"",
-             shortened(w->r, text), *kind == PATH_EXACT ? "the path" : "everything that begins with", *literal);
+        note(w->r, F_PATH_PATTERN, &w->who, "PathMappings", line,
+             "its path \"%s\" is not of a documented form; it is taken as %s \"%s\"", shortened(w->r, text),
+             *kind == PATH_EXACT ? "the path" : "everything that begins with", *literal);
     return true;
 }
 
@@ -235,8 +243,10 @@ static void add_path(struct web *w, const char *external, const char *internal, 
         if (!usable(w, internal, line, &kind, &literal))
             return;
         if (kind != p.kind) {
-            note(w->r, F_PATH_PATTERN, &w->who, "PathMappings", line, "its external path \"%s\" and internal path \"%s\" are of different kinds; what follows "
-                 "the external one is put behind the internal one", shortened(w->r, external), shortened(w->r, internal));
+            note(w->r, F_PATH_PATTERN, &w->who, "PathMappings", line,
+                 "its external path \"%s\" and internal path \"%s\" are of different kinds; what follows "
+                 "the external one is put behind the internal one",
+                 shortened(w->r, external), shortened(w->r, internal));
             if (p.kind == PATH_EXACT && kind == PATH_PREFIX)
                 literal = arena_printf(w->r->arena, "%s/", literal);
         }
@@ -274,11 +284,13 @@ static void read_mapping(struct web *w, uint32_t item)
 
 static bool is_mapping(const struct store *s, uint32_t item)
 {
-    for each_child(s, item, c) {
-        int id = xml_name_setting(s->names, OBJ_PATH, s->items[c].name);
-        if (item_is_leaf(s, c) && (id == S_PATH_EXTERNAL || id == S_PATH_INTERNAL))
-            return true;
-    }
+    for
+        each_child(s, item, c)
+        {
+            int id = xml_name_setting(s->names, OBJ_PATH, s->items[c].name);
+            if (item_is_leaf(s, c) && (id == S_PATH_EXTERNAL || id == S_PATH_INTERNAL))
+                return true;
+        }
     return item_is_leaf(s, item) && s->items[item].text;
 }
 
@@ -302,7 +314,8 @@ static const struct path *wider(const struct path **sorted, size_t n, const char
         else
             to = mid;
     }
-    bool found = from < n && strlen(sorted[from]->external) == length && !ascii_ncasecmp(sorted[from]->external, literal, length);
+    bool found = from < n && strlen(sorted[from]->external) == length &&
+                 !ascii_ncasecmp(sorted[from]->external, literal, length);
     return found && sorted[from]->kind == PATH_PREFIX ? sorted[from] : NULL;
 }
 
@@ -321,7 +334,8 @@ static void check_overlap(struct web *w)
         const char *literal = sorted[i]->external;
         if (i && sorted[i]->kind == sorted[i - 1]->kind && !ascii_casecmp(literal, sorted[i - 1]->external)) {
             buf_path_pattern(&a, sorted[i]->kind, literal);
-            note(w->r, F_OVERLAPPING_PATHS, &w->who, "PathMappings", sorted[i]->line, "its path %s is listed twice; the first one counts", a.p);
+            note(w->r, F_OVERLAPPING_PATHS, &w->who, "PathMappings", sorted[i]->line,
+                 "its path %s is listed twice; the first one counts", a.p);
         }
         for (size_t k = 0; literal[k] && !a.n; k++) {
             const struct path *outer = literal[k] == '/' ? wider(sorted, n, literal, k) : NULL;
@@ -329,7 +343,8 @@ static void check_overlap(struct web *w)
                 continue;
             buf_path_pattern(&a, sorted[i]->kind, literal);
             buf_path_pattern(&b, outer->kind, outer->external);
-            note(w->r, F_OVERLAPPING_PATHS, &w->who, "PathMappings", sorted[i]->line, "its paths overlap: %s is part of %s; the longest is tried first", a.p, b.p);
+            note(w->r, F_OVERLAPPING_PATHS, &w->who, "PathMappings", sorted[i]->line,
+                 "its paths overlap: %s is part of %s; the longest is tried first", a.p, b.p);
         }
     }
     buf_free(&a);
@@ -340,7 +355,7 @@ static void read_paths(struct web *w)
 {
     struct store *s = w->r->store;
     for (uint32_t f = object_field(&w->web, S_WEB_PATHS); f; f = object_more(&w->web, S_WEB_PATHS, f))
-        for (uint32_t i = f; i < s->items[f].end; ) {
+        for (uint32_t i = f; i < s->items[f].end;) {
             s->items[i].used |= USED;
             if (is_mapping(s, i)) {
                 read_mapping(w, i);
@@ -350,7 +365,8 @@ static void read_paths(struct web *w)
             }
         }
     if (!w->rule.paths.n)
-        note(w->r, F_RULE_WITHOUT_PATH, &w->who, "PathMappings", object_line(&w->web, S_WEB_PATHS), "it has no usable path, so it answers nothing");
+        note(w->r, F_RULE_WITHOUT_PATH, &w->who, "PathMappings", object_line(&w->web, S_WEB_PATHS),
+             "it has no usable path, so it answers nothing");
     check_overlap(w);
 }
 
@@ -363,11 +379,13 @@ static void read_backend(struct web *w)
     rule->site = site ? normalise_host(w->r->arena, site) : NULL;
     rule->server = server ? normalise_host(w->r->arena, server) : NULL;
     if (!rule->site && rule->action == ACTION_ALLOW)
-        note(w->r, F_NO_BACKEND, &w->who, "WebSite", object_line(o, S_WEB_SITE), site ? "its site \"%s\" is no host name or address%s" :
-             "it names no published site%s%s", site ? shortened(w->r, site) : "", ", so it cannot forward");
+        note(w->r, F_NO_BACKEND, &w->who, "WebSite", object_line(o, S_WEB_SITE),
+             site ? "its site \"%s\" is no host name or address%s" : "it names no published site%s%s",
+             site ? shortened(w->r, site) : "", ", so it cannot forward");
     if (server && !rule->server)
         note(w->r, F_BAD_VALUE, &w->who, "PublishedServer", object_line(o, S_WEB_SERVER),
-             "its published server \"%s\" is no host name or address; requests go to the site itself", shortened(w->r, server));
+             "its published server \"%s\" is no host name or address; requests go to the site itself",
+             shortened(w->r, server));
     if (str_equal(rule->server, rule->site))
         rule->server = NULL;
     rule->affinity_by_address = object_int(&w->balancing, S_BALANCE_AFFINITY, 0, 1) == 1;
@@ -376,8 +394,10 @@ static void read_backend(struct web *w)
     rule->ssl_port = object_int(o, S_WEB_SSL_PORT, 1, 65535);
     rule->ftp_port = object_int(o, S_WEB_FTP_PORT, 1, 65535);
     if (!object_has(o, S_WEB_BRIDGING) && object_has(o, S_WEB_SSL_PORT))
-        note(w->r, F_DEFAULT_TAKEN, &w->who, "PublishedServerType", object_line(o, S_WEB_SSL_PORT),
-             "PublishedServerType is not in the export, although an HTTPS port is; requests go on over HTTP to port %ld", rule->http_port);
+        note(
+            w->r, F_DEFAULT_TAKEN, &w->who, "PublishedServerType", object_line(o, S_WEB_SSL_PORT),
+            "PublishedServerType is not in the export, although an HTTPS port is; requests go on over HTTP to port %ld",
+            rule->http_port);
 }
 
 static void read_forwarding(struct web *w)
@@ -448,17 +468,20 @@ static void read_head(struct web *w)
     struct object *o = &w->o;
     struct rule *rule = &w->rule;
     const char *name = object_string(o, S_RULE_NAME);
-    rule->name = name ? name : rule->at.guid ? arena_printf(w->r->arena, "(unnamed rule %s)", rule->at.guid) : "(unnamed rule)";
+    rule->name = name            ? name
+                 : rule->at.guid ? arena_printf(w->r->arena, "(unnamed rule %s)", rule->at.guid)
+                                 : "(unnamed rule)";
     w->who.name = rule->name;
     rule->description = object_string(o, S_RULE_DESCRIPTION);
     rule->enabled = object_bool(o, S_RULE_ENABLED);
     rule->action = ACTION_ALLOW;
     if (object_has(o, S_RULE_ACTION)) {
-        long action = 0;                         /* what is neither allow nor deny denies */
+        long action = 0; /* what is neither allow nor deny denies */
         bool valid = value_int(item_text(w->r->store, object_field(o, S_RULE_ACTION)), &action);
         rule->action = valid && action == 0 ? ACTION_ALLOW : ACTION_DENY;
         if (!valid || action < 0 || action > 1)
-            note(w->r, F_BAD_VALUE, &w->who, "Action", object_line(o, S_RULE_ACTION), "its action is neither allow nor deny; it was taken as deny");
+            note(w->r, F_BAD_VALUE, &w->who, "Action", object_line(o, S_RULE_ACTION),
+                 "its action is neither allow nor deny; it was taken as deny");
     }
     rule->source_port_low = object_int(o, S_RULE_PORT_LOW, 0, 65535);
     rule->source_port_high = object_int(o, S_RULE_PORT_HIGH, 0, 65535);
@@ -470,9 +493,8 @@ static void read_from(struct web *w)
 {
     const struct store *s = w->r->store;
     uint32_t item = object_field(&w->o, S_RULE_SOURCES);
-    for each_child(s, w->o.item, c)
-        if (!item && s->items[c].name == N_SELECTION_IPS)
-            item = c;
+    for
+        each_child(s, w->o.item, c) if (!item && s->items[c].name == N_SELECTION_IPS) item = c;
     w->rule.sources.any = !item;
     if (item)
         read_sources(w->r, &w->who, &w->rule, item);
@@ -489,7 +511,7 @@ void read_web_rule(struct reader *r, uint32_t item, uint32_t web)
     w.balancing = object_read(r, &w.who, OBJ_BALANCING, object_field(&w.web, S_WEB_BALANCING));
     w.access = object_read(r, NULL, OBJ_ACCESS, object_field(&w.o, S_RULE_ACCESS));
     own(r, item, SUBJECT_RULE, r->policy->rules.n);
-    object_field(&w.o, S_RULE_SERVER);           /* an empty shell */
+    object_field(&w.o, S_RULE_SERVER); /* an empty shell */
     gather(&w, &w.web);
     gather(&w, &w.o);
     gather(&w, &w.balancing);

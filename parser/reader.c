@@ -29,8 +29,8 @@ struct finding *note(struct reader *r, enum finding_id id, const struct about *w
 struct about about_item(struct reader *r, uint32_t item)
 {
     struct about who = { SUBJECT_NONE, NULL, item_guid(r, item), NULL };
-    for each_child(r->store, item, c)
-        if (r->store->items[c].name == N_NAME && r->store->items[c].text && !who.name)
+    for
+        each_child(r->store, item, c) if (r->store->items[c].name == N_NAME && r->store->items[c].text && !who.name)
             who.name = arena_strdup(r->arena, item_text(r->store, c));
     switch (r->store->items[item].name) {
     case N_POLICY_RULE: who.subject = SUBJECT_RULE; break;
@@ -47,7 +47,7 @@ const char *shortened(struct reader *r, const char *text)
     size_t n = strlen(text);
     if (n <= MOST)
         return text;
-    for (n = MOST; n && ((unsigned char)text[n] & 0xc0) == 0x80; n--)   /* not inside a character */
+    for (n = MOST; n && ((unsigned char)text[n] & 0xc0) == 0x80; n--) /* not inside a character */
         ;
     return arena_printf(r->scratch, "%.*s...", (int)n, text);
 }
@@ -85,7 +85,10 @@ static int digit(char c, bool base64)
         const char *at = c ? strchr(set, c) : NULL;
         return at ? (int)(at - set) : -1;
     }
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 unsigned char *value_bytes(struct arena *a, const char *text, size_t *n)
@@ -116,7 +119,10 @@ unsigned char *value_bytes(struct arena *a, const char *text, size_t *n)
 }
 
 /* ---- objects ------------------------------------------------------------------------------------------------------------ */
-void mark_all(struct reader *r, uint32_t item) { r->store->items[item].used = USED_ALL; }
+void mark_all(struct reader *r, uint32_t item)
+{
+    r->store->items[item].used = USED_ALL;
+}
 
 void want(struct reader *r, uint32_t item)
 {
@@ -164,21 +170,26 @@ struct object object_read(struct reader *r, struct about *about, enum setting_ob
     struct object o = { .r = r, .about = about, .kind = kind, .item = item };
     enum setting_id first = settings_first(kind);
     r->store->items[item].used |= USED;
-    for each_child(r->store, item, c) {
-        int id = setting_of(r->store, kind, c);
-        if (id < 0)
-            continue;
-        r->store->items[c].setting = (uint16_t)(id + 1);
-        if (without_effect((enum setting_id)id))
-            r->store->items[c].used |= is_scalar((enum setting_id)id) ? USED : USED_ALL;
-        size_t at = (size_t)id - first;
-        if (at < MOST_FIELDS && !o.at[at])
-            o.at[at] = c;
-    }
+    for
+        each_child(r->store, item, c)
+        {
+            int id = setting_of(r->store, kind, c);
+            if (id < 0)
+                continue;
+            r->store->items[c].setting = (uint16_t)(id + 1);
+            if (without_effect((enum setting_id)id))
+                r->store->items[c].used |= is_scalar((enum setting_id)id) ? USED : USED_ALL;
+            size_t at = (size_t)id - first;
+            if (at < MOST_FIELDS && !o.at[at])
+                o.at[at] = c;
+        }
     return o;
 }
 
-bool object_has(const struct object *o, enum setting_id id) { return o->at[id - settings_first(o->kind)] != 0; }
+bool object_has(const struct object *o, enum setting_id id)
+{
+    return o->at[id - settings_first(o->kind)] != 0;
+}
 
 uint32_t object_field(struct object *o, enum setting_id id)
 {
@@ -222,10 +233,13 @@ const char *object_string(struct object *o, enum setting_id id)
 }
 
 /* What a value that cannot be read becomes where the default would open more than the rule's owner may have meant. */
-static const struct { enum setting_id id; const char *value; } closed_values[] = {
-    { S_RULE_ENABLED, "0" }, { S_RULE_PORT_LOW, "1" }, { S_RULE_PORT_HIGH, "1" }, { S_WEB_REQUIRE_SSL, "1" },
-    { S_WEB_REQUIRE_CERTIFICATE, "1" }, { S_WEB_CERTIFICATE_CLAIM, "1" }, { S_PROPS_ALWAYS, "1" },
-    { S_FORMS_CERTIFICATE, "1" }, { S_MEMBER_DRAINED, "1" },
+static const struct {
+    enum setting_id id;
+    const char *value;
+} closed_values[] = {
+    { S_RULE_ENABLED, "0" },    { S_RULE_PORT_LOW, "1" },           { S_RULE_PORT_HIGH, "1" },
+    { S_WEB_REQUIRE_SSL, "1" }, { S_WEB_REQUIRE_CERTIFICATE, "1" }, { S_WEB_CERTIFICATE_CLAIM, "1" },
+    { S_PROPS_ALWAYS, "1" },    { S_FORMS_CERTIFICATE, "1" },       { S_MEMBER_DRAINED, "1" },
 };
 
 /* Notes it, and gives what is taken instead. */
@@ -236,8 +250,8 @@ static const char *bad_value(struct object *o, enum setting_id id, const char *t
     for (size_t i = 0; i < sizeof closed_values / sizeof *closed_values; i++)
         if (closed_values[i].id == id)
             taken = closed_values[i].value;
-    note(o->r, F_BAD_VALUE, o->about, name, object_line(o, id), "%s is \"%s\", which is not one of its values; %s was taken", name,
-         shortened(o->r, text), taken);
+    note(o->r, F_BAD_VALUE, o->about, name, object_line(o, id),
+         "%s is \"%s\", which is not one of its values; %s was taken", name, shortened(o->r, text), taken);
     return taken;
 }
 
@@ -274,7 +288,7 @@ static void add_text(struct reader *r, uint32_t item, const char *text, texts *o
 static void split(struct reader *r, uint32_t item, texts *out)
 {
     static const char separators[] = ";, \t\r\n";
-    for (const char *s = item_text(r->store, item); *(s += strspn(s, separators)); ) {
+    for (const char *s = item_text(r->store, item); *(s += strspn(s, separators));) {
         size_t n = strcspn(s, separators);
         add_text(r, item, arena_strndup(r->scratch, s, n), out);
         s += n;
@@ -341,7 +355,7 @@ static void add_ref(struct reader *r, uint32_t item, uint32_t name_item, enum cl
             ref.class = class_of_ref(r->store, item_text(r->store, class));
         uint32_t status = object_field(&o, S_REF_EXCLUDED);
         const char *text = item_text(r->store, status);
-        ref.excluded = *text && strcmp(text, "0") != 0;      /* what nobody knows narrows rather than widens */
+        ref.excluded = *text && strcmp(text, "0") != 0; /* what nobody knows narrows rather than widens */
         name_item = o.at[S_REF_NAME - settings_first(OBJ_REF)];
     } else {
         name_item = item;
@@ -360,11 +374,15 @@ static bool add_inline(struct reader *r, uint32_t item, int slot, refs *out)
     enum class class = class_of_item(r->store, item);
     if (class == CLASS_OTHER || lookup_guid(r->lookup, item_storage(r->store, item)) != item)
         return false;
-    for each_child(r->store, item, c)
-        if (xml_name_setting(r->store->names, OBJ_REF, r->store->items[c].name) == S_REF_CLASS)
-            return false;
-    vec_add(r->scratch, out, ((struct ref){ .name = item_guid(r, item), .class = class, .target = item,
-                                            .line = r->store->items[item].line, .slot = slot }));
+    for
+        each_child(r->store, item, c) if (xml_name_setting(r->store->names, OBJ_REF, r->store->items[c].name) ==
+                                          S_REF_CLASS) return false;
+    vec_add(r->scratch, out,
+            ((struct ref){ .name = item_guid(r, item),
+                           .class = class,
+                           .target = item,
+                           .line = r->store->items[item].line,
+                           .slot = slot }));
     return true;
 }
 
@@ -372,12 +390,12 @@ void refs_read(struct reader *r, uint32_t item, enum class expected, int slot, r
 {
     struct store *s = r->store;
     uint32_t end = s->items[item].end;
-    for (uint32_t i = item; i < end; ) {
+    for (uint32_t i = item; i < end;) {
         uint32_t name = 0;
         s->items[i].used |= USED;
-        for each_child(s, i, c)
-            if (xml_name_setting(s->names, OBJ_REF, s->items[c].name) == S_REF_NAME && s->items[c].text)
-                name = c;
+        for
+            each_child(s, i, c) if (xml_name_setting(s->names, OBJ_REF, s->items[c].name) == S_REF_NAME &&
+                                    s->items[c].text) name = c;
         if (i != item && add_inline(r, i, slot, out)) {
             i = s->items[i].end;
         } else if (name) {

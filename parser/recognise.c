@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-static const char what_to_do[] = "export the firewall policy, or the whole array, from the ISA or TMG management console as XML";
+static const char what_to_do[] =
+    "export the firewall policy, or the whole array, from the ISA or TMG management console as XML";
 
 /* The first n bytes as they look without byte order mark and zero bytes (UTF-16), so that any encoding can be judged. */
 static void squeeze(struct strbuf *out, const char *bytes, size_t n)
@@ -18,11 +19,15 @@ static void squeeze(struct strbuf *out, const char *bytes, size_t n)
             buf_putc(out, bytes[i]);
 }
 
-static const char *skip_space(const char *s) { return s + strspn(s, " \t\r\n"); }
+static const char *skip_space(const char *s)
+{
+    return s + strspn(s, " \t\r\n");
+}
 
 static bool is_binary(const char *bytes, size_t n, const char *text)
 {
-    static const char *const magic[] = { "PK\x03\x04", "\xd0\xcf\x11\xe0", "MSCF", "TAPE", "\x1f\x8b", "MZ", "7z\xbc\xaf", "%PDF", "MSISA" };
+    static const char *const magic[] = { "PK\x03\x04", "\xd0\xcf\x11\xe0", "MSCF", "TAPE", "\x1f\x8b",
+                                         "MZ",         "7z\xbc\xaf",       "%PDF", "MSISA" };
     for (size_t i = 0; i < sizeof magic / sizeof *magic; i++)
         if (n >= strlen(magic[i]) && !memcmp(bytes, magic[i], strlen(magic[i])))
             return true;
@@ -51,7 +56,8 @@ static const char *plain_text(const char *s)
         return "this seems to be JSON, not an export; export the firewall policy, or the whole array, from the console as XML";
     if (contains(s, "FPC.Root") || contains(s, "New-Object") || contains(s, "CreateObject") || contains(s, "param("))
         return "this seems to be a script, not an export; run it where it belongs, or export from the console as XML";
-    if (!strncmp(s, "---", 3) || !strncmp(s, "policy:", 7) || !strncmp(s, "site:", 5) || contains(s, "\nsite:") || contains(s, "\npolicy:"))
+    if (!strncmp(s, "---", 3) || !strncmp(s, "policy:", 7) || !strncmp(s, "site:", 5) || contains(s, "\nsite:") ||
+        contains(s, "\npolicy:"))
         return "this seems to be YAML (a policy or a site map), not an export";
     return "this seems to be plain text, not an export; export the firewall policy, or the whole array, from the console as XML";
 }
@@ -66,8 +72,9 @@ const char *recognise_bytes(const char *bytes, size_t n)
     else if (!*s && !is_binary(bytes, n, text.p))
         what = "the file holds nothing but white space; export again from the console as XML";
     else if (*s != '<' && is_binary(bytes, n, text.p))
-        what = "this is a binary file, perhaps an ISA 2000 backup (.bak) or an archive; only XML exports of ISA 2004, ISA 2006 "
-               "and Forefront TMG 2010 can be read: restore it and export from the console as XML";
+        what =
+            "this is a binary file, perhaps an ISA 2000 backup (.bak) or an archive; only XML exports of ISA 2004, ISA 2006 "
+            "and Forefront TMG 2010 can be read: restore it and export from the console as XML";
     else if (*s != '<')
         what = plain_text(s);
     else if (!ascii_ncasecmp(s, "<!doctype html", 14) || !ascii_ncasecmp(s, "<html", 5))
@@ -85,8 +92,11 @@ const char *recognise_root(struct arena *a, const char *root, const char *space)
                "the console as XML";
     struct strbuf shown = { 0 };
     buf_visible(&shown, root);
-    const char *what = arena_printf(a, "this is an XML document with the root <%.200s>, not an export of ISA Server or Forefront TMG "
-                                    "(root <Root> in a name space with /isa/config-); %s", shown.p, what_to_do);
+    const char *what =
+        arena_printf(a,
+                     "this is an XML document with the root <%.200s>, not an export of ISA Server or Forefront TMG "
+                     "(root <Root> in a name space with /isa/config-); %s",
+                     shown.p, what_to_do);
     buf_free(&shown);
     return what;
 }

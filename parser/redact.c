@@ -3,7 +3,7 @@
  * The export is read first, by the same reader as for converting, so that it is known to be well-formed and what each
  * text means; then its bytes are walked through, element by element in the same order. Everything that is not replaced is copied
  * as it is, and what is replaced keeps its number of lines, so that findings stay where they were. Comments lose their text. */
-#define _GNU_SOURCE                          /* memmem */
+#define _GNU_SOURCE /* memmem */
 #include "redact.h"
 
 #include "names_file.h"
@@ -39,7 +39,8 @@ static size_t declared(const char *bytes, size_t n, size_t *length)
     for (const char *p = bytes; end && p + 10 < end; p++)
         if (!strncmp(p, "encoding", 8)) {
             const char *open = p + 8 + strspn(p + 8, " \t\r\n=");
-            const char *close = *open == '"' || *open == '\'' ? memchr(open + 1, *open, (size_t)(end - open - 1)) : NULL;
+            const char *close =
+                *open == '"' || *open == '\'' ? memchr(open + 1, *open, (size_t)(end - open - 1)) : NULL;
             *length = close ? (size_t)(close - open - 1) : 0;
             return close ? (size_t)(open + 1 - bytes) : 0;
         }
@@ -50,11 +51,12 @@ static size_t declared(const char *bytes, size_t n, size_t *length)
 /* The export in UTF-8, with a declaration that says so. False: its encoding is not what it says. */
 static bool to_utf8(const char *bytes, size_t n, struct strbuf *out)
 {
-    const char *wide = n < 4 ? NULL
+    const char *wide = n < 4                                                             ? NULL
                        : !memcmp(bytes, "\xff\xfe", 2) || (bytes[0] == '<' && !bytes[1]) ? "UTF-16LE"
-                       : !memcmp(bytes, "\xfe\xff", 2) || (!bytes[0] && bytes[1] == '<') ? "UTF-16BE" : NULL;
+                       : !memcmp(bytes, "\xfe\xff", 2) || (!bytes[0] && bytes[1] == '<') ? "UTF-16BE"
+                                                                                         : NULL;
     size_t skip = wide && (unsigned char)bytes[0] >= 0xfe ? 2 : 0, length, at = wide ? 0 : declared(bytes, n, &length);
-    struct strbuf text = {0};
+    struct strbuf text = { 0 };
     bool good = true;
     if (!wide && utf8_valid(bytes, n)) {
         buf_add(out, bytes, n);
@@ -63,7 +65,7 @@ static bool to_utf8(const char *bytes, size_t n, struct strbuf *out)
     if (wide) {
         good = convert(wide, bytes + skip, n - skip, &text);
     } else {
-        struct strbuf from = {0};
+        struct strbuf from = { 0 };
         buf_add(&from, bytes + at, at ? length : 0);
         good = at && convert(from.p, bytes, n, &text);
         buf_free(&from);
@@ -84,7 +86,7 @@ struct walk {
     struct strbuf *out;
     struct meanings *meanings;
     const struct store *store;
-    uint32_t item, current;                  /* the last one opened; the one whose text this is */
+    uint32_t item, current; /* the last one opened; the one whose text this is */
 };
 
 static void put_escaped(struct strbuf *out, const char *s, bool lines)
@@ -113,7 +115,10 @@ static size_t count_lines(const char *s, const char *end)
     return n;
 }
 
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
 static const char *find(const char *s, const char *end, const char *what)
 {
@@ -148,7 +153,8 @@ static void copy_run(struct walk *w, const char *s, const char *end)
         buf_add(w->out, s, (size_t)((mark ? mark : end) - s));
         if (!mark)
             return;
-        bool cdata = end - mark >= 9 && !strncmp(mark, "<![CDATA[", 9), xml = end - mark >= 6 && !strncmp(mark, "<?xml", 5) && is_space(mark[5]);
+        bool cdata = end - mark >= 9 && !strncmp(mark, "<![CDATA[", 9),
+             xml = end - mark >= 6 && !strncmp(mark, "<?xml", 5) && is_space(mark[5]);
         bool comment = end - mark >= 4 && !strncmp(mark, "<!--", 4);
         s = find(mark + 2, end, cdata ? "]]>" : comment ? "-->" : "?>");
         if (cdata || xml) {
@@ -165,7 +171,7 @@ static void copy_run(struct walk *w, const char *s, const char *end)
 /* Free text is replaced line by line, so that it stays as long as it was. */
 static void put_lines(struct walk *w, const char *text)
 {
-    struct strbuf line = {0};
+    struct strbuf line = { 0 };
     bool first = true;
     for (const char *s = text; *s || first; first = false) {
         size_t n = strcspn(s, "\n");
@@ -230,9 +236,12 @@ static void put_start(struct walk *w, const char *s, const char *end)
             length++;
         buf_add(w->out, s, (size_t)(open + 1 - s));
         bool storage = length == 11 && ascii_ncasecmp(key, "StorageName", 11) == 0;
-        bool known = (length == 11 && ascii_ncasecmp(key, "StorageType", 11) == 0) || (length >= 5 && !strncmp(key, "xmlns", 5)) ||
-                     (length >= 3 && !strncmp(key + length - 3, ":dt", 3)) || (length == 9 && !strncmp(key, "xml:space", 9));
-        const char *value = item_storage(w->store, w->item), *instead = storage ? meanings_storage(w->meanings, w->item) : "";
+        bool known = (length == 11 && ascii_ncasecmp(key, "StorageType", 11) == 0) ||
+                     (length >= 5 && !strncmp(key, "xmlns", 5)) ||
+                     (length >= 3 && !strncmp(key + length - 3, ":dt", 3)) ||
+                     (length == 9 && !strncmp(key, "xml:space", 9));
+        const char *value = item_storage(w->store, w->item),
+                   *instead = storage ? meanings_storage(w->meanings, w->item) : "";
         if (known || (storage && strcmp(value, instead) == 0))
             buf_add(w->out, open + 1, (size_t)(close - open - 1));
         else
@@ -282,11 +291,12 @@ static bool walk(struct walk *w)
     return w->item + 1 == s->n;
 }
 
-int export_redact(const char *source, const char *bytes, size_t n, const char *names_file, struct strbuf *out, struct strbuf *map, struct strbuf *err)
+int export_redact(const char *source, const char *bytes, size_t n, const char *names_file, struct strbuf *out,
+                  struct strbuf *map, struct strbuf *err)
 {
     struct arena *a = arena_new();
     struct xml_names *names = xml_names_new(a);
-    struct strbuf text = {0};
+    struct strbuf text = { 0 };
     struct store *store = NULL;
     int rc = -1;
     if (names_file && names_file_read(names_file, names, err) != 0)
@@ -299,7 +309,9 @@ int export_redact(const char *source, const char *bytes, size_t n, const char *n
         goto out;
     }
     struct words *words = words_new(a);
-    struct walk w = {.p = text.p, .end = text.p + text.n, .out = out, .meanings = meanings_make(a, store, words), .store = store};
+    struct walk w = {
+        .p = text.p, .end = text.p + text.n, .out = out, .meanings = meanings_make(a, store, words), .store = store
+    };
     if (walk(&w)) {
         words_map(words, map);
         rc = 0;

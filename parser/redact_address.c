@@ -13,8 +13,8 @@
 enum { SEEN_LOWER = 1, SEEN_UPPER };
 struct addresses {
     struct arena *arena;
-    struct numbers nodes;                    /* the side that was seen first, of nodes that no end lies in */
-    VEC(uint64_t) ends;                      /* of ranges: the first address, and the one behind the last */
+    struct numbers nodes; /* the side that was seen first, of nodes that no end lies in */
+    VEC(uint64_t) ends;   /* of ranges: the first address, and the one behind the last */
     bool sorted;
 };
 
@@ -44,22 +44,29 @@ uint32_t *numbers_at(struct numbers *m, uint64_t key)
                 m->values[at] = old.values[i];
             }
     }
-    size_t at = slot(m, ++key);              /* 0 marks a free slot */
+    size_t at = slot(m, ++key); /* 0 marks a free slot */
     m->n += !m->keys[at];
     m->keys[at] = key;
     return &m->values[at];
 }
 
 /* ---- the tree -------------------------------------------------------------------------------------- */
-struct block { uint32_t ip; unsigned bits; bool whole; };
+struct block {
+    uint32_t ip;
+    unsigned bits;
+    bool whole;
+};
 /* Addresses with a meaning of their own. whole: they stay as they are; else only their prefix does. */
 static const struct block special[] = {
-    { 0x00000000, 8, true }, { 0x0a000000, 8, false }, { 0x64400000, 10, false }, { 0x7f000000, 8, true },
+    { 0x00000000, 8, true },  { 0x0a000000, 8, false },  { 0x64400000, 10, false }, { 0x7f000000, 8, true },
     { 0xa9fe0000, 16, true }, { 0xac100000, 12, false }, { 0xc0a80000, 16, false }, { 0xe0000000, 3, true },
 };
 
 /* The node above bit number `depth` of an address, which is the parent of both its sides. */
-static uint64_t node(uint32_t ip, unsigned depth) { return (uint64_t)depth << 32 | (depth ? ip >> (32 - depth) : 0); }
+static uint64_t node(uint32_t ip, unsigned depth)
+{
+    return (uint64_t)depth << 32 | (depth ? ip >> (32 - depth) : 0);
+}
 
 static bool stays(uint32_t ip, unsigned depth)
 {
@@ -78,7 +85,7 @@ static bool stays(uint32_t ip, unsigned depth)
 struct addresses *addresses_new(struct arena *a)
 {
     struct addresses *x = arena_alloc(a, sizeof *x);
-    *x = (struct addresses){.arena = a, .nodes.arena = a};
+    *x = (struct addresses){ .arena = a, .nodes.arena = a };
     return x;
 }
 
@@ -122,7 +129,7 @@ static uint32_t side(struct addresses *x, uint32_t ip, unsigned depth)
         return bit ^ (upper && !lower);
     }
     uint32_t *seen = numbers_at(&x->nodes, node(ip, depth));
-    if (!*seen)                              /* the very last bit is set first: an address that ends in 0 looks odd */
+    if (!*seen) /* the very last bit is set first: an address that ends in 0 looks odd */
         *seen = (bit ^ (depth == 31)) ? SEEN_UPPER : SEEN_LOWER;
     return bit ^ (*seen == SEEN_UPPER);
 }

@@ -3,7 +3,7 @@
  * Host names are replaced label by label ("mail.contoso.example": "mail.x1.example"), so that what had a suffix in common
  * still has. Paths are replaced letter by letter along a tree of what was seen, so that lengths and common beginnings
  * stay: which path a request falls into depends on both. Words that the product or the advice knows stay. */
-#define _GNU_SOURCE                          /* tdestroy */
+#define _GNU_SOURCE /* tdestroy */
 #include "redact_parts.h"
 
 #include <idn2.h>
@@ -11,40 +11,125 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct entry_of { const char *key, *value; };
-struct mapped { enum meaning means; const char *from, *to; };
+struct entry_of {
+    const char *key, *value;
+};
+struct mapped {
+    enum meaning means;
+    const char *from, *to;
+};
 struct words {
     struct arena *arena;
-    void *tree;                              /* struct entry_of, by key: balanced, whatever the keys */
-    struct numbers letters;                  /* the tree of paths: node and letter -> place among its brothers, next node */
+    void *tree;             /* struct entry_of, by key: balanced, whatever the keys */
+    struct numbers letters; /* the tree of paths: node and letter -> place among its brothers, next node */
     struct addresses *addresses;
     VEC(struct mapped) map;
     struct strbuf scratch;
 };
 
 /* ---- vocabulary ---------------------------------------------------------------------------------- */
-static const char *const names_that_stay[] = {
-    "All Users", "All Authenticated Users", "System and Network Service", "External", "Internal", "Local Host", "VPN Clients", "Quarantined VPN Clients", "All Networks",
-    "All Networks (and Local Host)", "All Protected Networks", "Anywhere", "Anywhere (Relay)", "Always", "Work Hours", "Weekends", "Default rule", "FBA with AD", "FBA with LDAP", "FBA with RADIUS",
-    "FBA with RADIUS OTP", "FBA with SecurID", "SecurID", "LDAP", "RADIUS", "Integrated", "Digest", "Basic", "Microsoft (R) Corporation", "Microsoft Corporation", "FPC",
-    "true", "false", "yes", "no", "Windows", NULL};
+static const char *const names_that_stay[] = { "All Users",
+                                               "All Authenticated Users",
+                                               "System and Network Service",
+                                               "External",
+                                               "Internal",
+                                               "Local Host",
+                                               "VPN Clients",
+                                               "Quarantined VPN Clients",
+                                               "All Networks",
+                                               "All Networks (and Local Host)",
+                                               "All Protected Networks",
+                                               "Anywhere",
+                                               "Anywhere (Relay)",
+                                               "Always",
+                                               "Work Hours",
+                                               "Weekends",
+                                               "Default rule",
+                                               "FBA with AD",
+                                               "FBA with LDAP",
+                                               "FBA with RADIUS",
+                                               "FBA with RADIUS OTP",
+                                               "FBA with SecurID",
+                                               "SecurID",
+                                               "LDAP",
+                                               "RADIUS",
+                                               "Integrated",
+                                               "Digest",
+                                               "Basic",
+                                               "Microsoft (R) Corporation",
+                                               "Microsoft Corporation",
+                                               "FPC",
+                                               "true",
+                                               "false",
+                                               "yes",
+                                               "no",
+                                               "Windows",
+                                               NULL };
 /* Found anywhere in a name, they give a rule away as one of Lync's; they go before the pseudonym. */
-static const char *const words_in_names[] = {"lync", "ocs ", "skype for business", "communications server", NULL};
+static const char *const words_in_names[] = { "lync", "ocs ", "skype for business", "communications server", NULL };
 static const char *const top_labels[] = {
-    "com", "net", "org", "edu", "gov", "mil", "int", "info", "biz", "eu", "uk", "co", "us", "ca", "au", "nz", "de", "ch", "at", "li", "fr", "it", "es", "pt", "nl", "be", "lu", "dk", "se", "no", "fi",
-    "ie", "pl", "cz", "sk", "hu", "ro", "bg", "gr", "ru", "ua", "tr", "il", "za", "in", "cn", "hk", "tw", "jp", "kr", "sg", "br", "mx", "ar", "cl", "io",
-    "example", "test", "invalid", "localhost", "local", "localdomain", "lan", "home", "internal", "intranet", "corp", "arpa", NULL};
-static const char *const labels_that_stay[] = {"www", "mail", "webmail", "owa", "ftp", "smtp", "sip", "autodiscover", "lyncdiscover", "lyncdiscoverinternal", "meet", "dialin", "localhost", NULL};
+    "com",   "net",         "org", "edu",  "gov",      "mil",      "int",     "info", "biz",     "eu",
+    "uk",    "co",          "us",  "ca",   "au",       "nz",       "de",      "ch",   "at",      "li",
+    "fr",    "it",          "es",  "pt",   "nl",       "be",       "lu",      "dk",   "se",      "no",
+    "fi",    "ie",          "pl",  "cz",   "sk",       "hu",       "ro",      "bg",   "gr",      "ru",
+    "ua",    "tr",          "il",  "za",   "in",       "cn",       "hk",      "tw",   "jp",      "kr",
+    "sg",    "br",          "mx",  "ar",   "cl",       "io",       "example", "test", "invalid", "localhost",
+    "local", "localdomain", "lan", "home", "internal", "intranet", "corp",    "arpa", NULL
+};
+static const char *const labels_that_stay[] = {
+    "www",  "mail",   "webmail",   "owa", "ftp", "smtp", "sip", "autodiscover", "lyncdiscover", "lyncdiscoverinternal",
+    "meet", "dialin", "localhost", NULL
+};
 /* Advice looks at how a name begins. */
-static const char *const label_beginnings[] = {"meet", "join", "dialin", "dial-in", "lyncdiscover", "lyncweb", "lync", "ocs", "skype", "sfb", "webcon", "csweb", NULL};
-static const char *const segments_that_stay[] = {
-    "owa", "ecp", "ews", "oab", "rpc", "rpcwithcert", "mapi", "exchange", "exchweb", "public", "unifiedmessaging", "autodiscover", "autodiscover.xml", "microsoft-server-activesync",
-    "oma", "meet", "dialin", "abs", "groupexpansion", "webticket", "reach", "ucwa", "collabcontent", "persistentchat", "datacollabweb", "_vti_bin", "_vti_inf.html", "_layouts", "_upresources",
-    "certsrv", "certprov", "certenroll", "remote", "rdweb", "favicon.ico", "robots.txt", NULL};
-static const char *const extensions_that_stay[] = {"htm", "html", "asp", "aspx", "ashx", "asmx", "svc", "php", "jsp", "txt", "xml", "ico", "png", "gif", "jpg", "css", "js", "dll", "exe", "com", "bat", "cmd", NULL};
+static const char *const label_beginnings[] = { "meet", "join",  "dialin", "dial-in", "lyncdiscover", "lyncweb", "lync",
+                                                "ocs",  "skype", "sfb",    "webcon",  "csweb",        NULL };
+static const char *const segments_that_stay[] = { "owa",
+                                                  "ecp",
+                                                  "ews",
+                                                  "oab",
+                                                  "rpc",
+                                                  "rpcwithcert",
+                                                  "mapi",
+                                                  "exchange",
+                                                  "exchweb",
+                                                  "public",
+                                                  "unifiedmessaging",
+                                                  "autodiscover",
+                                                  "autodiscover.xml",
+                                                  "microsoft-server-activesync",
+                                                  "oma",
+                                                  "meet",
+                                                  "dialin",
+                                                  "abs",
+                                                  "groupexpansion",
+                                                  "webticket",
+                                                  "reach",
+                                                  "ucwa",
+                                                  "collabcontent",
+                                                  "persistentchat",
+                                                  "datacollabweb",
+                                                  "_vti_bin",
+                                                  "_vti_inf.html",
+                                                  "_layouts",
+                                                  "_upresources",
+                                                  "certsrv",
+                                                  "certprov",
+                                                  "certenroll",
+                                                  "remote",
+                                                  "rdweb",
+                                                  "favicon.ico",
+                                                  "robots.txt",
+                                                  NULL };
+static const char *const extensions_that_stay[] = { "htm", "html", "asp", "aspx", "ashx", "asmx", "svc", "php",
+                                                    "jsp", "txt",  "xml", "ico",  "png",  "gif",  "jpg", "css",
+                                                    "js",  "dll",  "exe", "com",  "bat",  "cmd",  NULL };
 static const char *const http_words[] = {
-    "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PATCH", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "SEARCH", "SUBSCRIBE", "UNSUBSCRIBE", "POLL", "NOTIFY",
-    "BCOPY", "BMOVE", "BDELETE", "BPROPFIND", "BPROPPATCH", "X-MS-ENUMATTS", "RPC_IN_DATA", "RPC_OUT_DATA", "Server", "Via", "Host", "Cookie", "Set-Cookie", "User-Agent", "Location", "true", "false", NULL};
+    "GET",       "HEAD",       "POST",          "PUT",         "DELETE",       "OPTIONS", "TRACE", "CONNECT",
+    "PATCH",     "PROPFIND",   "PROPPATCH",     "MKCOL",       "COPY",         "MOVE",    "LOCK",  "UNLOCK",
+    "SEARCH",    "SUBSCRIBE",  "UNSUBSCRIBE",   "POLL",        "NOTIFY",       "BCOPY",   "BMOVE", "BDELETE",
+    "BPROPFIND", "BPROPPATCH", "X-MS-ENUMATTS", "RPC_IN_DATA", "RPC_OUT_DATA", "Server",  "Via",   "Host",
+    "Cookie",    "Set-Cookie", "User-Agent",    "Location",    "true",         "false",   NULL
+};
 
 static bool among(const char *const *list, const char *s, size_t n)
 {
@@ -55,8 +140,14 @@ static bool among(const char *const *list, const char *s, size_t n)
 }
 
 /* ---- look-up ----------------------------------------------------------------------------------------- */
-static int by_key(const void *x, const void *y) { return strcmp(((const struct entry_of *)x)->key, ((const struct entry_of *)y)->key); }
-static void leave(void *p) { (void)p; }
+static int by_key(const void *x, const void *y)
+{
+    return strcmp(((const struct entry_of *)x)->key, ((const struct entry_of *)y)->key);
+}
+static void leave(void *p)
+{
+    (void)p;
+}
 
 struct words *words_new(struct arena *a)
 {
@@ -80,7 +171,7 @@ static struct entry_of *entry_at(struct words *w, char kind, const char *text, s
     buf_clear(&w->scratch);
     buf_putc(&w->scratch, kind);
     buf_add(&w->scratch, text, n);
-    struct entry_of probe = {w->scratch.p, NULL}, **found = tfind(&probe, &w->tree, by_key);
+    struct entry_of probe = { w->scratch.p, NULL }, **found = tfind(&probe, &w->tree, by_key);
     if (found)
         return *found;
     struct entry_of *e = arena_alloc(w->arena, sizeof *e);
@@ -108,22 +199,35 @@ static const char *lowered(struct words *w, const char *s, size_t n)
 }
 
 /* "WORD n": the same for texts that differ in case only. */
-static const char *numbered(struct words *w, char kind, const char *word, const char *separator, const char *text, size_t n)
+static const char *numbered(struct words *w, char kind, const char *word, const char *separator, const char *text,
+                            size_t n)
 {
     const char *key = lowered(w, text, n);
     struct entry_of *e = entry_at(w, kind, key, strlen(key));
     if (!e->value) {
-        size_t number = count(w, '#', *word ? word : (const char[]){kind, '\0'});
+        size_t number = count(w, '#', *word ? word : (const char[]){ kind, '\0' });
         e->value = arena_printf(w->arena, "%s%s%zu", word, separator, number);
     }
     return e->value;
 }
 
 /* ---- shapes ---------------------------------------------------------------------------------------------- */
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_letter(char c) { return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'; }
-static bool is_hex(char c) { return is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f'); }
-static bool is_word(char c) { return is_digit(c) || is_letter(c) || (unsigned char)c >= 0x80 || c == '-' || c == '_'; }
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+static bool is_letter(char c)
+{
+    return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z';
+}
+static bool is_hex(char c)
+{
+    return is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
+}
+static bool is_word(char c)
+{
+    return is_digit(c) || is_letter(c) || (unsigned char)c >= 0x80 || c == '-' || c == '_';
+}
 
 static bool is_number(const char *s)
 {
@@ -156,14 +260,20 @@ static void put_addresses(struct words *w, struct strbuf *out, const char *s)
     }
 }
 
-static bool is_address_text(const char *s) { return is_digit(*s) && strchr(s, '.') && s[strspn(s, "0123456789./-:")] == '\0'; }
+static bool is_address_text(const char *s)
+{
+    return is_digit(*s) && strchr(s, '.') && s[strspn(s, "0123456789./-:")] == '\0';
+}
 
-void words_range(struct words *w, struct ip_range r) { addresses_range(w->addresses, r); }
+void words_range(struct words *w, struct ip_range r)
+{
+    addresses_range(w->addresses, r);
+}
 
 static const char *remember(struct words *w, enum meaning means, const char *from, const char *to)
 {
     if (strcmp(from, to) != 0)
-        vec_add(w->arena, &w->map, ((struct mapped){means, from, to}));
+        vec_add(w->arena, &w->map, ((struct mapped){ means, from, to }));
     return to;
 }
 
@@ -195,8 +305,9 @@ static const char *label_key(struct words *w, const char *s, size_t n, bool *for
 static const char *new_label(struct words *w, const char *key, size_t n, bool foreign)
 {
     const char *begins = beginning(key, n);
-    struct strbuf b = {0};
-    buf_printf(&b, "%s%s%s%s%zu", *key == '-' ? "-" : "", begins, foreign ? "x\xc3\xbc" : "x", strchr(key, '_') ? "_" : "", count(w, '#', "label"));
+    struct strbuf b = { 0 };
+    buf_printf(&b, "%s%s%s%s%zu", *key == '-' ? "-" : "", begins, foreign ? "x\xc3\xbc" : "x",
+               strchr(key, '_') ? "_" : "", count(w, '#', "label"));
     while (n > 63 && b.n < n)
         buf_putc(&b, 'x');
     if (n > 1 && key[n - 1] == '-')
@@ -218,7 +329,8 @@ static void put_label(struct words *w, struct strbuf *out, const char *s, size_t
     if (!e->value)
         e->value = new_label(w, key, strlen(key), foreign);
     char *ascii = NULL;
-    bool coded = foreign && ascii_ncasecmp(s, "xn--", 4) == 0 && idn2_to_ascii_8z(e->value, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) == IDN2_OK;
+    bool coded = foreign && ascii_ncasecmp(s, "xn--", 4) == 0 &&
+                 idn2_to_ascii_8z(e->value, &ascii, IDN2_NONTRANSITIONAL | IDN2_NFC_INPUT) == IDN2_OK;
     bool upper = false;
     for (size_t i = 0; i < n; i++)
         upper |= s[i] >= 'A' && s[i] <= 'Z';
@@ -268,7 +380,7 @@ static char next_letter(struct words *w, uint64_t *at, char c)
         uint32_t *brothers = numbers_at(&w->letters, *at << 8 | kind);
         uint32_t here = (*brothers)++;
         uint32_t *nodes = numbers_at(&w->letters, 0);
-        uint32_t node = ++*nodes + 1;        /* 1 is the root */
+        uint32_t node = ++*nodes + 1; /* 1 is the root */
         known = numbers_at(&w->letters, *at << 8 | (unsigned char)low);
         *known = node << 5 | here;
     }
@@ -292,7 +404,7 @@ static void put_run(struct words *w, struct strbuf *out, const char *s, size_t n
             while (k < n && (unsigned char)s[k] >= 0x80)
                 k++;
             const char *number = numbered(w, 'u', "", "", s + i, k - i);
-            buf_puts(out, "\xc3\xbc");       /* a number in letters no path has */
+            buf_puts(out, "\xc3\xbc"); /* a number in letters no path has */
             for (const char *d = number; *d; d++)
                 buf_printf(out, "\xc3%c", 0xa0 + (*d - '0'));
             i = k - 1;
@@ -400,7 +512,7 @@ static void put_sid(struct words *w, struct strbuf *out, const char *s)
 
 static void put_thumbprint(struct words *w, struct strbuf *out, const char *s)
 {
-    struct strbuf digits = {0};
+    struct strbuf digits = { 0 };
     bool hex = true;
     for (const char *c = s; *c; c++) {
         if (is_hex(*c))
@@ -408,7 +520,8 @@ static void put_thumbprint(struct words *w, struct strbuf *out, const char *s)
         else
             hex = hex && (strchr(" \t\r\n:-", *c) || (unsigned char)*c >= 0x80);
     }
-    const char *number = numbered(w, 't', "", "", hex && digits.n ? digits.p : s, hex && digits.n ? digits.n : strlen(s));
+    const char *number =
+        numbered(w, 't', "", "", hex && digits.n ? digits.p : s, hex && digits.n ? digits.n : strlen(s));
     for (size_t i = strlen(number); i < (hex ? digits.n : 40); i++)
         buf_putc(out, '0');
     buf_puts(out, number);
@@ -418,9 +531,15 @@ static void put_thumbprint(struct words *w, struct strbuf *out, const char *s)
 /* GUIDs of objects may hold a network card's number, so they go too; the product's own stay, for the readers know them. */
 static void put_guid(struct words *w, struct strbuf *out, const char *s)
 {
-    static const char *const known[] = {
-        "F129EACF-778B-44FE-B339-5B752D7220A3", "5ED77DCE-8110-4821-B445-008B7E6B7F6D", "18d0438b-5144-4362-b79e-742712513729", "4C0562DC-2D02-4fe3-A870-D308D6DC74D9",
-        "f1076e51-bbaf-48ba-a2d7-b0875211e80d", "3563FFF5-DF93-40eb-ABC3-D24B5F14D8AA", "5e302ed5-f5d5-4fad-9b8a-01c72e1569f3", "143F5698-103B-12D4-FF34-1F34767DEabc", NULL};
+    static const char *const known[] = { "F129EACF-778B-44FE-B339-5B752D7220A3",
+                                         "5ED77DCE-8110-4821-B445-008B7E6B7F6D",
+                                         "18d0438b-5144-4362-b79e-742712513729",
+                                         "4C0562DC-2D02-4fe3-A870-D308D6DC74D9",
+                                         "f1076e51-bbaf-48ba-a2d7-b0875211e80d",
+                                         "3563FFF5-DF93-40eb-ABC3-D24B5F14D8AA",
+                                         "5e302ed5-f5d5-4fad-9b8a-01c72e1569f3",
+                                         "143F5698-103B-12D4-FF34-1F34767DEabc",
+                                         NULL };
     size_t brace = *s == '{';
     if (among(known, s + brace, 36)) {
         buf_puts(out, s);
@@ -434,7 +553,7 @@ static void put_spn(struct words *w, struct strbuf *out, const char *s)
 {
     size_t n = strcspn(s, "/");
     if (s[n]) {
-        bool known = among((const char *const[]){"http", "https", "host", "cifs", NULL}, s, n);
+        bool known = among((const char *const[]){ "http", "https", "host", "cifs", NULL }, s, n);
         if (known)
             buf_add(out, s, n);
         else
@@ -485,7 +604,7 @@ static void put_by_shape(struct words *w, struct strbuf *out, const char *s)
  * paths and the like; words of HTTP and numbers stay, and so does where a signature is looked for. */
 static bool says_where(const char *s, size_t quote)
 {
-    static const char *const where[] = {"SearchIn", "Location", "Type", "Where", "Scope", NULL};
+    static const char *const where[] = { "SearchIn", "Location", "Type", "Where", "Scope", NULL };
     size_t end = quote;
     while (end && strchr("= \t\r\n", s[end - 1]))
         end--;
@@ -500,14 +619,15 @@ static void put_filter_value(struct words *w, struct strbuf *out, const char *s,
     for (size_t i = 0, k; i < n; i = k) {
         for (k = i; k < n && is_word(s[k]); k++)
             ;
-        bool stays = strspn(s + i, "0123456789-") >= k - i || among(http_words, s + i, k - i) || among(extensions_that_stay, s + i, k - i);
+        bool stays = strspn(s + i, "0123456789-") >= k - i || among(http_words, s + i, k - i) ||
+                     among(extensions_that_stay, s + i, k - i);
         if (k > i && stays)
             buf_add(out, s + i, k - i);
         else if (k > i)
             put_run(w, out, s + i, k - i);
         if (k == n)
             break;
-        size_t other = s[k] == '&' ? strcspn(s + k, ";") + 1 : 1;     /* a character reference is one character */
+        size_t other = s[k] == '&' ? strcspn(s + k, ";") + 1 : 1; /* a character reference is one character */
         other = other < n - k ? other : n - k;
         buf_add(out, s + k, other);
         k += other;
@@ -549,7 +669,8 @@ static void put(struct words *w, struct strbuf *out, enum meaning means, const c
         put_filter(w, out, s);
     else
         switch (means) {
-        case MEANS_NAME: case MEANS_STORAGE: put_name(w, out, object, s); break;
+        case MEANS_NAME:
+        case MEANS_STORAGE: put_name(w, out, object, s); break;
         case MEANS_TEXT: buf_puts(out, numbered(w, 'x', "text", " ", s, strlen(s))); break;
         case MEANS_HOST: put_host(w, out, s, strlen(s)); break;
         case MEANS_URL: put_url(w, out, s); break;
@@ -566,7 +687,7 @@ const char *words_pseudonym(struct words *w, enum meaning means, const char *obj
     struct entry_of *e = entry_at(w, (char)('A' + (int)means), text, strlen(text));
     if (e->value)
         return e->value;
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     put(w, &b, means, object, text);
     e->value = strcmp(b.p, text) == 0 ? text : arena_strdup(w->arena, b.p);
     if (means != MEANS_VOCABULARY)
@@ -577,7 +698,8 @@ const char *words_pseudonym(struct words *w, enum meaning means, const char *obj
 
 void words_map(const struct words *w, struct strbuf *out)
 {
-    static const char *const kinds[MEANINGS] = {"value", "", "", "name", "text", "host", "url", "path", "account", "sid", "thumbprint", "spn", "filter", "name"};
+    static const char *const kinds[MEANINGS] = { "value", "",        "",    "name",       "text", "host",   "url",
+                                                 "path",  "account", "sid", "thumbprint", "spn",  "filter", "name" };
     buf_puts(out, "{\"map\": 1, \"pseudonyms\": [\n");
     for (size_t i = 0; i < w->map.n; i++) {
         const struct mapped *m = &w->map.v[i];

@@ -12,8 +12,13 @@
 enum { MOST_DEPTH = 100, CHUNK = 1 << 16 };
 static const size_t most_bytes = (size_t)1 << 30;
 
-struct seen_name { const xmlChar *key; uint16_t name; };   /* libxml2 gives equal names at equal addresses */
-struct last { uint32_t text, storage; };                   /* equal neighbours share their text: "0", "1", slots */
+struct seen_name {
+    const xmlChar *key;
+    uint16_t name;
+}; /* libxml2 gives equal names at equal addresses */
+struct last {
+    uint32_t text, storage;
+}; /* equal neighbours share their text: "0", "1", slots */
 struct loader {
     struct store *store;
     const char *source;
@@ -22,8 +27,8 @@ struct loader {
     bool failed, is_export;
     uint32_t current;
     size_t depth;
-    struct strbuf pending;                 /* text of the current element so far */
-    struct seen_name seen[1024];           /* a cache: a collision only costs a look-up */
+    struct strbuf pending;       /* text of the current element so far */
+    struct seen_name seen[1024]; /* a cache: a collision only costs a look-up */
     struct last *last;
     size_t last_n;
 };
@@ -81,7 +86,10 @@ static uint16_t name_of(struct loader *l, const xmlChar *local)
     return name;
 }
 
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 /* The text of the current element, without white space at its ends. An element with children has none of interest. */
 static void flush_text(struct loader *l)
@@ -197,7 +205,7 @@ static void on_text(void *ctx, const xmlChar *text, int n)
     struct loader *l = ctx;
     const char *s = (const char *)text;
     size_t len = (size_t)n, skip = 0;
-    if (!l->pending.n)                     /* mostly indentation */
+    if (!l->pending.n) /* mostly indentation */
         while (skip < len && is_space(s[skip]))
             skip++;
     if (skip < len && !l->failed)
@@ -208,7 +216,8 @@ static void on_doctype(void *ctx, const xmlChar *name, const xmlChar *public_id,
 {
     (void)public_id;
     struct loader *l = ctx;
-    const char *html = ascii_casecmp((const char *)name, "html") == 0 && !system_id ? recognise_root(NULL, "html", NULL) : NULL;
+    const char *html =
+        ascii_casecmp((const char *)name, "html") == 0 && !system_id ? recognise_root(NULL, "html", NULL) : NULL;
     stop(l, html ? html : "this file has a document type declaration (DOCTYPE), which no export has; it was refused");
 }
 
@@ -222,8 +231,9 @@ static void on_error(void *ctx, xmlError *e)
     bool at_end = in && in->cur >= in->end - 1;
     size_t n = e->message ? strcspn(e->message, "\n") : 0;
     if (at_end && l->is_export)
-        buf_printf(l->err, "%s:%u: the export is truncated: it ends here, inside <%s>; export or copy it again\n", l->source,
-                   here(l), l->current ? xml_name_text(l->store->names, l->store->items[l->current].name) : "Root");
+        buf_printf(l->err, "%s:%u: the export is truncated: it ends here, inside <%s>; export or copy it again\n",
+                   l->source, here(l),
+                   l->current ? xml_name_text(l->store->names, l->store->items[l->current].name) : "Root");
     else
         buf_printf(l->err, "%s:%d:%d: not well-formed XML: %.*s\n", l->source, e->line > 0 ? e->line : 1,
                    e->int2 > 0 ? e->int2 : 1, (int)n, n ? e->message : "");
@@ -286,10 +296,16 @@ static bool declares_utf16(const char *b, size_t n)
 static void feed(struct loader *l, const char *bytes, size_t n, bool own_encoding)
 {
     xmlSAXHandler sax = {
-        .initialized = XML_SAX2_MAGIC, .startElementNs = on_start, .endElementNs = on_end, .characters = on_text,
-        .cdataBlock = on_text, .ignorableWhitespace = on_text, .internalSubset = on_doctype, .serror = on_error,
+        .initialized = XML_SAX2_MAGIC,
+        .startElementNs = on_start,
+        .endElementNs = on_end,
+        .characters = on_text,
+        .cdataBlock = on_text,
+        .ignorableWhitespace = on_text,
+        .internalSubset = on_doctype,
+        .serror = on_error,
     };
-    size_t first = n < 4 ? n : 4;          /* enough to see a byte order mark */
+    size_t first = n < 4 ? n : 4; /* enough to see a byte order mark */
     l->xml = xmlCreatePushParserCtxt(&sax, l, bytes, (int)first, NULL);
     if (!l->xml)
         mem_fatal();
@@ -326,7 +342,7 @@ struct store *store_read(const char *source, const char *bytes, size_t n, struct
         bytes = utf8.p;
         n = utf8.n;
     }
-    new_item(l);                           /* item 0 is no item */
+    new_item(l); /* item 0 is no item */
     feed(l, bytes, n, !utf16 && !declares_utf16(bytes, n));
     bool failed = l->failed;
     buf_free(&utf8);

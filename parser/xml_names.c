@@ -4,32 +4,65 @@
 #include <string.h>
 
 static const char *const fixed[N_FIXED] = {
-    [N_NONE] = "", [N_ROOT] = "Root", [N_REF] = "Ref", [N_REFS] = "Refs", [N_STR] = "Str", [N_NAME] = "Name",
-    [N_DESCRIPTION] = "Description", [N_ORDER] = "Order", [N_ENTERPRISE] = "Enterprise", [N_ARRAYS] = "Arrays",
-    [N_ARRAY] = "Array", [N_POLICY_RULES] = "PolicyRules", [N_POLICY_RULE] = "PolicyRule",
-    [N_WEB_LISTENER] = "WebListener", [N_SERVER_FARM] = "ServerFarm", [N_SCHEDULE_TEMPLATE] = "ProxyScheduleTemplate",
-    [N_SCHEDULE] = "Schedule", [N_USER_SET] = "UserSet", [N_NETWORK] = "Network", [N_NETWORK_SET] = "NetworkSet",
-    [N_COMPUTER] = "Computer", [N_COMPUTER_SET] = "ComputerSet", [N_ADDRESS_RANGE] = "AddressRange",
-    [N_SUBNET] = "Subnet", [N_SCHEME] = "AuthenticationScheme", [N_POLICY_GROUP] = "PolicyGroup",
-    [N_VENDOR_SETS] = "VendorParametersSets", [N_VENDOR_SET] = "VendorParametersSet",
-    [N_CONFIGURATION] = "Configuration", [N_PUBLIC_NAME] = "PublicName", [N_DNS_NAME] = "DNSName",
-    [N_SELECTION_IPS] = "SelectionIPs", [N_IPS_ON_NETWORKS] = "IPsOnNetworks",
-    [N_WEB_PROPERTIES] = "WebPublishingProperties", [N_ACCESS_PROPERTIES] = "AccessProperties",
-    [N_SERVER_PROPERTIES] = "ServerPublishingProperties", [N_IP_RANGE_SET] = "IpRangeSet",
-    [N_IP_RANGE] = "IpRange", [N_IP_ON_NETWORK] = "IPOnNetwork", [N_APPLIED_CERTIFICATE] = "AppliedSSLCertificate",
-    [N_CERTIFICATE] = "SSLCertificate", [N_PATH_MAPPING] = "PathMapping", [N_PUBLISHED_SERVER] = "PublishedServer",
-    [N_ACCOUNT] = "Account", [N_USER] = "NonWindowsUser", [N_DOMAIN_NAMES] = "DomainNameStrings",
-    [N_PATHS] = "PathMappingsStrings", [N_ITEM] = "Item",
-    [N_PARAMETER] = "Parameter", [N_PARAMETERS] = "Parameters",
+    [N_NONE] = "",
+    [N_ROOT] = "Root",
+    [N_REF] = "Ref",
+    [N_REFS] = "Refs",
+    [N_STR] = "Str",
+    [N_NAME] = "Name",
+    [N_DESCRIPTION] = "Description",
+    [N_ORDER] = "Order",
+    [N_ENTERPRISE] = "Enterprise",
+    [N_ARRAYS] = "Arrays",
+    [N_ARRAY] = "Array",
+    [N_POLICY_RULES] = "PolicyRules",
+    [N_POLICY_RULE] = "PolicyRule",
+    [N_WEB_LISTENER] = "WebListener",
+    [N_SERVER_FARM] = "ServerFarm",
+    [N_SCHEDULE_TEMPLATE] = "ProxyScheduleTemplate",
+    [N_SCHEDULE] = "Schedule",
+    [N_USER_SET] = "UserSet",
+    [N_NETWORK] = "Network",
+    [N_NETWORK_SET] = "NetworkSet",
+    [N_COMPUTER] = "Computer",
+    [N_COMPUTER_SET] = "ComputerSet",
+    [N_ADDRESS_RANGE] = "AddressRange",
+    [N_SUBNET] = "Subnet",
+    [N_SCHEME] = "AuthenticationScheme",
+    [N_POLICY_GROUP] = "PolicyGroup",
+    [N_VENDOR_SETS] = "VendorParametersSets",
+    [N_VENDOR_SET] = "VendorParametersSet",
+    [N_CONFIGURATION] = "Configuration",
+    [N_PUBLIC_NAME] = "PublicName",
+    [N_DNS_NAME] = "DNSName",
+    [N_SELECTION_IPS] = "SelectionIPs",
+    [N_IPS_ON_NETWORKS] = "IPsOnNetworks",
+    [N_WEB_PROPERTIES] = "WebPublishingProperties",
+    [N_ACCESS_PROPERTIES] = "AccessProperties",
+    [N_SERVER_PROPERTIES] = "ServerPublishingProperties",
+    [N_IP_RANGE_SET] = "IpRangeSet",
+    [N_IP_RANGE] = "IpRange",
+    [N_IP_ON_NETWORK] = "IPOnNetwork",
+    [N_APPLIED_CERTIFICATE] = "AppliedSSLCertificate",
+    [N_CERTIFICATE] = "SSLCertificate",
+    [N_PATH_MAPPING] = "PathMapping",
+    [N_PUBLISHED_SERVER] = "PublishedServer",
+    [N_ACCOUNT] = "Account",
+    [N_USER] = "NonWindowsUser",
+    [N_DOMAIN_NAMES] = "DomainNameStrings",
+    [N_PATHS] = "PathMappingsStrings",
+    [N_ITEM] = "Item",
+    [N_PARAMETER] = "Parameter",
+    [N_PARAMETERS] = "Parameters",
 };
 
 enum { MOST_NAMES = 65000 };
 struct xml_names {
     struct arena *arena;
-    strings text;                          /* by number */
-    uint16_t *slots;                       /* open addressing; 0: free */
+    strings text;    /* by number */
+    uint16_t *slots; /* open addressing; 0: free */
     size_t mask;
-    VEC(uint16_t) meaning[SETTING_OBJECTS];/* by number: setting + 1, 0: none */
+    VEC(uint16_t) meaning[SETTING_OBJECTS]; /* by number: setting + 1, 0: none */
 };
 
 static size_t hash(const char *s, size_t len)
@@ -80,8 +113,14 @@ uint16_t xml_name_add(struct xml_names *n, const char *s, size_t len)
     return name;
 }
 
-const char *xml_name_text(const struct xml_names *n, uint16_t name) { return n->text.v[name]; }
-size_t xml_names_count(const struct xml_names *n) { return n->text.n; }
+const char *xml_name_text(const struct xml_names *n, uint16_t name)
+{
+    return n->text.v[name];
+}
+size_t xml_names_count(const struct xml_names *n)
+{
+    return n->text.n;
+}
 
 int xml_name_setting(const struct xml_names *n, enum setting_object object, uint16_t name)
 {
@@ -92,7 +131,7 @@ enum setting_id settings_first(enum setting_object object)
 {
     static size_t first[SETTING_OBJECTS + 1];
     if (!first[SETTING_OBJECTS]) {
-        for (size_t i = SETTINGS; i-- > 0; )
+        for (size_t i = SETTINGS; i-- > 0;)
             first[settings[i].object] = i;
         first[SETTING_OBJECTS] = 1;
     }

@@ -4,23 +4,38 @@
 #include <string.h>
 
 const struct setting settings[SETTINGS] = {
-#define S(id, object, names, type, dflt, from, policy, n, h, p, finding, note) \
+#define S(id, object, names, type, dflt, from, policy, n, h, p, finding, note)                                         \
     { object, names, type, dflt, from, policy, { n, h, p }, finding, note, #id },
 #include "settings.def"
 #undef S
 };
 
 const char *const setting_object_names[SETTING_OBJECTS] = {
-    [OBJ_ROOT] = "Root", [OBJ_RULE] = "PolicyRule", [OBJ_WEB] = "WebPublishingProperties",
-    [OBJ_SERVER_PUBLISHING] = "ServerPublishingProperties", [OBJ_ACCESS] = "AccessProperties",
-    [OBJ_SOURCES] = "SourceSelectionIPs", [OBJ_PATH] = "PathMapping", [OBJ_BALANCING] = "LoadBalancingConfig",
-    [OBJ_LISTENER] = "WebListener", [OBJ_LISTENER_PROPERTIES] = "WebListenerProperties",
-    [OBJ_LISTEN_ON] = "IPOnNetwork", [OBJ_CERTIFICATE] = "AppliedSSLCertificate",
-    [OBJ_FORMS] = "FormsBasedAuthenticationProperties", [OBJ_SCHEME] = "AuthenticationScheme",
-    [OBJ_FARM] = "ServerFarm", [OBJ_MEMBER] = "PublishedServer", [OBJ_VERIFIER] = "ConnectivityVerifier",
-    [OBJ_NETWORK] = "Network", [OBJ_ADDRESSES] = "Addresses", [OBJ_SCHEDULE] = "ProxyScheduleTemplate",
-    [OBJ_USER_SET] = "UserSet", [OBJ_ACCOUNT] = "Account", [OBJ_REF] = "Ref",
-    [OBJ_VENDOR] = "VendorParametersSet", [OBJ_PROTOCOL] = "Protocol",
+    [OBJ_ROOT] = "Root",
+    [OBJ_RULE] = "PolicyRule",
+    [OBJ_WEB] = "WebPublishingProperties",
+    [OBJ_SERVER_PUBLISHING] = "ServerPublishingProperties",
+    [OBJ_ACCESS] = "AccessProperties",
+    [OBJ_SOURCES] = "SourceSelectionIPs",
+    [OBJ_PATH] = "PathMapping",
+    [OBJ_BALANCING] = "LoadBalancingConfig",
+    [OBJ_LISTENER] = "WebListener",
+    [OBJ_LISTENER_PROPERTIES] = "WebListenerProperties",
+    [OBJ_LISTEN_ON] = "IPOnNetwork",
+    [OBJ_CERTIFICATE] = "AppliedSSLCertificate",
+    [OBJ_FORMS] = "FormsBasedAuthenticationProperties",
+    [OBJ_SCHEME] = "AuthenticationScheme",
+    [OBJ_FARM] = "ServerFarm",
+    [OBJ_MEMBER] = "PublishedServer",
+    [OBJ_VERIFIER] = "ConnectivityVerifier",
+    [OBJ_NETWORK] = "Network",
+    [OBJ_ADDRESSES] = "Addresses",
+    [OBJ_SCHEDULE] = "ProxyScheduleTemplate",
+    [OBJ_USER_SET] = "UserSet",
+    [OBJ_ACCOUNT] = "Account",
+    [OBJ_REF] = "Ref",
+    [OBJ_VENDOR] = "VendorParametersSet",
+    [OBJ_PROTOCOL] = "Protocol",
 };
 const char *const fate_names[5] = { "exact", "differs", "lost", "closed", "none" };
 
@@ -33,13 +48,26 @@ bool setting_varies(enum setting_id id)
 }
 
 static const char *const type_names[] = {
-    [TYPE_STRING] = "string", [TYPE_INT] = "int", [TYPE_BOOL] = "bool", [TYPE_HEX] = "hex", [TYPE_STRINGS] = "strings",
-    [TYPE_REF] = "ref", [TYPE_REFS] = "refs", [TYPE_OBJECT] = "object", [TYPE_OBJECTS] = "objects",
+    [TYPE_STRING] = "string", [TYPE_INT] = "int",         [TYPE_BOOL] = "bool",
+    [TYPE_HEX] = "hex",       [TYPE_STRINGS] = "strings", [TYPE_REF] = "ref",
+    [TYPE_REFS] = "refs",     [TYPE_OBJECT] = "object",   [TYPE_OBJECTS] = "objects",
 };
 
 /* ---- the cells of one row, the same for every format ------------------------------------------------------ */
-enum { CELL_SETTING, CELL_TYPE, CELL_DEFAULT, CELL_POLICY, CELL_NGINX, CELL_HAPROXY, CELL_PUBLISHD, CELL_FINDING, CELL_NOTE, CELLS };
-static const char *const titles[CELLS] = { "setting", "type", "default", "policy", "nginx", "haproxy", "publishd", "finding", "note" };
+enum {
+    CELL_SETTING,
+    CELL_TYPE,
+    CELL_DEFAULT,
+    CELL_POLICY,
+    CELL_NGINX,
+    CELL_HAPROXY,
+    CELL_PUBLISHD,
+    CELL_FINDING,
+    CELL_NOTE,
+    CELLS
+};
+static const char *const titles[CELLS] = { "setting", "type",     "default", "policy", "nginx",
+                                           "haproxy", "publishd", "finding", "note" };
 
 static bool shown(size_t cell, int target)
 {
@@ -87,7 +115,7 @@ static void write_text(struct strbuf *out, int target)
                 width[c] = cell.n;
         }
     }
-    for (size_t i = 0; i <= SETTINGS; i++)             /* row 0 is the heading */
+    for (size_t i = 0; i <= SETTINGS; i++) /* row 0 is the heading */
         for (size_t c = 0; c < CELLS; c++) {
             if (!shown(c, target))
                 continue;
@@ -117,7 +145,7 @@ static void write_markdown(struct strbuf *out, int target)
                 continue;
             cell_text(&cell, &settings[i], c);
             buf_puts(out, "| ");
-            for (const char *s = cell.p; *s; s++) {    /* these would end the cell or begin emphasis or a tag */
+            for (const char *s = cell.p; *s; s++) { /* these would end the cell or begin emphasis or a tag */
                 if (strchr("|*<_", *s))
                     buf_putc(out, '\\');
                 buf_putc(out, *s);

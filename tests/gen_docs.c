@@ -12,27 +12,35 @@ static const char *const examples[FINDINGS] = {
 #undef EXAMPLE
 };
 
-static const struct { enum finding_class class; const char *title, *intro; } chapters[] = {
+static const struct {
+    enum finding_class class;
+    const char *title, *intro;
+} chapters[] = {
     { CLASS_INPUT, "Input: the export is incomplete, dangling or unknown",
       "What is said here comes from reading the export; it is part of the policy and travels with `tmgc ir`." },
     { CLASS_LOST, "Lost: no equivalent", "The setting does nothing on the targets that the finding names." },
-    { CLASS_DIFFERS, "Differs: equivalent, with a stated residue", "The rule works; what is different is said in full." },
+    { CLASS_DIFFERS, "Differs: equivalent, with a stated residue",
+      "The rule works; what is different is said in full." },
     { CLASS_CLOSED, "Closed: refused on purpose",
       "The setting restricts who may pass, and the target cannot express that. The rule answers 403 there until the "
       "site map accepts the finding:\n\n```yaml\naccept:\n  - {code: TMG4001, rule: \"OWA\", target: nginx, reason: "
       "\"sign-in moved to the application\", until: 2027-03-31}\n```" },
-    { CLASS_ADVICE, "Advice: the source itself looks wrong", "These are faults of the published rules, whatever runs them." },
-    { CLASS_SITE, "Site: the site map must say more", "`tmgc site EXPORT` prints a site map that asks for all of these." },
+    { CLASS_ADVICE, "Advice: the source itself looks wrong",
+      "These are faults of the published rules, whatever runs them." },
+    { CLASS_SITE, "Site: the site map must say more",
+      "`tmgc site EXPORT` prints a site map that asks for all of these." },
 };
 
 static int findings_page(struct strbuf *b)
 {
     int missing = 0;
-    buf_puts(b, "<!-- Made by `make docs` from base/findings.def and tests/finding_examples.def. -->\n"
-                "# Findings\n\n"
-                "Every difference between the source and a target is one finding with a stable code. Severities: `error`, a site would be\n"
-                "open, closed or broken compared with the source; `warning`, it works, but differently; `info`, worth knowing.\n"
-                "A finding that was read and is fine can be accepted in the site map (`accept`), which lowers it to `info`.\n");
+    buf_puts(
+        b,
+        "<!-- Made by `make docs` from base/findings.def and tests/finding_examples.def. -->\n"
+        "# Findings\n\n"
+        "Every difference between the source and a target is one finding with a stable code. Severities: `error`, a site would be\n"
+        "open, closed or broken compared with the source; `warning`, it works, but differently; `info`, worth knowing.\n"
+        "A finding that was read and is fine can be accepted in the site map (`accept`), which lowers it to `info`.\n");
     for (size_t c = 0; c < sizeof chapters / sizeof *chapters; c++) {
         buf_printf(b, "\n## %s\n\n%s\n", chapters[c].title, chapters[c].intro);
         for (size_t i = 0; i < FINDINGS; i++) {
@@ -55,17 +63,19 @@ static int findings_page(struct strbuf *b)
 
 static int settings_page(struct strbuf *b)
 {
-    buf_puts(b, "<!-- Made by `make docs` from settings/settings.def. -->\n"
-                "# What becomes of each setting\n\n"
-                "The source's properties that publishing knows, where each goes in the policy, and what each target does with it.\n"
-                "`tmgc capabilities` prints the same; `tests/suite/mutation.py` shows of each row that it is true.\n\n");
+    buf_puts(
+        b,
+        "<!-- Made by `make docs` from settings/settings.def. -->\n"
+        "# What becomes of each setting\n\n"
+        "The source's properties that publishing knows, where each goes in the policy, and what each target does with it.\n"
+        "`tmgc capabilities` prints the same; `tests/suite/mutation.py` shows of each row that it is true.\n\n");
     capabilities_write(b, -1, "markdown");
     return 0;
 }
 
 int main(int argc, char **argv)
 {
-    struct strbuf b = {0};
+    struct strbuf b = { 0 };
     bool findings = argc == 2 && strcmp(argv[1], "findings") == 0;
     if (!findings && !(argc == 2 && strcmp(argv[1], "settings") == 0)) {
         fputs("usage: gen_docs findings|settings\n", stderr);

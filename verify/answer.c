@@ -24,16 +24,22 @@ struct verify_answer *answers_new(struct arena *a, const probes *list)
 {
     struct verify_answer *w = arena_alloc(a, (list->n + 1) * sizeof *w);
     for (size_t i = 0; i < list->n; i++)
-        w[i] = (struct verify_answer){ .verdict = VERDICT_UNTESTED, .error = list->v[i].method ? "the program ended" : "it cannot be sent as it is",
-                                       .expected = "", .got = "", .finding = -1 };
+        w[i] = (struct verify_answer){ .verdict = VERDICT_UNTESTED,
+                                       .error = list->v[i].method ? "the program ended" : "it cannot be sent as it is",
+                                       .expected = "",
+                                       .got = "",
+                                       .finding = -1 };
     return w;
 }
 
-void answer_fill(struct verify_answer *w, struct arena *a, const struct places *places, const struct exchange *e, const struct sighting *s,
-                 const struct judgement *g)
+void answer_fill(struct verify_answer *w, struct arena *a, const struct places *places, const struct exchange *e,
+                 const struct sighting *s, const struct judgement *g)
 {
-    *w = (struct verify_answer){ .verdict = g->verdict, .status = e->status, .finding = g->verdict == VERDICT_DECLARED ? g->finding : -1,
-                                 .expected = arena_strdup(a, g->expected.p ? g->expected.p : ""), .got = arena_strdup(a, g->got.p ? g->got.p : "") };
+    *w = (struct verify_answer){ .verdict = g->verdict,
+                                 .status = e->status,
+                                 .finding = g->verdict == VERDICT_DECLARED ? g->finding : -1,
+                                 .expected = arena_strdup(a, g->expected.p ? g->expected.p : ""),
+                                 .got = arena_strdup(a, g->got.p ? g->got.p : "") };
     if (e->status == 0)
         w->error = arena_strdup(a, e->error ? e->error : "no answer");
     else

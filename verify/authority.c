@@ -11,7 +11,10 @@
 
 #define LISTENER_PREFIX "tmgc-listener-"
 
-struct authority { EVP_PKEY *key; X509 *ca; };
+struct authority {
+    EVP_PKEY *key;
+    X509 *ca;
+};
 
 static void extension(X509 *x, X509 *issuer, int nid, const char *value)
 {
@@ -37,7 +40,8 @@ static void alternative_names(X509 *x, const char *name)
     GENERAL_NAME_set0_value(g, GEN_DNS, s);
     sk_GENERAL_NAME_push(list, g);
     if (ip_parse(name, &ip)) {
-        unsigned char raw[4] = { (unsigned char)(ip >> 24), (unsigned char)(ip >> 16), (unsigned char)(ip >> 8), (unsigned char)ip };
+        unsigned char raw[4] = { (unsigned char)(ip >> 24), (unsigned char)(ip >> 16), (unsigned char)(ip >> 8),
+                                 (unsigned char)ip };
         ASN1_OCTET_STRING *o = ASN1_OCTET_STRING_new();
         g = GENERAL_NAME_new();
         if (o == NULL || g == NULL || !ASN1_OCTET_STRING_set(o, raw, sizeof raw))
@@ -96,7 +100,8 @@ void authority_free(struct authority *a)
 static int write_pem(const char *file, X509 *x, EVP_PKEY *key, struct strbuf *err)
 {
     BIO *b = BIO_new_file(file, "w");
-    int ok = b != NULL && PEM_write_bio_X509(b, x) && (key == NULL || PEM_write_bio_PrivateKey(b, key, NULL, NULL, 0, NULL, NULL));
+    int ok = b != NULL && PEM_write_bio_X509(b, x) &&
+             (key == NULL || PEM_write_bio_PrivateKey(b, key, NULL, NULL, 0, NULL, NULL));
     BIO_free(b);
     if (!ok)
         buf_printf(err, "%s: cannot be written: %s\n", file, strerror(errno));

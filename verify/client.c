@@ -12,7 +12,7 @@
 #include "internal.h"
 
 #define TIMEOUT_MS 15000
-#define HELD_MS 2500             /* for what should take none */
+#define HELD_MS 2500 /* for what should take none */
 
 void connection_close(struct connection *c)
 {
@@ -27,9 +27,13 @@ void connection_close(struct connection *c)
     c->used = 0;
 }
 
-static bool same_endpoint(struct endpoint x, struct endpoint y) { return x.ip == y.ip && x.port == y.port; }
+static bool same_endpoint(struct endpoint x, struct endpoint y)
+{
+    return x.ip == y.ip && x.port == y.port;
+}
 
-static int connection_open(struct connection *c, SSL_CTX *tls, struct endpoint to, bool secure, uint32_t from, const char **error)
+static int connection_open(struct connection *c, SSL_CTX *tls, struct endpoint to, bool secure, uint32_t from,
+                           const char **error)
 {
     connection_close(c);
     c->to = to;
@@ -86,14 +90,20 @@ void client_head(struct strbuf *o, const struct probe *b, size_t n, const char *
     if (b->host)
         buf_printf(o, "Host: %s\r\n", b->host);
     /* Fields that targets like to touch (D-10 to D-12, B-60, B-64, B-79); the comparison knows what must come of each. */
-    buf_printf(o, "User-Agent: tmgc-verify\r\nX-Tmgc-Probe: %zu\r\nAccept-Encoding: gzip, deflate\r\n"
-               "Authorization: Basic dG1nYzp2ZXJpZnk=\r\nX_Under_Score: kept\r\nCookie: %s\r\n", n, cookie ? cookie : "a=1; b=2");
+    buf_printf(o,
+               "User-Agent: tmgc-verify\r\nX-Tmgc-Probe: %zu\r\nAccept-Encoding: gzip, deflate\r\n"
+               "Authorization: Basic dG1nYzp2ZXJpZnk=\r\nX_Under_Score: kept\r\nCookie: %s\r\n",
+               n, cookie ? cookie : "a=1; b=2");
     if (b->extra == EXTRA_FORGED)
-        buf_puts(o, "X-Forwarded-For: 198.51.100.7\r\nX-Real-IP: 198.51.100.8\r\nForwarded: for=198.51.100.9\r\nVia: 1.0 elsewhere\r\n");
+        buf_puts(
+            o,
+            "X-Forwarded-For: 198.51.100.7\r\nX-Real-IP: 198.51.100.8\r\nForwarded: for=198.51.100.9\r\nVia: 1.0 elsewhere\r\n");
     if (b->field)
         buf_printf(o, "%s\r\n", b->field);
     if (b->extra == EXTRA_UPGRADE)
-        buf_puts(o, "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dG1nYyB2ZXJpZnkga2V5IQ==\r\n");
+        buf_puts(
+            o,
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dG1nYyB2ZXJpZnkga2V5IQ==\r\n");
     if (b->http10)
         buf_puts(o, "Connection: close\r\n");
 }
@@ -253,7 +263,8 @@ static bool readable(struct connection *c)
 
 /* The head and the start of the body must come while the published server holds the rest. A TLS record that is no
  * data may make it look so once too often, never once too seldom. */
-static bool read_answer_head(struct connection *c, const struct probe *b, size_t n, struct stand_in *servers, struct exchange *e)
+static bool read_answer_head(struct connection *c, const struct probe *b, size_t n, struct stand_in *servers,
+                             struct exchange *e)
 {
     if (b->reply != REPLY_HELD)
         return read_head(c, e);
@@ -308,7 +319,7 @@ void client_ask(struct connection *c, SSL_CTX *tls, const struct probe *b, size_
             e->error = "the connection was closed without an answer";
             break;
         }
-        old = false;         /* the target had closed the idle connection: that says nothing about the probe */
+        old = false; /* the target had closed the idle connection: that says nothing about the probe */
     }
     e->certificate = c->certificate;
     if (!again)

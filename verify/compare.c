@@ -53,9 +53,13 @@ const char *curl_command(const struct plan *p, const struct probe *b, struct are
         shell_word(&o, b->field);
     }
     if (b->extra == EXTRA_UPGRADE)
-        buf_puts(&o, " -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dG1nYyB2ZXJpZnkga2V5IQ=='");
+        buf_puts(
+            &o,
+            " -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dG1nYyB2ZXJpZnkga2V5IQ=='");
     if (b->extra == EXTRA_FORGED)
-        buf_puts(&o, " -H 'X-Forwarded-For: 198.51.100.7' -H 'X-Real-IP: 198.51.100.8' -H 'Forwarded: for=198.51.100.9' -H 'Via: 1.0 elsewhere'");
+        buf_puts(
+            &o,
+            " -H 'X-Forwarded-For: 198.51.100.7' -H 'X-Real-IP: 198.51.100.8' -H 'Forwarded: for=198.51.100.9' -H 'Via: 1.0 elsewhere'");
     buf_printf(&t, b->host && *b->host == '\0' ? "Host;" : "Host:%s%s", b->host ? " " : "", b->host ? b->host : "");
     buf_puts(&o, " -H ");
     shell_word(&o, t.p);
@@ -66,7 +70,8 @@ const char *curl_command(const struct plan *p, const struct probe *b, struct are
     buf_puts(&o, " --interface ");
     buf_ip(&o, b->client);
     buf_clear(&t);
-    buf_printf(&t, "%s://%s:%u%s", s->tls ? "https" : "http", *s->address == '*' ? "127.0.0.1" : s->address, s->port, *b->target == '/' ? b->target : "/");
+    buf_printf(&t, "%s://%s:%u%s", s->tls ? "https" : "http", *s->address == '*' ? "127.0.0.1" : s->address, s->port,
+               *b->target == '/' ? b->target : "/");
     buf_putc(&o, ' ');
     shell_word(&o, t.p);
     const char *text = arena_strdup(a, o.p);
@@ -147,10 +152,10 @@ static int excuse(const struct judge *j, const struct probe *b, const struct dec
     if (slashes && b->host) {
         size_t len = strcspn(slashes + 3, "/?");
         if (strlen(b->host) != len || ascii_ncasecmp(slashes + 3, b->host, len) != 0)
-            return -1;                                               /* D-01 */
+            return -1; /* D-01 */
     }
     if (d->answer == ANSWER_DOTS)
-        return -1;                                                   /* D-05 */
+        return -1; /* D-05 */
     if (nginx && !b->http10 && (b->host == NULL || *b->host == '\0') && (refused || declared(j, F_NGINX_NO_HOST)))
         return refused ? -1 : F_NGINX_NO_HOST;
     if (nginx && (above_root(path, n) || path_malformed(path, n)) && declared(j, F_NGINX_ABOVE_ROOT))
@@ -237,8 +242,8 @@ static bool location_is(const struct exchange *e, const char *want)
     return v && strlen(want) == n && memcmp(v, want, n) == 0;
 }
 
-static void judge_refused(const struct judge *j, const struct probe *b, const struct decision *d, const struct exchange *e,
-                          const struct sighting *s, struct judgement *out)
+static void judge_refused(const struct judge *j, const struct probe *b, const struct decision *d,
+                          const struct exchange *e, const struct sighting *s, struct judgement *out)
 {
     bool good = s->times == 0 && e->status == d->status && (d->status != 302 || location_is(e, d->location));
     if (good)
@@ -269,13 +274,14 @@ static void judge_bad_certificate(const struct exchange *e, const struct sightin
     if (s->times == 0 && e->status >= 500 && e->status <= 504)
         return;
     out->verdict = VERDICT_DISAGREED;
-    buf_puts(&out->expected, "502 or 503, nothing forwarded: the published server's certificate is for another name (D-14)");
+    buf_puts(&out->expected,
+             "502 or 503, nothing forwarded: the published server's certificate is for another name (D-14)");
     describe_answer(e, &out->got);
     buf_puts(&out->got, s->times ? ", forwarded all the same" : ", nothing forwarded");
 }
 
-static void judge_unforwarded(const struct judge *j, const struct probe *b, const struct decision *d, const struct exchange *e,
-                              struct judgement *out)
+static void judge_unforwarded(const struct judge *j, const struct probe *b, const struct decision *d,
+                              const struct exchange *e, struct judgement *out)
 {
     int why = e->status == 400 ? excuse(j, b, d) : -2;
     out->finding = why;
@@ -283,19 +289,22 @@ static void judge_unforwarded(const struct judge *j, const struct probe *b, cons
     if (why == -1)
         return;
     const struct plan_server *s = &d->to->servers.v[0];
-    buf_printf(&out->expected, "forwarded to %s:%u%s", s->host, s->port, d->to->servers.n > 1 ? " or another member of the farm" : "");
+    buf_printf(&out->expected, "forwarded to %s:%u%s", s->host, s->port,
+               d->to->servers.n > 1 ? " or another member of the farm" : "");
     describe_answer(e, &out->got);
     buf_puts(&out->got, ", nothing forwarded");
 }
 
 /* The certificate that the listener shows is part of every answer over TLS (B-40). */
-static void judge_listener(const struct judge *j, const struct probe *b, const struct exchange *e, struct judgement *out)
+static void judge_listener(const struct judge *j, const struct probe *b, const struct exchange *e,
+                           struct judgement *out)
 {
     const struct plan_socket *s = &j->plan->listeners.v[b->listener].sockets.v[b->socket];
     if (!s->tls || e->status == 0)
         return;
     const char *shown = e->certificate >= 0 && (size_t)e->certificate < j->places->certificates.n
-                            ? j->places->certificates.v[e->certificate].name : "no certificate of the listener";
+                            ? j->places->certificates.v[e->certificate].name
+                            : "no certificate of the listener";
     if (strcmp(shown, s->chain) != 0)
         differs(out, s->chain, shown, "certificate");
 }

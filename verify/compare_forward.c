@@ -5,9 +5,15 @@
 
 #include "internal.h"
 
-struct text { const char *p; size_t n; };
+struct text {
+    const char *p;
+    size_t n;
+};
 
-static bool same(struct text t, const char *s) { return t.p && strlen(s) == t.n && memcmp(t.p, s, t.n) == 0; }
+static bool same(struct text t, const char *s)
+{
+    return t.p && strlen(s) == t.n && memcmp(t.p, s, t.n) == 0;
+}
 
 static void differs_text(struct judgement *out, const char *expected, struct text got, const char *what)
 {
@@ -18,7 +24,8 @@ static void differs_text(struct judgement *out, const char *expected, struct tex
 
 /* ---- where it went --------------------------------------------------------------------- */
 
-static void judge_server(const struct judge *j, const struct decision *d, const struct sighting *s, struct judgement *out)
+static void judge_server(const struct judge *j, const struct decision *d, const struct sighting *s,
+                         struct judgement *out)
 {
     const struct server_place *place = &j->places->servers.v[s->server];
     const struct plan_rule *r = &j->plan->rules.v[d->rule];
@@ -70,18 +77,18 @@ static bool authorization_passes(const struct rule *r)
 }
 
 /* What must become of a field that the client sent: the same value, another, or nothing (NULL). */
-static const char *field_becomes(const struct judge *j, const struct probe *b, const struct decision *d, const char *name, const char *value,
-                                 struct arena *a)
+static const char *field_becomes(const struct judge *j, const struct probe *b, const struct decision *d,
+                                 const char *name, const char *value, struct arena *a)
 {
     const struct plan_rule *r = &j->plan->rules.v[d->rule];
     if (ascii_casecmp(name, "Host") == 0)
         return d->host;
     if (ascii_casecmp(name, "Accept-Encoding") == 0)
-        return r->rule->accept_encoding ? value : NULL;                  /* B-64 */
+        return r->rule->accept_encoding ? value : NULL; /* B-64 */
     if (ascii_casecmp(name, "Authorization") == 0)
-        return authorization_passes(r->rule) ? value : NULL;             /* D-11 */
+        return authorization_passes(r->rule) ? value : NULL; /* D-11 */
     if (ascii_casecmp(name, "Upgrade") == 0)
-        return r->websocket ? value : NULL;                              /* D-17 */
+        return r->websocket ? value : NULL; /* D-17 */
     if (ascii_casecmp(name, "X-Forwarded-For") == 0 && r->x_forwarded_for) {
         struct strbuf ip = { 0 };
         buf_ip(&ip, clients_image(&j->places->clients, b->client));
@@ -102,7 +109,10 @@ static bool hop_by_hop(const char *name)
 }
 
 /* Calls each for every field of a head. */
-struct field_walk { const char *at; struct text name, value; };
+struct field_walk {
+    const char *at;
+    struct text name, value;
+};
 static bool next_field(struct field_walk *w)
 {
     const char *line = w->at ? strstr(w->at, "\r\n") : NULL;
@@ -118,8 +128,8 @@ static bool next_field(struct field_walk *w)
     return true;
 }
 
-static void judge_sent_field(const struct judge *j, const struct probe *b, const struct decision *d, const struct sighting *s,
-                             const struct field_walk *w, struct judgement *out)
+static void judge_sent_field(const struct judge *j, const struct probe *b, const struct decision *d,
+                             const struct sighting *s, const struct field_walk *w, struct judgement *out)
 {
     struct arena *a = arena_new();
     const char *name = arena_strndup(a, w->name.p, w->name.n), *value = arena_strndup(a, w->value.p, w->value.n);
@@ -139,8 +149,8 @@ static void judge_sent_field(const struct judge *j, const struct probe *b, const
 }
 
 /* Fields that the target added: only those that the rule asks for (D-12). */
-static void judge_added_fields(const struct judge *j, const struct probe *b, const struct decision *d, const char *sent, const struct sighting *s,
-                               struct judgement *out)
+static void judge_added_fields(const struct judge *j, const struct probe *b, const struct decision *d, const char *sent,
+                               const struct sighting *s, struct judgement *out)
 {
     const struct plan_rule *r = &j->plan->rules.v[d->rule];
     size_t n;
@@ -148,10 +158,11 @@ static void judge_added_fields(const struct judge *j, const struct probe *b, con
     for (struct field_walk w = { .at = s->head }; next_field(&w);) {
         char *name = strndup(w.name.p, w.name.n);
         if (name && !hop_by_hop(name) && head_field(sent, name, 0, &n) == NULL) {
-            bool asked = (r->rule->front_end_https && ascii_casecmp(name, "Front-End-Https") == 0 && same(w.value, "On")) ||
-                         (r->x_forwarded_for && ascii_casecmp(name, "X-Forwarded-For") == 0) ||
-                         (ascii_casecmp(name, "Host") == 0 && d->host && same(w.value, d->host)) ||
-                         (ascii_casecmp(name, "Host") == 0 && !d->host && w.value.n == 0);
+            bool asked =
+                (r->rule->front_end_https && ascii_casecmp(name, "Front-End-Https") == 0 && same(w.value, "On")) ||
+                (r->x_forwarded_for && ascii_casecmp(name, "X-Forwarded-For") == 0) ||
+                (ascii_casecmp(name, "Host") == 0 && d->host && same(w.value, d->host)) ||
+                (ascii_casecmp(name, "Host") == 0 && !d->host && w.value.n == 0);
             if (!asked)
                 differs_text(out, "none", w.value, name);
         }
@@ -163,13 +174,14 @@ static void judge_added_fields(const struct judge *j, const struct probe *b, con
         differs(out, d->host, "none", "Host");
 }
 
-static void judge_via(const struct judge *j, const struct decision *d, const char *sent, const struct sighting *s, struct judgement *out)
+static void judge_via(const struct judge *j, const struct decision *d, const char *sent, const struct sighting *s,
+                      struct judgement *out)
 {
     const char *via = j->plan->rules.v[d->rule].via;
     const struct http_filter *filter = j->plan->rules.v[d->rule].filter;
     size_t n = 0, had_n = 0;
     const char *v = head_field(s->head, "Via", 0, &n), *had = head_field(sent, "Via", 0, &had_n);
-    if (via == NULL && filter && filter->via != HEADER_KEPT) {          /* B-140 */
+    if (via == NULL && filter && filter->via != HEADER_KEPT) { /* B-140 */
         const char *want = filter->via_value;
         if (want ? v == NULL || strlen(want) != n || memcmp(v, want, n) != 0 : v != NULL)
             differs_text(out, want ? want : "none", (struct text){ v, n }, "Via");
@@ -181,8 +193,8 @@ static void judge_via(const struct judge *j, const struct decision *d, const cha
         differs(out, via, "none", "Via");
 }
 
-static void judge_request(const struct judge *j, const struct probe *b, size_t number, const struct decision *d, const struct exchange *e,
-                          const struct sighting *s, struct judgement *out)
+static void judge_request(const struct judge *j, const struct probe *b, size_t number, const struct decision *d,
+                          const struct exchange *e, const struct sighting *s, struct judgement *out)
 {
     struct strbuf sent = { 0 }, body = { 0 };
     client_head(&sent, b, number, NULL);
@@ -194,9 +206,13 @@ static void judge_request(const struct judge *j, const struct probe *b, size_t n
     judge_via(j, d, sent.p, s, out);
     body_text(&body, number, b->body);
     if (body.n != s->body_n || hash_bytes(body.n ? body.p : "", body.n) != s->body_hash)
-        differs(out, "as sent", s->body_n == body.n ? "changed" : s->body_n < body.n ? "cut" : "longer", "request body");
+        differs(out, "as sent",
+                s->body_n == body.n  ? "changed"
+                : s->body_n < body.n ? "cut"
+                                     : "longer",
+                "request body");
     if (e->request_held)
-        differs(out, "passed on as it comes", "held until it was complete", "request body");      /* B-74 */
+        differs(out, "passed on as it comes", "held until it was complete", "request body"); /* B-74 */
     buf_free(&sent);
     buf_free(&body);
 }
@@ -232,12 +248,13 @@ static bool names_internal_site(const struct rule *r, struct text host, struct t
     char http[24], ssl[24];
     snprintf(http, sizeof http, "%ld", r->http_port);
     snprintf(ssl, sizeof ssl, "%ld", r->ssl_port);
-    return (host_is(host, r->site) || host_is(host, r->server)) && (port.p == NULL || same(port, http) || same(port, ssl));
+    return (host_is(host, r->site) || host_is(host, r->server)) &&
+           (port.p == NULL || same(port, http) || same(port, ssl));
 }
 
 /* Is got what url may become (D-15)? *want: one example. */
-static bool location_good(const struct judge *j, const struct probe *b, const struct rule *r, const char *url, struct text got, struct arena *a,
-                          const char **want)
+static bool location_good(const struct judge *j, const struct probe *b, const struct rule *r, const char *url,
+                          struct text got, struct arena *a, const char **want)
 {
     struct text host, port;
     const char *path, *scheme = j->plan->listeners.v[b->listener].sockets.v[b->socket].tls ? "https" : "http";
@@ -251,7 +268,8 @@ static bool location_good(const struct judge *j, const struct probe *b, const st
         size_t n = strcspn(path, "?#");
         if (!path_matches(&inside, path, n))
             continue;
-        const char *text = arena_printf(a, "%s://%s%s%s", scheme, b->host, p->internal ? p->external : arena_strndup(a, path, strlen(inside.external)),
+        const char *text = arena_printf(a, "%s://%s%s%s", scheme, b->host,
+                                        p->internal ? p->external : arena_strndup(a, path, strlen(inside.external)),
                                         path + strlen(inside.external));
         if (!mapped)
             *want = text;
@@ -262,8 +280,8 @@ static bool location_good(const struct judge *j, const struct probe *b, const st
     return !mapped && same(got, url);
 }
 
-static void judge_location(const struct judge *j, const struct probe *b, const struct decision *d, const char *field, const char *url,
-                           const struct exchange *e, struct judgement *out)
+static void judge_location(const struct judge *j, const struct probe *b, const struct decision *d, const char *field,
+                           const char *url, const struct exchange *e, struct judgement *out)
 {
     struct arena *a = arena_new();
     struct text got;
@@ -281,10 +299,18 @@ static void judge_answer_fields(size_t number, const struct probe *b, const stru
     char tag[48], plain[24];
     snprintf(tag, sizeof tag, "\"%zu\"", number);
     snprintf(plain, sizeof plain, "%zu", number);
-    const struct { const char *name, *value; size_t nth; } fields[] = {
-        { "Server", "tmgc-stand-in/1", 0 }, { "Content-Type", "text/x-tmgc; charset=utf-8", 0 }, { "X-Tmgc-Answer", plain, 0 },
-        { "X_Tmgc_Answer", "kept", 0 }, { "ETag", tag, 0 }, { "Cache-Control", "private", 0 },
-        { "Set-Cookie", "one=1; Domain=internal.example; Path=/internal", 0 }, { "Set-Cookie", "two=2; Secure; HttpOnly", 1 },
+    const struct {
+        const char *name, *value;
+        size_t nth;
+    } fields[] = {
+        { "Server", "tmgc-stand-in/1", 0 },
+        { "Content-Type", "text/x-tmgc; charset=utf-8", 0 },
+        { "X-Tmgc-Answer", plain, 0 },
+        { "X_Tmgc_Answer", "kept", 0 },
+        { "ETag", tag, 0 },
+        { "Cache-Control", "private", 0 },
+        { "Set-Cookie", "one=1; Domain=internal.example; Path=/internal", 0 },
+        { "Set-Cookie", "two=2; Secure; HttpOnly", 1 },
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         struct text got;
@@ -298,11 +324,11 @@ static void judge_answer_fields(size_t number, const struct probe *b, const stru
         differs(out, "both, as the published server sent them", "not both", "WWW-Authenticate");
 }
 
-static void judge_answer(const struct judge *j, const struct probe *b, size_t number, const struct decision *d, const struct exchange *e,
-                         struct judgement *out)
+static void judge_answer(const struct judge *j, const struct probe *b, size_t number, const struct decision *d,
+                         const struct exchange *e, struct judgement *out)
 {
     const struct rule *r = j->plan->rules.v[d->rule].rule;
-    bool hidden = b->status == 401 && r->delegation == DELEGATE_NONE_BLOCK;       /* D-11 */
+    bool hidden = b->status == 401 && r->delegation == DELEGATE_NONE_BLOCK; /* D-11 */
     int want = hidden ? 403 : b->status;
     char expected[16], got[16];
     size_t n;
@@ -318,19 +344,20 @@ static void judge_answer(const struct judge *j, const struct probe *b, size_t nu
         return;
     }
     if (e->answer_held)
-        differs(out, "passed on as it comes", "held until it was complete", "answer's body");     /* B-74 */
+        differs(out, "passed on as it comes", "held until it was complete", "answer's body"); /* B-74 */
     judge_answer_fields(number, b, e, out);
     judge_location(j, b, d, "Location", b->location, e, out);
     judge_location(j, b, d, "Content-Location", b->content_location, e, out);
     struct strbuf text = { 0 };
     reply_text(&text, number, b->reply);
-    if (strcmp(b->method, "HEAD") != 0 && (e->cut || e->body.n != text.n || (text.n && memcmp(e->body.p, text.p, text.n) != 0)))
+    if (strcmp(b->method, "HEAD") != 0 &&
+        (e->cut || e->body.n != text.n || (text.n && memcmp(e->body.p, text.p, text.n) != 0)))
         differs(out, "as the published server sent it", e->body.n < text.n ? "cut" : "changed", "answer's body");
     buf_free(&text);
 }
 
-void judge_forwarded(const struct judge *j, const struct probe *b, size_t number, const struct decision *d, const struct exchange *e,
-                     const struct sighting *s, struct judgement *out)
+void judge_forwarded(const struct judge *j, const struct probe *b, size_t number, const struct decision *d,
+                     const struct exchange *e, const struct sighting *s, struct judgement *out)
 {
     judge_server(j, d, s, out);
     judge_request(j, b, number, d, e, s, out);

@@ -5,10 +5,13 @@
 
 #include "internal.h"
 
-enum { NAME, PATH, SOURCE, WHOLE, ROWS };          /* the rows of one rule */
+enum { NAME, PATH, SOURCE, WHOLE, ROWS }; /* the rows of one rule */
 static const enum condition row_conditions[ROWS] = { FAILED_NAME, FAILED_PATH, FAILED_SOURCE, MATCHED };
 
-struct row { bool seen[2]; int hidden[2]; };
+struct row {
+    bool seen[2];
+    int hidden[2];
+};
 
 static int row_of(enum condition c)
 {
@@ -49,7 +52,7 @@ static void measure(const struct plan *p, const struct probe *b, struct row *row
         struct row *own = rows + (size_t)d.rule * ROWS;
         for (int i = 0; i < ROWS; i++)
             own[i].seen[1] = true;
-        own[WHOLE].seen[0] = true;              /* a rule as a whole has no other side */
+        own[WHOLE].seen[0] = true; /* a rule as a whole has no other side */
     }
     if (b->aimed < 0 || d.rule < 0 || d.rule >= b->aimed)
         return;
@@ -82,10 +85,15 @@ void coverage_measure(const struct plan *p, const probes *list, struct verify_re
             const struct row *row = &rows[i * ROWS + (size_t)k];
             if (!row_exists(&p->rules.v[i], k))
                 continue;
-            bool nobody = !p->rules.v[i].any_source && p->rules.v[i].sources.n == 0;     /* its sources hold no address */
+            bool nobody = !p->rules.v[i].any_source && p->rules.v[i].sources.n == 0; /* its sources hold no address */
             struct verify_condition *c = vec_push(out->arena, &out->conditions);
-            *c = (struct verify_condition){ .rule = (uint32_t)i, .condition = row_conditions[k], .seen_true = row->seen[1],
-                                            .seen_false = row->seen[0] || k == WHOLE, .true_hidden_by = row->seen[1] ? -1 : nobody ? (int)i : row->hidden[1],
+            *c = (struct verify_condition){ .rule = (uint32_t)i,
+                                            .condition = row_conditions[k],
+                                            .seen_true = row->seen[1],
+                                            .seen_false = row->seen[0] || k == WHOLE,
+                                            .true_hidden_by = row->seen[1] ? -1
+                                                              : nobody     ? (int)i
+                                                                           : row->hidden[1],
                                             .false_hidden_by = row->seen[0] || k == WHOLE ? -1 : row->hidden[0] };
         }
     free(rows);

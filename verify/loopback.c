@@ -13,8 +13,8 @@
 
 #include "internal.h"
 
-#define LOCK_PORT 9643          /* on the first address of a /24: whoever has it bound has the /24 */
-#define FIRST_PORT 10240        /* below the ports that systems hand out themselves */
+#define LOCK_PORT 9643   /* on the first address of a /24: whoever has it bound has the /24 */
+#define FIRST_PORT 10240 /* below the ports that systems hand out themselves */
 #define LAST_PORT 32000
 #define SOURCES_BASE 0x7f400000u
 #define SOURCES_ROOM (0x7ffffff0u - SOURCES_BASE)
@@ -41,7 +41,7 @@ static int bound_socket(uint32_t ip, uint16_t port, bool reuse)
 
 int loopback_open(struct loopback *l, struct strbuf *err)
 {
-    uint32_t start = (uint32_t)getpid() * 2654435761u >> 18;      /* spreads runs that start together */
+    uint32_t start = (uint32_t)getpid() * 2654435761u >> 18; /* spreads runs that start together */
     memset(l, 0, sizeof *l);
     for (uint32_t i = 0; i < 62 * 256; i++) {
         uint32_t net = 0x7f010000u + ((start + i) % (62 * 256)) * 256;
@@ -80,7 +80,7 @@ struct endpoint loopback_take(struct loopback *l)
         }
         if (errno != EADDRINUSE)
             return e;
-        l->host = 200;            /* someone holds this port on every address */
+        l->host = 200; /* someone holds this port on every address */
     }
 }
 

@@ -8,17 +8,17 @@
 #include "../ir/atoms.h"
 #include "internal.h"
 
-#define NAMES_VARIED 24          /* of one rule, in every spelling; the others as published */
-#define PATHS_VARIED 4           /* of one rule, with dots and odd characters; the others around their boundary */
+#define NAMES_VARIED 24 /* of one rule, in every spelling; the others as published */
+#define PATHS_VARIED 4  /* of one rule, with dots and odd characters; the others around their boundary */
 #define RANGES_VARIED 64
-#define NEIGHBOURS 12            /* rules that share a name, tried in pairs, for each name of a rule */
+#define NEIGHBOURS 12 /* rules that share a name, tried in pairs, for each name of a rule */
 
 struct maker {
     const struct plan *plan;
     struct arena *a;
     probes *out;
-    struct probe base;               /* a request that the rule at hand answers, if there is one */
-    VEC(uint64_t) seen;              /* hashes of the probes made, an open table */
+    struct probe base;  /* a request that the rule at hand answers, if there is one */
+    VEC(uint64_t) seen; /* hashes of the probes made, an open table */
     size_t used;
     unsigned turn;
 };
@@ -26,8 +26,14 @@ struct maker {
 void probe_request(const struct plan *p, const struct probe *b, struct request *r)
 {
     const struct plan_socket *s = &p->listeners.v[b->listener].sockets.v[b->socket];
-    *r = (struct request){ .listener = b->listener, .tls = s->tls, .port = s->port, .method = b->method, .host = b->host,
-                           .target = b->target, .client = b->client, .hour = -1 };
+    *r = (struct request){ .listener = b->listener,
+                           .tls = s->tls,
+                           .port = s->port,
+                           .method = b->method,
+                           .host = b->host,
+                           .target = b->target,
+                           .client = b->client,
+                           .hour = -1 };
 }
 
 /* ---- a set of hashes, so that no probe is made twice ------------------------------------- */
@@ -35,9 +41,10 @@ void probe_request(const struct plan *p, const struct probe *b, struct request *
 static uint64_t fingerprint(const struct probe *b)
 {
     struct strbuf t = { 0 };
-    buf_printf(&t, "%u %u %s %s %d %s %d %u %d %d %d %s %s %d %d %d %s", b->listener, b->socket, b->method, b->host ? b->host : "", b->host != NULL,
-               b->target, b->http10, b->client, b->body, b->extra, b->status, b->location ? b->location : "", b->content_location ? b->content_location : "",
-               b->reply, b->group, b->bad_certificate, b->field ? b->field : "");
+    buf_printf(&t, "%u %u %s %s %d %s %d %u %d %d %d %s %s %d %d %d %s", b->listener, b->socket, b->method,
+               b->host ? b->host : "", b->host != NULL, b->target, b->http10, b->client, b->body, b->extra, b->status,
+               b->location ? b->location : "", b->content_location ? b->content_location : "", b->reply, b->group,
+               b->bad_certificate, b->field ? b->field : "");
     uint64_t h = hash_bytes(t.p, t.n) | 1;
     buf_free(&t);
     return h;
@@ -140,7 +147,7 @@ static const char *host_for(struct maker *m, const struct rule *r, size_t i)
 static uint32_t client_for(const struct plan_rule *r, size_t i)
 {
     if (r->any_source || r->sources.n == 0)
-        return 0xc6336401u;           /* 198.51.100.1 */
+        return 0xc6336401u; /* 198.51.100.1 */
     struct ip_range g = r->sources.v[i];
     return g.from + (g.to - g.from) / 2;
 }
@@ -161,9 +168,16 @@ static bool find_base(struct maker *m, const struct plan_rule *r, uint32_t liste
         i /= names;
         p = i % paths;
         enum answer answer;
-        struct probe b = { .aimed = (int)r->index, .condition = MATCHED, .want = true, .listener = listener, .socket = (uint32_t)(l->sockets.n - 1 - s),
-                           .method = "GET", .host = host_for(m, r->rule, n), .target = path_sample(m->a, &r->rule->paths.v[p]),
-                           .client = client_for(r, i / paths), .status = 200 };
+        struct probe b = { .aimed = (int)r->index,
+                           .condition = MATCHED,
+                           .want = true,
+                           .listener = listener,
+                           .socket = (uint32_t)(l->sockets.n - 1 - s),
+                           .method = "GET",
+                           .host = host_for(m, r->rule, n),
+                           .target = path_sample(m->a, &r->rule->paths.v[p]),
+                           .client = client_for(r, i / paths),
+                           .status = 200 };
         if (!any)
             m->base = b;
         if (answering(m, &b, &answer) != (int)r->index)
@@ -246,9 +260,9 @@ static void vary_sources(struct maker *m, const struct plan_rule *r)
     b.condition = FAILED_SOURCE;
     for (size_t i = 0; !r->any_source && i < r->sources.n && i < RANGES_VARIED; i++) {
         struct ip_range g = r->sources.v[i];
-        b.client = g.from ? g.from : 1;                              /* no client is 0.0.0.0, ... */
+        b.client = g.from ? g.from : 1; /* no client is 0.0.0.0, ... */
         make_schemes(m, "first address of a range", &b);
-        b.client = g.to < UINT32_MAX ? g.to : UINT32_MAX - 1;        /* ... nor 255.255.255.255 */
+        b.client = g.to < UINT32_MAX ? g.to : UINT32_MAX - 1; /* ... nor 255.255.255.255 */
         make_schemes(m, "last address of a range", &b);
         b.client = g.from - 1;
         if (g.from > 0)
@@ -270,11 +284,23 @@ static void vary_sockets(struct maker *m)
 
 static void vary_requests(struct maker *m)
 {
-    static const struct { const char *method; enum body body; const char *aim; } kinds[] = {
-        { "HEAD", BODY_NONE, "HEAD" }, { "POST", BODY_LENGTH, "POST with a length" }, { "POST", BODY_CHUNKED, "POST in chunks" },
-        { "POST", BODY_EMPTY, "POST with an empty body" }, { "POST", BODY_BIG, "POST of more than 1 MB" }, { "POST", BODY_SLOW, "POST whose body comes slowly" }, { "PUT", BODY_LENGTH, "PUT" },
-        { "DELETE", BODY_NONE, "DELETE" }, { "OPTIONS", BODY_NONE, "OPTIONS" }, { "PROPFIND", BODY_LENGTH, "WebDAV method" },
-        { "RPC_IN_DATA", BODY_LENGTH, "RPC over HTTP method" }, { "X-CUSTOM", BODY_NONE, "method of an application" },
+    static const struct {
+        const char *method;
+        enum body body;
+        const char *aim;
+    } kinds[] = {
+        { "HEAD", BODY_NONE, "HEAD" },
+        { "POST", BODY_LENGTH, "POST with a length" },
+        { "POST", BODY_CHUNKED, "POST in chunks" },
+        { "POST", BODY_EMPTY, "POST with an empty body" },
+        { "POST", BODY_BIG, "POST of more than 1 MB" },
+        { "POST", BODY_SLOW, "POST whose body comes slowly" },
+        { "PUT", BODY_LENGTH, "PUT" },
+        { "DELETE", BODY_NONE, "DELETE" },
+        { "OPTIONS", BODY_NONE, "OPTIONS" },
+        { "PROPFIND", BODY_LENGTH, "WebDAV method" },
+        { "RPC_IN_DATA", BODY_LENGTH, "RPC over HTTP method" },
+        { "X-CUSTOM", BODY_NONE, "method of an application" },
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct probe b = m->base;
@@ -328,7 +354,8 @@ static const char *encoded(struct maker *m, const char *text)
 
 static void vary_filter_urls(struct maker *m, const struct http_filter *f)
 {
-    static const char *const odd[] = { "/page", "/a.b/c", "/a%2eb.c", "/a.b", "/%e4", "/%7f", "/%2541", "/%25", "/%25%34%31", "/%2525", "?a=%2541" };
+    static const char *const odd[] = { "/page",  "/a.b/c", "/a%2eb.c",   "/a.b",   "/%e4",    "/%7f",
+                                       "/%2541", "/%25",   "/%25%34%31", "/%2525", "?a=%2541" };
     size_t base = strcspn(m->base.target, "?");
     while (base > 0 && m->base.target[base - 1] == '/')
         base--;
@@ -346,7 +373,8 @@ static void vary_filter_urls(struct maker *m, const struct http_filter *f)
         try_target(m, "HTTP filter: signature in the URL", arena_printf(m->a, "/x%s", t));
         try_target(m, "HTTP filter: signature in the URL, encoded", arena_printf(m->a, "/x%s", encoded(m, t)));
         try_target(m, "HTTP filter: signature in the query", arena_printf(m->a, "?x%sx", swap_case(m->a, t)));
-        try_target(m, "HTTP filter: signature in the URL, less a letter", arena_printf(m->a, "/x%s", encoded(m, t + 1)));
+        try_target(m, "HTTP filter: signature in the URL, less a letter",
+                   arena_printf(m->a, "/x%s", encoded(m, t + 1)));
     }
     if (f->url_max >= 0) {
         try_length(m, "HTTP filter: URL length", "/", f->url_max, base);
@@ -377,8 +405,9 @@ static void vary_filter(struct maker *m, const struct plan_rule *r)
     }
     for (size_t i = 0; i < f->header_texts.n && i < 8; i++) {
         const struct filter_text *t = &f->header_texts.v[i];
-        if (ascii_casecmp(t->header, "User-Agent") == 0 || ascii_casecmp(t->header, "Host") == 0 || ascii_casecmp(t->header, "Cookie") == 0)
-            continue;                                                /* a second one is not what this is about */
+        if (ascii_casecmp(t->header, "User-Agent") == 0 || ascii_casecmp(t->header, "Host") == 0 ||
+            ascii_casecmp(t->header, "Cookie") == 0)
+            continue; /* a second one is not what this is about */
         b.field = arena_printf(m->a, "%s: a%sb", t->header, swap_case(m->a, t->text));
         make_either(m, "HTTP filter: signature in a header", &b);
         b.field = arena_printf(m->a, "%s: a%sb", t->header, t->text + 1);
@@ -415,8 +444,10 @@ static void vary_locations(struct maker *m, const struct plan_rule *r)
         one_location(m, "Location at the internal site over TLS", arena_printf(m->a, "https://%s%s", rule->site, in));
         if (i > 0)
             continue;
-        one_location(m, "Location with the HTTP port", arena_printf(m->a, "http://%s:%ld%s", rule->site, rule->http_port, in));
-        one_location(m, "Location with the TLS port", arena_printf(m->a, "https://%s:%ld%s", rule->site, rule->ssl_port, in));
+        one_location(m, "Location with the HTTP port",
+                     arena_printf(m->a, "http://%s:%ld%s", rule->site, rule->http_port, in));
+        one_location(m, "Location with the TLS port",
+                     arena_printf(m->a, "https://%s:%ld%s", rule->site, rule->ssl_port, in));
         if (rule->server)
             one_location(m, "Location at the published server", arena_printf(m->a, "http://%s%s", rule->server, in));
         one_location(m, "Location elsewhere", arena_printf(m->a, "https://elsewhere.example%s", in));
@@ -428,8 +459,11 @@ static void vary_locations(struct maker *m, const struct plan_rule *r)
 
 static void vary_answers(struct maker *m, const struct plan_rule *r)
 {
-    static const char *const aims[] = { [REPLY_LONG] = "long answer", [REPLY_CHUNKED] = "answer in chunks", [REPLY_UNTIL_CLOSE] = "answer until close",
-                                        [REPLY_NONE] = "empty answer", [REPLY_HELD] = "answer that comes slowly" };
+    static const char *const aims[] = { [REPLY_LONG] = "long answer",
+                                        [REPLY_CHUNKED] = "answer in chunks",
+                                        [REPLY_UNTIL_CLOSE] = "answer until close",
+                                        [REPLY_NONE] = "empty answer",
+                                        [REPLY_HELD] = "answer that comes slowly" };
     static const int statuses[] = { 401, 404, 500, 403, 301 };
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
         struct probe b = m->base;
@@ -457,7 +491,7 @@ static void farm(struct maker *m, const struct plan_rule *r, int *group)
         if (i == 0 || r->sources.v[i].to - r->sources.v[i].from > g.to - g.from)
             g = r->sources.v[i];
     if (g.to - g.from < n / 2)
-        return;              /* a few clients may well come to the same member */
+        return; /* a few clients may well come to the same member */
     ++*group;
     for (size_t i = 0; i < n; i++) {
         struct probe b = m->base;
@@ -489,7 +523,10 @@ static void wrong_certificate(struct maker *m, const struct plan_rule *r)
 
 /* ---- pairs of rules ---------------------------------------------------------------------------------- */
 
-struct named { const char *key; uint32_t rule, name; };
+struct named {
+    const char *key;
+    uint32_t rule, name;
+};
 typedef VEC(struct named) index_of_names;
 
 static int by_key(const void *x, const void *y)
@@ -500,11 +537,19 @@ static int by_key(const void *x, const void *y)
 }
 
 /* Where a rule's own requests meet another rule's paths and sources: first match wins (B-01). */
-static void pair(struct maker *m, const struct plan_rule *r, const struct plan_rule *other, uint32_t listener, const char *host)
+static void pair(struct maker *m, const struct plan_rule *r, const struct plan_rule *other, uint32_t listener,
+                 const char *host)
 {
     for (size_t i = 0; i < r->rule->paths.n && i < 6; i++) {
-        struct probe b = { .aimed = (int)r->index, .condition = MATCHED, .want = true, .listener = listener, .method = "GET", .host = host,
-                           .target = path_sample(m->a, &r->rule->paths.v[i]), .client = client_for(r, 0), .status = 200 };
+        struct probe b = { .aimed = (int)r->index,
+                           .condition = MATCHED,
+                           .want = true,
+                           .listener = listener,
+                           .method = "GET",
+                           .host = host,
+                           .target = path_sample(m->a, &r->rule->paths.v[i]),
+                           .client = client_for(r, 0),
+                           .status = 200 };
         make_schemes(m, "rules that share a name", &b);
         b.client = client_for(other, 0);
         make_schemes(m, "rules that share a name, the other's client", &b);
@@ -516,7 +561,8 @@ static void pair(struct maker *m, const struct plan_rule *r, const struct plan_r
 }
 
 /* Rules whose name is key, nearest to r first, in both directions. */
-static void pairs_at(struct maker *m, const index_of_names *x, const struct plan_rule *r, uint32_t listener, const char *key, const char *host)
+static void pairs_at(struct maker *m, const index_of_names *x, const struct plan_rule *r, uint32_t listener,
+                     const char *key, const char *host)
 {
     size_t low = 0, high = x->n, done = 0;
     while (low < high) {
@@ -551,7 +597,8 @@ static void pairs(struct maker *m, uint32_t listener)
         qsort(x.v, x.n, sizeof *x.v, by_key);
     for (size_t i = 0; i < x.n; i++) {
         const struct plan_rule *r = &m->plan->rules.v[x.v[i].rule];
-        const char *key = x.v[i].key, *host = strcmp(key, "*") == 0 ? unknown_host(m, 1) : name_sample(m->a, &r->rule->names.v[x.v[i].name]);
+        const char *key = x.v[i].key, *host = strcmp(key, "*") == 0 ? unknown_host(m, 1)
+                                                                    : name_sample(m->a, &r->rule->names.v[x.v[i].name]);
         pairs_at(m, &x, r, listener, key, host);
         pairs_at(m, &x, r, listener, "*", host);
         for (const char *dot = strchr(key + 1, '.'); dot && *key != '*'; dot = strchr(dot + 1, '.'))
@@ -563,7 +610,7 @@ static void pairs(struct maker *m, uint32_t listener)
 
 static uint64_t draw(uint64_t *state)
 {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;      /* splitmix64 */
+    uint64_t z = *state += 0x9e3779b97f4a7c15u; /* splitmix64 */
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
     return z ^ z >> 31;
@@ -582,12 +629,15 @@ static void random_probe(struct maker *m, uint64_t *state)
     const struct plan_listener *l = &m->plan->listeners.v[listener];
     if (l->rules.n == 0 || l->sockets.n == 0)
         return;
-    const struct plan_rule *n = any_rule(m, listener, state), *p = any_rule(m, listener, state), *s = any_rule(m, listener, state);
+    const struct plan_rule *n = any_rule(m, listener, state), *p = any_rule(m, listener, state),
+                           *s = any_rule(m, listener, state);
     variants names = { 0 }, paths = { 0 };
     if (!n->rule->all_names)
         variants_of_name(m->a, &n->rule->names.v[draw(state) % n->rule->names.n], &names);
     variants_of_path(m->a, &p->rule->paths.v[draw(state) % p->rule->paths.n], &paths);
-    struct probe b = { .aimed = -1, .listener = listener, .socket = (uint32_t)(draw(state) % l->sockets.n), .status = 200 };
+    struct probe b = {
+        .aimed = -1, .listener = listener, .socket = (uint32_t)(draw(state) % l->sockets.n), .status = 200
+    };
     b.method = methods[draw(state) % 5];
     b.host = names.n ? names.v[draw(state) % (draw(state) % 2 ? 2 : names.n)].text : unknown_host(m, draw(state) % 5);
     b.target = paths.n ? paths.v[draw(state) % paths.n].text : "/";
@@ -603,11 +653,45 @@ static void random_probe(struct maker *m, uint64_t *state)
 /* What no rule names, in many spellings: only a rule for all requests may answer it, else the listener's own 403 (B-11). */
 static void vary_unknown(struct maker *m, uint32_t listener)
 {
-    static const char *const hosts[] = { "unknown-0.example:8443", "UNKNOWN-0.example", "unknown-0.example.", "localhost", "198.51.100.77", "198.51.100.77:443", "a", "xn--nxasmq6b.example", "_.example", "", NULL };
-    static const char *const paths[] = { "/a", "/a/", "/a/b.htm?c=/d", "/owa/", "/OWA", "/exchange", "/rpc/rpcproxy.dll?x:6001", "/.well-known/x", "//a", "/a//b", "/./a", "/a/../b", "/%61", "/a%2fb", "/a%2e%2e/b", "/..%2fa", "/a\\b",
-                                         "/?", "/a?%00", "/index.htm;x=1" };
+    static const char *const hosts[] = { "unknown-0.example:8443",
+                                         "UNKNOWN-0.example",
+                                         "unknown-0.example.",
+                                         "localhost",
+                                         "198.51.100.77",
+                                         "198.51.100.77:443",
+                                         "a",
+                                         "xn--nxasmq6b.example",
+                                         "_.example",
+                                         "",
+                                         NULL };
+    static const char *const paths[] = { "/a",
+                                         "/a/",
+                                         "/a/b.htm?c=/d",
+                                         "/owa/",
+                                         "/OWA",
+                                         "/exchange",
+                                         "/rpc/rpcproxy.dll?x:6001",
+                                         "/.well-known/x",
+                                         "//a",
+                                         "/a//b",
+                                         "/./a",
+                                         "/a/../b",
+                                         "/%61",
+                                         "/a%2fb",
+                                         "/a%2e%2e/b",
+                                         "/..%2fa",
+                                         "/a\\b",
+                                         "/?",
+                                         "/a?%00",
+                                         "/index.htm;x=1" };
     static const char *const methods[] = { "HEAD", "OPTIONS", "DELETE", "PROPFIND", "X-CUSTOM", "RPC_OUT_DATA" };
-    m->base = (struct probe){ .aimed = -1, .listener = listener, .method = "GET", .host = unknown_host(m, 0), .target = "/", .client = 0xc6336401u, .status = 200 };
+    m->base = (struct probe){ .aimed = -1,
+                              .listener = listener,
+                              .method = "GET",
+                              .host = unknown_host(m, 0),
+                              .target = "/",
+                              .client = 0xc6336401u,
+                              .status = 200 };
     make_schemes(m, "what no rule names", &m->base);
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         struct probe b = m->base;

@@ -5,7 +5,7 @@
 #include "internal.h"
 #include "request_list.h"
 
-#define ANY_CLIENT 0xcb007101u       /* 203.0.113.1 */
+#define ANY_CLIENT 0xcb007101u /* 203.0.113.1 */
 
 /* Only what can stand in a request line as it is. */
 static bool sendable(const char *s)
@@ -18,14 +18,23 @@ static bool sendable(const char *s)
 
 static bool all_sendable(const struct asked *q)
 {
-    return *q->method && *q->target && sendable(q->target) && sendable(q->method) && (q->host == NULL || sendable(q->host));
+    return *q->method && *q->target && sendable(q->target) && sendable(q->method) &&
+           (q->host == NULL || sendable(q->host));
 }
 
 /* Without a Host field only HTTP/1.0 allows a request. */
 static struct probe own_probe(const struct asked *q, uint32_t listener, uint32_t socket, const char *aim)
 {
-    return (struct probe){ .aim = aim, .aimed = -1, .listener = listener, .socket = socket, .method = q->method, .host = q->host,
-                           .http10 = q->host == NULL, .target = q->target, .client = q->from ? q->client : ANY_CLIENT, .status = 200 };
+    return (struct probe){ .aim = aim,
+                           .aimed = -1,
+                           .listener = listener,
+                           .socket = socket,
+                           .method = q->method,
+                           .host = q->host,
+                           .http10 = q->host == NULL,
+                           .target = q->target,
+                           .client = q->from ? q->client : ANY_CLIENT,
+                           .status = 200 };
 }
 
 void probes_take(const struct verify_request *list, size_t n, struct arena *a, probes *out)

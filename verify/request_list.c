@@ -11,7 +11,7 @@ enum { LARGEST_LIST = 512 << 20 };
 
 bool asked_url(struct arena *a, const char *url, struct asked *out)
 {
-    *out = (struct asked){.method = "GET"};
+    *out = (struct asked){ .method = "GET" };
     if (ascii_ncasecmp(url, "https://", 8) == 0)
         out->tls = true;
     else if (ascii_ncasecmp(url, "http://", 7) != 0)
@@ -38,7 +38,7 @@ bool asked_url(struct arena *a, const char *url, struct asked *out)
 
 int asked_hour(const char *text)
 {
-    static const char *const days[] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
+    static const char *const days[] = { "sun", "mon", "tue", "wed", "thu", "fri", "sat" };
     for (int d = 0; d < 7; d++) {
         if (ascii_ncasecmp(text, days[d], 3) != 0)
             continue;
@@ -116,7 +116,7 @@ static bool parse_log(struct arena *a, const char *line, const char *host, bool 
     if (!method || !is_method(method, strlen(method)) || !target)
         return false;
     if (!asked_url(a, target, out))
-        *out = (struct asked){.tls = tls, .host = host, .target = target};
+        *out = (struct asked){ .tls = tls, .host = host, .target = target };
     out->method = method;
     out->from = ip_parse(client, &out->client);
     out->user = strcmp(user, "-") == 0 ? NULL : user;
@@ -138,9 +138,11 @@ static int parse_har(struct arena *a, const char *file, const char *text, size_t
         buf_printf(err, "%s: JSON, but no HAR file: it has no log.entries\n", file);
         goto out;
     }
-    json_array_foreach(entries, i, entry) {
+    json_array_foreach(entries, i, entry)
+    {
         const json_t *request = json_object_get(entry, "request");
-        const char *url = json_string_value(json_object_get(request, "url")), *method = json_string_value(json_object_get(request, "method"));
+        const char *url = json_string_value(json_object_get(request, "url")),
+                   *method = json_string_value(json_object_get(request, "method"));
         struct asked one;
         if (!url || !asked_url(a, url, &one))
             continue; /* data: and blob: URLs stand in HAR files too */
@@ -155,7 +157,7 @@ out:
 
 int asked_read(struct arena *a, const char *file, const char *host, bool tls, asked_list *out, struct strbuf *err)
 {
-    struct strbuf text = {0};
+    struct strbuf text = { 0 };
     int rc = -1;
     if (file_read(file, LARGEST_LIST, &text, err) < 0)
         goto out;
@@ -176,7 +178,8 @@ int asked_read(struct arena *a, const char *file, const char *host, bool tls, as
         if (!parse_plain(a, line, &one) && !parse_log(a, line, host, tls, &one)) {
             if (is_noise(a, line))
                 continue;
-            buf_printf(err, "%s:%u: neither \"[METHOD] URL [from ADDRESS] [as USER]\" nor a line of an access log\n", file, number);
+            buf_printf(err, "%s:%u: neither \"[METHOD] URL [from ADDRESS] [as USER]\" nor a line of an access log\n",
+                       file, number);
             goto out;
         }
         one.line = number;
@@ -193,8 +196,15 @@ out:
 struct request asked_request(const struct plan *p, const struct asked *q, size_t listener, int hour)
 {
     const struct plan_listener *l = &p->listeners.v[listener];
-    return (struct request){.listener = listener, .tls = q->tls, .port = q->tls ? l->https : l->http, .method = q->method, .host = q->host,
-                            .target = q->target, .client = q->client, .hour = hour, .user = q->user};
+    return (struct request){ .listener = listener,
+                             .tls = q->tls,
+                             .port = q->tls ? l->https : l->http,
+                             .method = q->method,
+                             .host = q->host,
+                             .target = q->target,
+                             .client = q->client,
+                             .hour = hour,
+                             .user = q->user };
 }
 
 /* The first socket of the listener that takes the request; its number of sockets if none does. */
@@ -212,7 +222,10 @@ static size_t first_socket(const struct plan_listener *l, const struct asked *q,
     return l->sockets.n;
 }
 
-static bool reaches(const struct plan_listener *l, const struct asked *q, const char *to) { return first_socket(l, q, to) < l->sockets.n; }
+static bool reaches(const struct plan_listener *l, const struct asked *q, const char *to)
+{
+    return first_socket(l, q, to) < l->sockets.n;
+}
 
 uint32_t asked_socket(const struct plan *p, const struct asked *q, size_t listener, const char *to)
 {
@@ -267,11 +280,12 @@ void asked_user_sets(struct arena *a, const struct plan *p, const char *user, co
     vec_add(a, out, "All Authenticated Users");
     for (size_t i = 0; i < p->policy->user_sets.n; i++) {
         const struct user_set *s = &p->policy->user_sets.v[i];
-        strings accounts = {0};
+        strings accounts = { 0 };
         for (size_t k = 0; k < s->accounts.n; k++)
             vec_add(a, &accounts, s->accounts.v[k].name);
         const struct site_users *said = site_users(p->site, s->name);
-        if (holds_name(&accounts, user, groups) || (said && (holds_name(&said->users, user, NULL) || (groups && holds_name(&said->groups, "", groups)))))
+        if (holds_name(&accounts, user, groups) ||
+            (said && (holds_name(&said->users, user, NULL) || (groups && holds_name(&said->groups, "", groups)))))
             vec_add(a, out, s->name);
     }
 }

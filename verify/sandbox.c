@@ -130,7 +130,7 @@ static _Noreturn void supervise(int wire, char *dir, size_t n)
     for (int sig = 1; sig < 32; sig++)
         if (sig != SIGCHLD)
             signal(sig, SIG_IGN);
-    for (int fd = 0; fd < 3; fd++)          /* whoever reads our output need not wait for us */
+    for (int fd = 0; fd < 3; fd++) /* whoever reads our output need not wait for us */
         close(fd);
     int null = open("/dev/null", O_RDWR);
     dup2(null, 1);

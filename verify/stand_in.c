@@ -60,7 +60,9 @@ static struct peer *peer_add(struct stand_in *s, int fd, size_t server, bool lis
     struct epoll_event e = { .events = EPOLLIN, .data.ptr = p };
     if (p == NULL)
         mem_fatal();
-    *p = (struct peer){ .fd = fd, .server = server, .listening = listening, .events = EPOLLIN, .held = SIZE_MAX, .next = s->peers };
+    *p = (struct peer){
+        .fd = fd, .server = server, .listening = listening, .events = EPOLLIN, .held = SIZE_MAX, .next = s->peers
+    };
     if (s->peers)
         s->peers->prev = p;
     s->peers = p;
@@ -253,7 +255,7 @@ static void *serve(void *arg)
         bool wake = false;
         for (int i = 0; i < n; i++) {
             if (e[i].data.ptr == NULL)
-                wake = true;          /* last: it frees peers that other events name */
+                wake = true; /* last: it frees peers that other events name */
             else
                 peer_event(s, e[i].data.ptr);
         }
@@ -276,7 +278,8 @@ static int open_sockets(struct stand_in *s, struct strbuf *err)
     for (size_t i = 0; i < s->places->servers.n; i++) {
         int fd = loopback_listen(s->places->servers.v[i].at);
         if (fd < 0) {
-            buf_printf(err, "no socket for the published server %s: %s\n", s->places->servers.v[i].host, strerror(errno));
+            buf_printf(err, "no socket for the published server %s: %s\n", s->places->servers.v[i].host,
+                       strerror(errno));
             return -1;
         }
         peer_add(s, fd, i, true);
@@ -284,7 +287,8 @@ static int open_sockets(struct stand_in *s, struct strbuf *err)
     return 0;
 }
 
-struct stand_in *stand_in_start(const struct places *places, const struct authority *a, const probes *list, struct strbuf *err)
+struct stand_in *stand_in_start(const struct places *places, const struct authority *a, const probes *list,
+                                struct strbuf *err)
 {
     struct stand_in *s = calloc(1, sizeof *s);
     if (s == NULL)

@@ -35,7 +35,11 @@ void reply_text(struct strbuf *b, size_t probe, enum reply_body kind)
 {
     buf_clear(b);
     if (kind != REPLY_NONE)
-        pattern(b, probe, kind == REPLY_LONG ? 300 * 1000 : kind == REPLY_SHORT ? 33 : kind == REPLY_HELD ? 600 : 20000);
+        pattern(b, probe,
+                kind == REPLY_LONG    ? 300 * 1000
+                : kind == REPLY_SHORT ? 33
+                : kind == REPLY_HELD  ? 600
+                                      : 20000);
 }
 
 void body_text(struct strbuf *b, size_t probe, enum body kind)
@@ -44,7 +48,7 @@ void body_text(struct strbuf *b, size_t probe, enum body kind)
     if (kind == BODY_LENGTH || kind == BODY_CHUNKED || kind == BODY_SLOW)
         pattern(b, probe, 1500);
     if (kind == BODY_BIG)
-        pattern(b, probe, 1024 * 1024 + 1);      /* one more than nginx takes by default (B-72) */
+        pattern(b, probe, 1024 * 1024 + 1); /* one more than nginx takes by default (B-72) */
 }
 
 const char *head_field(const char *head, const char *name, size_t nth, size_t *len)
@@ -134,7 +138,8 @@ static void answer(struct stand_in *s, struct peer *p, size_t probe)
     struct strbuf text = { 0 }, *o = &p->out;
     bool head_only = strncmp(p->head, "HEAD ", 5) == 0;
     reply_text(&text, probe, b->reply);
-    buf_printf(o, "HTTP/1.1 %d %s\r\nServer: tmgc-stand-in/1\r\nContent-Type: text/x-tmgc; charset=utf-8\r\n"
+    buf_printf(o,
+               "HTTP/1.1 %d %s\r\nServer: tmgc-stand-in/1\r\nContent-Type: text/x-tmgc; charset=utf-8\r\n"
                "X-Tmgc-Answer: %zu\r\nX_Tmgc_Answer: kept\r\nETag: \"%zu\"\r\nCache-Control: private\r\n"
                "Set-Cookie: one=1; Domain=internal.example; Path=/internal\r\nSet-Cookie: two=2; Secure; HttpOnly\r\n",
                b->status, reason(b->status), probe, probe);
@@ -167,8 +172,13 @@ static void request_done(struct stand_in *s, struct peer *p)
         struct sighting *g = &s->seen[probe];
         free(g->head);
         free(g->sni);
-        *g = (struct sighting){ .times = g->times + 1, .server = p->server, .tls = p->ssl != NULL,
-                                .sni = p->sni ? strdup(p->sni) : NULL, .head = p->head, .body_n = p->body_n, .body_hash = p->body_hash };
+        *g = (struct sighting){ .times = g->times + 1,
+                                .server = p->server,
+                                .tls = p->ssl != NULL,
+                                .sni = p->sni ? strdup(p->sni) : NULL,
+                                .head = p->head,
+                                .body_n = p->body_n,
+                                .body_hash = p->body_hash };
         pthread_mutex_unlock(&s->lock);
         answer(s, p, probe);
     } else {

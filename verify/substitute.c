@@ -68,7 +68,8 @@ void substitute_server(struct substitution *s, const char *at, size_t n)
 }
 
 /* The place of a health check: a port and a host that are two words of the text. */
-static struct endpoint check_place(struct substitution *s, const char *host, size_t host_n, const char *port, size_t port_n)
+static struct endpoint check_place(struct substitution *s, const char *host, size_t host_n, const char *port,
+                                   size_t port_n)
 {
     struct places *p = s->places;
     struct strbuf b = { 0 };
@@ -82,7 +83,8 @@ static struct endpoint check_place(struct substitution *s, const char *host, siz
     return i == SIZE_MAX ? p->dead : p->servers.v[i].at;
 }
 
-void substitute_check_port(struct substitution *s, const char *at, size_t n, const char *host, size_t host_n, bool with_host)
+void substitute_check_port(struct substitution *s, const char *at, size_t n, const char *host, size_t host_n,
+                           bool with_host)
 {
     struct endpoint e = check_place(s, host, host_n, at, n);
     struct strbuf b = { 0 };

@@ -3,20 +3,29 @@
 
 #include "internal.h"
 
-struct word { const char *at; size_t n; };           /* without its quotes */
+struct word {
+    const char *at;
+    size_t n;
+}; /* without its quotes */
 #define MAX_WORDS 8192
 
-static bool word_is(struct word w, const char *s) { return strlen(s) == w.n && memcmp(w.at, s, w.n) == 0; }
-static bool word_begins(struct word w, const char *s) { return w.n >= strlen(s) && memcmp(w.at, s, strlen(s)) == 0; }
+static bool word_is(struct word w, const char *s)
+{
+    return strlen(s) == w.n && memcmp(w.at, s, w.n) == 0;
+}
+static bool word_begins(struct word w, const char *s)
+{
+    return w.n >= strlen(s) && memcmp(w.at, s, strlen(s)) == 0;
+}
 
 /* ---- nginx: words up to ";" or "{", comments, quotes, blocks -------------------------- */
 
 struct nginx_text {
     struct substitution *s;
     strings upstreams;
-    VEC(struct word) words;          /* of the directive so far */
-    VEC(struct word) blocks;         /* the names of the open ones */
-    bool ranges;                     /* the open geo block has said so */
+    VEC(struct word) words;  /* of the directive so far */
+    VEC(struct word) blocks; /* the names of the open ones */
+    bool ranges;             /* the open geo block has said so */
 };
 
 static struct word nginx_word(const char **p)
@@ -76,9 +85,12 @@ static void proxy_pass(struct nginx_text *t, struct word w)
 static void http_block(struct nginx_text *t, const char *brace)
 {
     const char *d = t->s->places->dir;
-    substitute_text(t->s, brace + 1, 0, arena_printf(t->s->places->arena,
-        " access_log off; client_body_temp_path %s/t1; proxy_temp_path %s/t2; fastcgi_temp_path %s/t3; uwsgi_temp_path %s/t4; scgi_temp_path %s/t5;",
-        d, d, d, d, d));
+    substitute_text(
+        t->s, brace + 1, 0,
+        arena_printf(
+            t->s->places->arena,
+            " access_log off; client_body_temp_path %s/t1; proxy_temp_path %s/t2; fastcgi_temp_path %s/t3; uwsgi_temp_path %s/t4; scgi_temp_path %s/t5;",
+            d, d, d, d, d));
 }
 
 /* One process does here what several do in service, so it gets their connections together. */

@@ -77,10 +77,23 @@ const char *path_sample(struct arena *a, const struct path *p)
 /* Dot segments below base, spelled in every way; they stay inside, or leave. */
 static void add_dots(struct arena *a, variants *out, const char *base)
 {
-    static const char *const inside[] = { "/./x", "/x/../y", "/x/%2e%2e/y", "/x%2f..%2fy", "/x/..%5cy", "/x\\..\\y", "/x/%252e%252e/y", "/...", "/..x", "/.x/" };
-    static const char *const leaving[] = { "/..", "/../secret", "/%2e%2e/secret", "/.%2E/secret", "/..%2fsecret", "/%2e%2e%2fsecret", "/..%5csecret", "/..\\secret",
-                                           "/%252e%252e/secret", "/%252e%252e%252fsecret", "/x/../../secret", "/x/%2e%2e/%2e%2e/secret", "/.//../secret",
-                                           "/..%255csecret", "/%25%32%65%25%32%65/secret" };
+    static const char *const inside[] = { "/./x",      "/x/../y",         "/x/%2e%2e/y", "/x%2f..%2fy", "/x/..%5cy",
+                                          "/x\\..\\y", "/x/%252e%252e/y", "/...",        "/..x",        "/.x/" };
+    static const char *const leaving[] = { "/..",
+                                           "/../secret",
+                                           "/%2e%2e/secret",
+                                           "/.%2E/secret",
+                                           "/..%2fsecret",
+                                           "/%2e%2e%2fsecret",
+                                           "/..%5csecret",
+                                           "/..\\secret",
+                                           "/%252e%252e/secret",
+                                           "/%252e%252e%252fsecret",
+                                           "/x/../../secret",
+                                           "/x/%2e%2e/%2e%2e/secret",
+                                           "/.//../secret",
+                                           "/..%255csecret",
+                                           "/%25%32%65%25%32%65/secret" };
     for (size_t i = 0; i < sizeof inside / sizeof *inside; i++)
         add(a, out, "dots that stay inside", arena_printf(a, "%s%s", base, inside[i]));
     for (size_t i = 0; i < sizeof leaving / sizeof *leaving; i++)
@@ -136,7 +149,8 @@ static void add_encoded_letter(struct arena *a, variants *out, const char *base)
 {
     for (size_t i = 1; base[0] && base[i]; i++)
         if ((base[i] >= 'a' && base[i] <= 'z') || (base[i] >= 'A' && base[i] <= 'Z')) {
-            add(a, out, "path with an encoded letter", arena_printf(a, "%.*s%%%02x%s", (int)i, base, (unsigned)base[i], base + i + 1));
+            add(a, out, "path with an encoded letter",
+                arena_printf(a, "%.*s%%%02x%s", (int)i, base, (unsigned)base[i], base + i + 1));
             return;
         }
 }
@@ -152,7 +166,8 @@ void variants_of_path(struct arena *a, const struct path *p, variants *out)
         add(a, &all, "root", "/");
     add(a, &all, "path with a slash", arena_printf(a, "%s/", base));
     if (n > 1) {
-        add(a, &all, "path in another case", changed_case(a, p->kind == PATH_PREFIX ? arena_printf(a, "%s/Page", base) : base));
+        add(a, &all, "path in another case",
+            changed_case(a, p->kind == PATH_PREFIX ? arena_printf(a, "%s/Page", base) : base));
         add(a, &all, "path with a letter more", arena_printf(a, "%sx", base));
         add(a, &all, "path with a letter more, and below", arena_printf(a, "%sx/y", base));
         add(a, &all, "path with a letter less", arena_strndup(a, base, n - 1));

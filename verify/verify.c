@@ -12,16 +12,23 @@
 
 #include "internal.h"
 
-#define STRIDE 16                /* probes that a thread takes at once: neighbours share connections */
+#define STRIDE 16 /* probes that a thread takes at once: neighbours share connections */
 #define READY_MS 15000
 
 const char *const verdict_names[VERDICTS] = { "agreed", "declared", "disagreed", "untested" };
-static const struct { const char *program, *package; } programs[TARGETS] = {
-    [TARGET_NGINX] = { "nginx", "nginx" }, [TARGET_HAPROXY] = { "haproxy", "haproxy" }, [TARGET_PUBLISHD] = { "publishd", NULL },
+static const struct {
+    const char *program, *package;
+} programs[TARGETS] = {
+    [TARGET_NGINX] = { "nginx", "nginx" },
+    [TARGET_HAPROXY] = { "haproxy", "haproxy" },
+    [TARGET_PUBLISHD] = { "publishd", NULL },
 };
 
 /* Which members of a farm answered: one a (group, server). */
-struct member_seen { int group; size_t server; };
+struct member_seen {
+    int group;
+    size_t server;
+};
 
 struct run {
     const struct plan *plan;
@@ -37,14 +44,14 @@ struct run {
     struct stand_in *stand_in;
     SSL_CTX *tls;
     struct strbuf *err;
-    struct sigaction pipe_before;    /* a peer that closes early is an answer, not our end */
+    struct sigaction pipe_before; /* a peer that closes early is an answer, not our end */
     /* of the target that runs */
     enum target target;
     struct judge judge;
-    VEC(size_t) order;               /* probe numbers, in the order in which they are asked */
+    VEC(size_t) order; /* probe numbers, in the order in which they are asked */
     atomic_size_t next;
-    atomic_bool gone;                /* the program ended by itself */
-    pthread_mutex_t lock;            /* for the report and what follows */
+    atomic_bool gone;     /* the program ended by itself */
+    pthread_mutex_t lock; /* for the report and what follows */
     VEC(struct member_seen) members;
 };
 
@@ -55,9 +62,15 @@ static void add_case(struct run *r, size_t probe, const struct judgement *g)
     struct verify_report *out = r->report;
     const struct probe *b = &r->probes.v[probe];
     struct verify_case *c = vec_push(out->arena, &out->cases);
-    *c = (struct verify_case){ .target = r->target, .verdict = g->verdict, .probe = probe, .aim = b->aim, .curl = curl_command(r->plan, b, out->arena),
-                               .rule = g->rule, .finding = g->finding,
-                               .expected = arena_strdup(out->arena, g->expected.p ? g->expected.p : ""), .got = arena_strdup(out->arena, g->got.p ? g->got.p : "") };
+    *c = (struct verify_case){ .target = r->target,
+                               .verdict = g->verdict,
+                               .probe = probe,
+                               .aim = b->aim,
+                               .curl = curl_command(r->plan, b, out->arena),
+                               .rule = g->rule,
+                               .finding = g->finding,
+                               .expected = arena_strdup(out->arena, g->expected.p ? g->expected.p : ""),
+                               .got = arena_strdup(out->arena, g->got.p ? g->got.p : "") };
 }
 
 static void settle(struct run *r, size_t probe, const struct judgement *g, const struct sighting *s)
@@ -72,14 +85,16 @@ static void settle(struct run *r, size_t probe, const struct judgement *g, const
 }
 
 /* For verify_options.only: what came, whatever the verdict. Each probe has a place of its own. */
-static void keep_answer(struct run *r, size_t probe, const struct exchange *e, const struct sighting *s, const struct judgement *g)
+static void keep_answer(struct run *r, size_t probe, const struct exchange *e, const struct sighting *s,
+                        const struct judgement *g)
 {
     pthread_mutex_lock(&r->lock);
     answer_fill(&r->report->targets[r->target].answers[probe], r->report->arena, &r->places, e, s, g);
     pthread_mutex_unlock(&r->lock);
 }
 
-static void ask(struct run *r, struct connection *c, size_t number, const char *cookie, struct exchange *e, struct sighting *s)
+static void ask(struct run *r, struct connection *c, size_t number, const char *cookie, struct exchange *e,
+                struct sighting *s)
 {
     const struct probe *b = &r->probes.v[number];
     const struct socket_place *to = &r->places.sockets.v[probe_place(r->plan, b)];
@@ -114,7 +129,8 @@ static char *affinity_cookie(const struct exchange *e)
 }
 
 /* The same client again, twice, with what it was given: it must come to the same member (B-116). */
-static void judge_affinity(struct run *r, struct connection *c, size_t number, const struct exchange *first, const struct sighting *at, struct judgement *g)
+static void judge_affinity(struct run *r, struct connection *c, size_t number, const struct exchange *first,
+                           const struct sighting *at, struct judgement *g)
 {
     const struct probe *b = &r->probes.v[number];
     char *cookie = affinity_cookie(first);
@@ -170,7 +186,10 @@ static void *worker(void *arg)
 
 /* ---- which probes, in which order ------------------------------------------------------- */
 
-struct sort_key { uint32_t place, client; size_t number; };
+struct sort_key {
+    uint32_t place, client;
+    size_t number;
+};
 
 static int by_place(const void *x, const void *y)
 {
@@ -201,7 +220,8 @@ static void make_order(struct run *r, bool bad_certificate)
 static void progress(const struct run *r, size_t done)
 {
     if (r->options->progress)
-        fprintf(stderr, "\r\033[K%s: %zu of %zu requests", target_names[r->target], done < r->order.n ? done : r->order.n, r->order.n);
+        fprintf(stderr, "\r\033[K%s: %zu of %zu requests", target_names[r->target],
+                done < r->order.n ? done : r->order.n, r->order.n);
 }
 
 static void ask_all(struct run *r, size_t threads)
@@ -239,10 +259,11 @@ static size_t clients_seen(const struct run *r, int group, size_t server)
 static void judge_farm(struct run *r, size_t probe)
 {
     const struct probe *b = &r->probes.v[probe];
-    const struct plan_upstream *u = &r->plan->rules.v[b->aimed].to[r->plan->listeners.v[b->listener].sockets.v[b->socket].tls];
+    const struct plan_upstream *u =
+        &r->plan->rules.v[b->aimed].to[r->plan->listeners.v[b->listener].sockets.v[b->socket].tls];
     struct judgement g = { .rule = b->aimed, .finding = -1 };
     if (clients_seen(r, b->group, SIZE_MAX) < 10 * u->servers.n)
-        return;                  /* the rule is closed here, or an earlier one takes most of these clients */
+        return; /* the rule is closed here, or an earlier one takes most of these clients */
     for (size_t i = 0; i < u->servers.n; i++) {
         const struct plan_server *s = &u->servers.v[i];
         if (!s->drained && clients_seen(r, b->group, places_server(&r->places, s->host, s->port)) == 0) {
@@ -287,7 +308,11 @@ static const char *write_file(struct run *r, const char *name, const struct strb
 }
 
 /* A certificate name relative to the config is a link: to what? */
-struct links { struct run *run; const struct emission *emission; const char *folder; };
+struct links {
+    struct run *run;
+    const struct emission *emission;
+    const char *folder;
+};
 static const char *follow_link(void *arg, const char *name)
 {
     struct links *l = arg;
@@ -361,7 +386,10 @@ static int config_text(struct run *r, struct emission *e, struct strbuf *text)
 
 static int substituted(struct run *r, const struct emission *e, const char *text, struct strbuf *out)
 {
-    struct links l = { r, e, r->options->configs ? arena_printf(r->arena, "%s/%s", r->options->configs, target_outputs[r->target].folder) : NULL };
+    struct links l = { r, e,
+                       r->options->configs
+                           ? arena_printf(r->arena, "%s/%s", r->options->configs, target_outputs[r->target].folder)
+                           : NULL };
     struct substitution s = { .places = &r->places, .text = text, .link = follow_link, .link_arg = &l, .err = r->err };
     r->places.clients.cuts.n = 0;
     places_clients(&r->places);
@@ -463,8 +491,8 @@ static void ask_target(struct run *r)
     make_order(r, true);
     if (r->order.n && !atomic_load(&r->gone)) {
         stand_in_wrong_name(r->stand_in, true);
-        usleep(100000);              /* for the targets to see that their idle connections are closed */
-        ask_all(r, 128);             /* HAProxy waits between its tries: many at once */
+        usleep(100000);  /* for the targets to see that their idle connections are closed */
+        ask_all(r, 128); /* HAProxy waits between its tries: many at once */
         stand_in_wrong_name(r->stand_in, false);
     }
     if (r->options->progress)
@@ -486,9 +514,10 @@ static void run_target(struct run *r)
     else if (program == NULL && r->options->binary[r->target])
         give_up(r, arena_printf(r->arena, "%s is not a program", r->options->binary[r->target]));
     else if (program == NULL)
-        give_up(r, arena_printf(r->arena, "%s is not installed; it is in the Debian package %s", programs[r->target].program, programs[r->target].package));
-    else if (config_text(r, &e, &text) != 0 || substituted(r, &e, text.p ? text.p : "", &moved) != 0 || (config = write_file(r, o->file, &moved)) == NULL ||
-             start_target(r, program, config, log) != 0)
+        give_up(r, arena_printf(r->arena, "%s is not installed; it is in the Debian package %s",
+                                programs[r->target].program, programs[r->target].package));
+    else if (config_text(r, &e, &text) != 0 || substituted(r, &e, text.p ? text.p : "", &moved) != 0 ||
+             (config = write_file(r, o->file, &moved)) == NULL || start_target(r, program, config, log) != 0)
         give_up(r, r->err->p ? r->err->p : "");
     else if (!wait_ready(r))
         give_up_with_log(r, "the program did not start on its config", log);
@@ -543,7 +572,9 @@ static int open_all(struct run *r)
     if (sandbox_open(&r->sandbox, r->err) != 0 || loopback_open(&r->loopback, r->err) != 0)
         return -1;
     r->authority = authority_new();
-    r->places = (struct places){ .arena = r->arena, .plan = r->plan, .loopback = &r->loopback, .authority = r->authority, .dir = r->sandbox.dir };
+    r->places = (struct places){
+        .arena = r->arena, .plan = r->plan, .loopback = &r->loopback, .authority = r->authority, .dir = r->sandbox.dir
+    };
     if (places_open(&r->places, r->err) != 0)
         return -1;
     r->tls = SSL_CTX_new(TLS_client_method());
@@ -563,8 +594,8 @@ static void close_all(struct run *r)
     sigaction(SIGPIPE, &r->pipe_before, NULL);
 }
 
-int verify_run(const struct plan *p, const struct findings *f, const struct verify_options *o, struct verify_report *out,
-               struct strbuf *err)
+int verify_run(const struct plan *p, const struct findings *f, const struct verify_options *o,
+               struct verify_report *out, struct strbuf *err)
 {
     struct run r = { .plan = p, .findings = f, .options = o, .report = out, .arena = arena_new(), .err = err };
     *out = (struct verify_report){ .arena = arena_new(), .plan = p, .seed = o->seed };
@@ -587,7 +618,7 @@ int verify_run(const struct plan *p, const struct findings *f, const struct veri
             qsort(out->cases.v, out->cases.n, sizeof *out->cases.v, by_target_and_probe);
         buf_clear(err);
     }
-    while (failed && err->n && err->p[err->n - 1] == '\n')      /* a message, not a line */
+    while (failed && err->n && err->p[err->n - 1] == '\n') /* a message, not a line */
         err->p[--err->n] = '\0';
     close_all(&r);
     return failed;

@@ -3,7 +3,7 @@
 
 #include "verify.h"
 
-#define CASES_SHOWN 200              /* of one target; report.json has them all */
+#define CASES_SHOWN 200 /* of one target; report.json has them all */
 
 static const struct rule *rule_of(const struct verify_report *r, int index)
 {
@@ -25,16 +25,21 @@ static void put_rule(struct strbuf *o, const struct verify_report *r, int index)
 
 static void put_counts(struct strbuf *o, const struct verify_report *r)
 {
-    buf_puts(o, "<div class=\"scroll\" role=\"region\" aria-labelledby=\"h-proof\" tabindex=\"0\"><table class=\"proof\"><thead><tr><th scope=\"col\">Program</th>"
-                "<th scope=\"col\">Agreed</th><th scope=\"col\">With a declared difference</th><th scope=\"col\">Disagreed</th><th scope=\"col\">Not tested</th></tr></thead><tbody>\n");
+    buf_puts(
+        o,
+        "<div class=\"scroll\" role=\"region\" aria-labelledby=\"h-proof\" tabindex=\"0\"><table class=\"proof\"><thead><tr><th scope=\"col\">Program</th>"
+        "<th scope=\"col\">Agreed</th><th scope=\"col\">With a declared difference</th><th scope=\"col\">Disagreed</th><th scope=\"col\">Not tested</th></tr></thead><tbody>\n");
     for (int t = 0; t < TARGETS; t++) {
         const struct verify_target *v = &r->targets[t];
         if (!v->wanted)
             continue;
         buf_printf(o, "<tr><th scope=\"row\">%s</th>", target_names[t]);
         if (v->ran)
-            buf_printf(o, "<td><span class=\"v v1\">%zu</span></td><td><span class=\"v v2\">%zu</span></td><td><span class=\"v v%d\">%zu</span></td><td class=\"n\">%zu</td></tr>\n",
-                       v->count[VERDICT_AGREED], v->count[VERDICT_DECLARED], v->count[VERDICT_DISAGREED] ? 3 : 0, v->count[VERDICT_DISAGREED], v->count[VERDICT_UNTESTED]);
+            buf_printf(
+                o,
+                "<td><span class=\"v v1\">%zu</span></td><td><span class=\"v v2\">%zu</span></td><td><span class=\"v v%d\">%zu</span></td><td class=\"n\">%zu</td></tr>\n",
+                v->count[VERDICT_AGREED], v->count[VERDICT_DECLARED], v->count[VERDICT_DISAGREED] ? 3 : 0,
+                v->count[VERDICT_DISAGREED], v->count[VERDICT_UNTESTED]);
         else {
             buf_puts(o, "<td colspan=\"4\">not tested: ");
             html_text(o, v->why_not ? v->why_not : "");
@@ -46,7 +51,7 @@ static void put_counts(struct strbuf *o, const struct verify_report *r)
 
 static void put_declared(struct strbuf *o, const struct verify_report *r)
 {
-    size_t n[TARGETS][FINDINGS] = {{ 0 }};
+    size_t n[TARGETS][FINDINGS] = { { 0 } };
     const char *comma = "<p>Declared differences that were seen: ";
     for (size_t i = 0; i < r->cases.n; i++)
         if (r->cases.v[i].verdict == VERDICT_DECLARED && r->cases.v[i].finding >= 0)
@@ -55,7 +60,8 @@ static void put_declared(struct strbuf *o, const struct verify_report *r)
         for (int id = 0; id < FINDINGS; id++) {
             if (!n[t][id])
                 continue;
-            buf_printf(o, "%s%s <a href=\"#TMG%u\">TMG%u</a> %zu times", comma, target_names[t], finding_kinds[id].code, finding_kinds[id].code, n[t][id]);
+            buf_printf(o, "%s%s <a href=\"#TMG%u\">TMG%u</a> %zu times", comma, target_names[t], finding_kinds[id].code,
+                       finding_kinds[id].code, n[t][id]);
             comma = ", ";
         }
     if (*comma == ',')
@@ -75,7 +81,8 @@ static void put_case(struct strbuf *o, const struct verify_report *r, const stru
         if (rule_of(r, c->rule)->at.line)
             buf_printf(o, " \xc2\xb7 export line %u", rule_of(r, c->rule)->at.line);
         if ((size_t)c->rule < v->lines.n && v->lines.v[c->rule].first)
-            buf_printf(o, " \xc2\xb7 %s, lines %u to %u", v->config, v->lines.v[c->rule].first, v->lines.v[c->rule].last);
+            buf_printf(o, " \xc2\xb7 %s, lines %u to %u", v->config, v->lines.v[c->rule].first,
+                       v->lines.v[c->rule].last);
     }
     buf_puts(o, "</p><p>expected: ");
     html_text(o, c->expected);
@@ -100,7 +107,8 @@ static void put_disagreements(struct strbuf *o, const struct verify_report *r)
     buf_puts(o, "</ol>\n");
     for (int t = 0; t < TARGETS; t++)
         if (shown[t] > CASES_SHOWN)
-            buf_printf(o, "<p class=\"limit\">%zu more of %s are in report.json.</p>\n", shown[t] - CASES_SHOWN, target_names[t]);
+            buf_printf(o, "<p class=\"limit\">%zu more of %s are in report.json.</p>\n", shown[t] - CASES_SHOWN,
+                       target_names[t]);
 }
 
 /* ---- coverage ---------------------------------------------------------------------------- */
@@ -118,7 +126,8 @@ static void put_side(struct strbuf *o, const char *what, bool seen, int hidden_b
         buf_puts(o, "not seen");
 }
 
-static const struct verify_condition *condition_of(const struct verify_report *r, size_t from, size_t end, enum condition c)
+static const struct verify_condition *condition_of(const struct verify_report *r, size_t from, size_t end,
+                                                   enum condition c)
 {
     for (size_t i = from; i < end; i++)
         if (r->conditions.v[i].condition == c)
@@ -153,10 +162,12 @@ static void put_rule_coverage(struct strbuf *o, const struct verify_report *r, s
 static void put_coverage(struct strbuf *o, const struct verify_report *r)
 {
     struct verify_sides s = verify_sides(r);
-    buf_printf(o, "<details><summary>Coverage: %zu of %zu sides of the rules\xe2\x80\x99 conditions were seen, %zu cannot be reached, %zu were missed</summary>\n"
-                  "<div class=\"scroll\" role=\"region\" aria-label=\"Coverage\" tabindex=\"0\"><table class=\"proof\"><thead><tr><th scope=\"col\">Rule</th><th scope=\"col\">Name</th>"
-                  "<th scope=\"col\">Path</th><th scope=\"col\">Source</th></tr></thead><tbody>\n",
-               s.seen, s.seen + s.hidden + s.missed, s.hidden, s.missed);
+    buf_printf(
+        o,
+        "<details><summary>Coverage: %zu of %zu sides of the rules\xe2\x80\x99 conditions were seen, %zu cannot be reached, %zu were missed</summary>\n"
+        "<div class=\"scroll\" role=\"region\" aria-label=\"Coverage\" tabindex=\"0\"><table class=\"proof\"><thead><tr><th scope=\"col\">Rule</th><th scope=\"col\">Name</th>"
+        "<th scope=\"col\">Path</th><th scope=\"col\">Source</th></tr></thead><tbody>\n",
+        s.seen, s.seen + s.hidden + s.missed, s.hidden, s.missed);
     size_t rules = 0;
     for (size_t i = 0, end; i < r->conditions.n; i = end) {
         for (end = i; end < r->conditions.n && r->conditions.v[end].rule == r->conditions.v[i].rule;)
@@ -172,9 +183,11 @@ static void put_coverage(struct strbuf *o, const struct verify_report *r)
 
 void verify_report_html(struct strbuf *o, const struct verify_report *r)
 {
-    buf_printf(o, "<section id=\"proof\" aria-labelledby=\"h-proof\">\n<h2 id=\"h-proof\">Proof</h2>\n"
-                  "<p>tmgc verify started the real programs on the configs, sent each of them %zu requests, chosen where the rules decide, and compared what came with what the rules say.</p>\n",
-               r->probes);
+    buf_printf(
+        o,
+        "<section id=\"proof\" aria-labelledby=\"h-proof\">\n<h2 id=\"h-proof\">Proof</h2>\n"
+        "<p>tmgc verify started the real programs on the configs, sent each of them %zu requests, chosen where the rules decide, and compared what came with what the rules say.</p>\n",
+        r->probes);
     put_counts(o, r);
     put_declared(o, r);
     put_disagreements(o, r);

@@ -4,9 +4,11 @@
 
 #include "verify.h"
 
-#define CASES_SHOWN 200              /* of one target in the text; JSON has them all */
+#define CASES_SHOWN 200 /* of one target in the text; JSON has them all */
 
-static const char *const what[] = { [MATCHED] = "rule", [FAILED_NAME] = "name", [FAILED_PATH] = "path", [FAILED_SOURCE] = "source" };
+static const char *const what[] = {
+    [MATCHED] = "rule", [FAILED_NAME] = "name", [FAILED_PATH] = "path", [FAILED_SOURCE] = "source"
+};
 
 void verify_report_free(struct verify_report *r)
 {
@@ -102,7 +104,8 @@ static void text_declared(struct strbuf *o, const struct verify_report *r, int t
     for (int id = 0; id < FINDINGS; id++) {
         size_t n = 0;
         for (size_t i = 0; i < r->cases.n; i++)
-            n += r->cases.v[i].finding == id && (int)r->cases.v[i].target == target && r->cases.v[i].verdict == VERDICT_DECLARED;
+            n += r->cases.v[i].finding == id && (int)r->cases.v[i].target == target &&
+                 r->cases.v[i].verdict == VERDICT_DECLARED;
         if (n)
             buf_printf(o, "             %zu declared: TMG%u %s\n", n, finding_kinds[id].code, finding_kinds[id].name);
     }
@@ -116,7 +119,8 @@ static void text_condition(struct strbuf *o, const struct verify_report *r, cons
     if (c->condition == MATCHED)
         buf_puts(o, " answers no request");
     else
-        buf_printf(o, ": no request reaches it whose %s %s", what[c->condition], c->seen_true ? "does not fit" : "fits");
+        buf_printf(o, ": no request reaches it whose %s %s", what[c->condition],
+                   c->seen_true ? "does not fit" : "fits");
     if (by == (int)c->rule)
         buf_puts(o, ": its sources hold no address");
     else if (by >= 0) {
@@ -144,8 +148,10 @@ struct verify_sides verify_sides(const struct verify_report *r)
 static void text_coverage(struct strbuf *o, const struct verify_report *r)
 {
     struct verify_sides n = verify_sides(r);
-    buf_printf(o, "\nCoverage: of %zu sides of conditions (name, path and source of each rule, fitting and not) %zu were seen, %zu cannot be reached",
-               n.seen + n.hidden + n.missed, n.seen, n.hidden);
+    buf_printf(
+        o,
+        "\nCoverage: of %zu sides of conditions (name, path and source of each rule, fitting and not) %zu were seen, %zu cannot be reached",
+        n.seen + n.hidden + n.missed, n.seen, n.hidden);
     buf_printf(o, n.missed ? ", %zu were not seen.\n" : ".\n", n.missed);
     for (size_t i = 0; i < r->conditions.n; i++) {
         const struct verify_condition *c = &r->conditions.v[i];
@@ -166,8 +172,11 @@ void verify_report_text(struct strbuf *o, const struct verify_report *r, bool al
         if (!v->ran)
             buf_printf(o, "%-9s not tested: %s\n", target_names[t], v->why_not);
         else {
-            buf_printf(o, "%-9s %zu requests: %zu agreed, %zu agreed with a declared difference, %zu disagreed, %zu untested\n", target_names[t], r->probes,
-                       v->count[VERDICT_AGREED], v->count[VERDICT_DECLARED], v->count[VERDICT_DISAGREED], v->count[VERDICT_UNTESTED]);
+            buf_printf(
+                o,
+                "%-9s %zu requests: %zu agreed, %zu agreed with a declared difference, %zu disagreed, %zu untested\n",
+                target_names[t], r->probes, v->count[VERDICT_AGREED], v->count[VERDICT_DECLARED],
+                v->count[VERDICT_DISAGREED], v->count[VERDICT_UNTESTED]);
             text_declared(o, r, t);
         }
     }
@@ -206,13 +215,15 @@ static void json_case(struct strbuf *o, const struct verify_report *r, const str
 {
     struct rule_lines l = lines_of(r, c);
     const struct rule *rule = rule_of(r, c->rule);
-    buf_printf(o, "    {\"target\": \"%s\", \"verdict\": \"%s\", \"probe\": %zu, ", target_names[c->target], verdict_names[c->verdict], c->probe);
+    buf_printf(o, "    {\"target\": \"%s\", \"verdict\": \"%s\", \"probe\": %zu, ", target_names[c->target],
+               verdict_names[c->verdict], c->probe);
     key(o, "aim", c->aim);
     buf_puts(o, ", ");
     rule_key(o, r, "rule", c->rule);
     buf_puts(o, ", ");
     key(o, "guid", rule ? rule->at.guid : NULL);
-    buf_printf(o, ", \"line\": %u, \"config_first\": %u, \"config_last\": %u, ", rule ? rule->at.line : 0, l.first, l.last);
+    buf_printf(o, ", \"line\": %u, \"config_first\": %u, \"config_last\": %u, ", rule ? rule->at.line : 0, l.first,
+               l.last);
     if (c->finding >= 0)
         buf_printf(o, "\"finding\": \"TMG%u\", ", finding_kinds[c->finding].code);
     key(o, "request", c->curl);
@@ -227,8 +238,8 @@ static void json_condition(struct strbuf *o, const struct verify_report *r, cons
 {
     buf_puts(o, "    {");
     rule_key(o, r, "rule", (int)c->rule);
-    buf_printf(o, ", \"condition\": \"%s\", \"seen_true\": %s, \"seen_false\": %s, ", what[c->condition], c->seen_true ? "true" : "false",
-               c->seen_false ? "true" : "false");
+    buf_printf(o, ", \"condition\": \"%s\", \"seen_true\": %s, \"seen_false\": %s, ", what[c->condition],
+               c->seen_true ? "true" : "false", c->seen_false ? "true" : "false");
     rule_key(o, r, "true_hidden_by", c->true_hidden_by);
     buf_puts(o, ", ");
     rule_key(o, r, "false_hidden_by", c->false_hidden_by);
@@ -238,7 +249,8 @@ static void json_condition(struct strbuf *o, const struct verify_report *r, cons
 void verify_report_json(struct strbuf *o, const struct verify_report *r)
 {
     const char *between = "\n";
-    buf_printf(o, "{\n  \"verify\": 1,\n  \"probes\": %zu,\n  \"seed\": %llu,\n  \"targets\": [", r->probes, (unsigned long long)r->seed);
+    buf_printf(o, "{\n  \"verify\": 1,\n  \"probes\": %zu,\n  \"seed\": %llu,\n  \"targets\": [", r->probes,
+               (unsigned long long)r->seed);
     for (int t = 0; t < TARGETS; t++)
         if (r->targets[t].wanted) {
             buf_puts(o, between);

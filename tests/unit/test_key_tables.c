@@ -4,8 +4,12 @@
 #include <string.h>
 #include "../../ir/schema.h"
 
-static const struct { const char *name, *file; const struct schema *schema; } documents[] = {
-    { "policy", "docs/policy.md", &policy_schema }, { "site", "docs/site-map.md", &site_schema },
+static const struct {
+    const char *name, *file;
+    const struct schema *schema;
+} documents[] = {
+    { "policy", "docs/policy.md", &policy_schema },
+    { "site", "docs/site-map.md", &site_schema },
 };
 
 int main(int argc, char **argv)
@@ -19,7 +23,8 @@ int main(int argc, char **argv)
         else if (argc == 1 && file_read(documents[i].file, 1 << 20, &text, &err) != 0)
             failed++, printf("FAILED: %s\n", err.p);
         else if (argc == 1 && !strstr(text.p, table.p))
-            failed++, printf("FAILED: %s does not hold the tables that `test_key_tables %s` prints\n", documents[i].file, documents[i].name);
+            failed++, printf("FAILED: %s does not hold the tables that `test_key_tables %s` prints\n",
+                             documents[i].file, documents[i].name);
         buf_free(&table);
         buf_free(&text);
         buf_free(&err);

@@ -70,17 +70,28 @@ static void read_shape(const char *s, struct strbuf *shape, size_t *longest)
 }
 
 /* ---- a policy of one word ---------------------------------------------------------------- */
-struct words { const char *name, *path, *url, *file; };
+struct words {
+    const char *name, *path, *url, *file;
+};
 
-static struct rule *add_rule(struct policy *p, const struct words *w, enum path_kind kind, const char *external, const char *internal)
+static struct rule *add_rule(struct policy *p, const struct words *w, enum path_kind kind, const char *external,
+                             const char *internal)
 {
     struct rule *r = vec_push(p->arena, &p->rules);
-    *r = (struct rule){.name = w->name, .enabled = true, .listener = w->name, .all_users = true, .site = "site.corp", .http_port = 80, .ssl_port = 443,
-                       .delegation = DELEGATE_NONE_BLOCK, .description = w->name, .spn = w->name};
+    *r = (struct rule){ .name = w->name,
+                        .enabled = true,
+                        .listener = w->name,
+                        .all_users = true,
+                        .site = "site.corp",
+                        .http_port = 80,
+                        .ssl_port = 443,
+                        .delegation = DELEGATE_NONE_BLOCK,
+                        .description = w->name,
+                        .spn = w->name };
     r->sources.any = true;
-    r->at = (struct origin){.guid = w->name, .line = 3};
-    *vec_push(p->arena, &r->names) = (struct public_name){.kind = NAME_EXACT, .name = "www.x.example"};
-    *vec_push(p->arena, &r->paths) = (struct path){.kind = kind, .external = external, .internal = internal};
+    r->at = (struct origin){ .guid = w->name, .line = 3 };
+    *vec_push(p->arena, &r->names) = (struct public_name){ .kind = NAME_EXACT, .name = "www.x.example" };
+    *vec_push(p->arena, &r->paths) = (struct path){ .kind = kind, .external = external, .internal = internal };
     return r;
 }
 
@@ -88,14 +99,16 @@ static struct policy *policy_of(const struct words *w)
 {
     struct policy *p = policy_new();
     struct listener *l = vec_push(p->arena, &p->listeners);
-    *l = (struct listener){.name = w->name, .at = {.guid = w->name}, .http = 80, .https = 443, .connection_timeout = 120};
+    *l = (struct listener){
+        .name = w->name, .at = { .guid = w->name }, .http = 80, .https = 443, .connection_timeout = 120
+    };
     struct listen_on *on = vec_push(p->arena, &l->on);
     on->network = w->name;
     vec_add(p->arena, &on->addresses, "192.0.2.1");
     struct farm *f = vec_push(p->arena, &p->farms);
-    *f = (struct farm){.name = w->name};
+    *f = (struct farm){ .name = w->name };
     for (int i = 0; i < 2; i++)
-        *vec_push(p->arena, &f->members) = (struct farm_member){.host = i ? "b.corp" : "a.corp", .drained = i};
+        *vec_push(p->arena, &f->members) = (struct farm_member){ .host = i ? "b.corp" : "a.corp", .drained = i };
     for (enum path_kind k = PATH_PREFIX; k <= PATH_STEM; k++) {
         add_rule(p, w, k, w->path, NULL);
         add_rule(p, w, k, w->path, w->path);
@@ -119,7 +132,7 @@ static struct policy *policy_of(const struct words *w)
 static char *config_of(const struct words *w)
 {
     struct policy *p = policy_of(w);
-    struct strbuf err = {0};
+    struct strbuf err = { 0 };
     struct site *site = site_parse(NULL, "", 0, &err);
     struct findings f;
     findings_init(&f, p->arena);
@@ -155,12 +168,46 @@ static char *config_of(const struct words *w)
 static void test_hostile(void)
 {
     static const char *const hostile[] = {
-        "; return 200; #", "\"; return 200; \"", "}\nserver { listen 1; }", "'", "\\", "a\\", "$host", "${host}", "\r\nX: y", "#", "a b", "{", "}", "{{{",
-        "*/", "\xc3\xa9", "\xe2\x80\xae", "[", "(", "(?#", "|", "\\Q", "~*", "=", "@blocked", "\"\\\"", "\\\\\"", "%", "default", "include /etc/passwd;",
-        "\x01\x02\x7f", "\t", "if ($x) { return 200; }", "$dollar", "^", ".*", "$",
+        "; return 200; #",
+        "\"; return 200; \"",
+        "}\nserver { listen 1; }",
+        "'",
+        "\\",
+        "a\\",
+        "$host",
+        "${host}",
+        "\r\nX: y",
+        "#",
+        "a b",
+        "{",
+        "}",
+        "{{{",
+        "*/",
+        "\xc3\xa9",
+        "\xe2\x80\xae",
+        "[",
+        "(",
+        "(?#",
+        "|",
+        "\\Q",
+        "~*",
+        "=",
+        "@blocked",
+        "\"\\\"",
+        "\\\\\"",
+        "%",
+        "default",
+        "include /etc/passwd;",
+        "\x01\x02\x7f",
+        "\t",
+        "if ($x) { return 200; }",
+        "$dollar",
+        "^",
+        ".*",
+        "$",
     };
-    struct words plain = {"word", "/word", "http://word/", "/word"};
-    struct strbuf expected = {0}, shape = {0};
+    struct words plain = { "word", "/word", "http://word/", "/word" };
+    struct strbuf expected = { 0 }, shape = { 0 };
     struct arena *a = arena_new();
     size_t longest;
     char *text = config_of(&plain);
@@ -168,8 +215,9 @@ static void test_hostile(void)
     free(text);
     for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
         const char *h = hostile[i];
-        bool url = !strpbrk(h, "\r\n\t\x01");               /* a header cannot hold these: such a URL is not sent */
-        struct words w = {h, arena_printf(a, "/%s", h), url ? arena_printf(a, "http://x/%s", h) : "http://x/", arena_printf(a, "/%s", h)};
+        bool url = !strpbrk(h, "\r\n\t\x01"); /* a header cannot hold these: such a URL is not sent */
+        struct words w = { h, arena_printf(a, "/%s", h), url ? arena_printf(a, "http://x/%s", h) : "http://x/",
+                           arena_printf(a, "/%s", h) };
         text = config_of(&w);
         buf_clear(&shape);
         read_shape(text, &shape, &longest);
@@ -188,12 +236,12 @@ static void test_hostile(void)
 
 static void test_lengthy(void)
 {
-    struct strbuf b = {0}, shape = {0};
+    struct strbuf b = { 0 }, shape = { 0 };
     size_t longest;
     buf_putc(&b, '/');
     for (int i = 0; i < 9000; i++)
         buf_puts(&b, "\"\\$(");
-    struct words w = {b.p, b.p, b.p, "/trust"};
+    struct words w = { b.p, b.p, b.p, "/trust" };
     char *text = config_of(&w);
     read_shape(text, &shape, &longest);
     check(longest < 4096, "nginx takes no parameter of 4096 bytes", "");
@@ -207,7 +255,7 @@ static void test_lengthy(void)
 
 static void test_same_bytes(void)
 {
-    struct words w = {"word", "/word", "http://word/", "/word"};
+    struct words w = { "word", "/word", "http://word/", "/word" };
     char *one = config_of(&w), *two = config_of(&w);
     check(!strcmp(one, two), "two runs differ", "");
     check(strstr(one, "\n\n\n") == NULL, "two empty lines", "");

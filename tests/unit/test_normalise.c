@@ -24,7 +24,9 @@ static void public_name(const char *text, int kind, const char *name, const char
 {
     struct public_name n;
     bool ok = normalise_public_name(a, text, &n);
-    check(ok == (kind >= 0) && (!ok || ((int)n.kind == kind && str_equal(n.name, name) && str_equal(n.display, display))), text, n.name);
+    check(ok == (kind >= 0) &&
+              (!ok || ((int)n.kind == kind && str_equal(n.name, name) && str_equal(n.display, display))),
+          text, n.name);
 }
 
 static void path(const char *text, int kind, const char *literal, bool is_odd)
@@ -67,10 +69,21 @@ static void hosts(void)
     host("192.0.2.1:80", "192.0.2.1");
     host("M\xc3\xbcNCH.de", "xn--mnch-0ra.de");
     host("fa\xc3\x9f.de", "xn--fa-hia.de");
-    host("a\xe3\x80\x82" "b", "a.b");
-    static const char *const none[] = { "", " ", ".", "..", "a..b", ".a", "a.b..", "-a", "a-", "a.-b", "*.x", "a b", "a,b", "a;b", "a'b", "a\"b", "a$b", "${a}",
-        "a{b", "a/b", "a?b", "a#b", "a\\b", "a%b", "a@b", "(a|b)", "a+b", "^a", "a\nb", "a:b", "a:1:2", "a:65536", "a:-1", "[::1]", "::1", "http://", "10.1",
-        "1.2.3.4.5", "300.1.1.1", "1", "a.1", "\xff", "a\xc0\xaf", "\xe2\x80\xae.b", "a\x01" };
+    host("a\xe3\x80\x82"
+         "b",
+         "a.b");
+    static const char *const none[] = { "",     " ",         ".",         "..",
+                                        "a..b", ".a",        "a.b..",     "-a",
+                                        "a-",   "a.-b",      "*.x",       "a b",
+                                        "a,b",  "a;b",       "a'b",       "a\"b",
+                                        "a$b",  "${a}",      "a{b",       "a/b",
+                                        "a?b",  "a#b",       "a\\b",      "a%b",
+                                        "a@b",  "(a|b)",     "a+b",       "^a",
+                                        "a\nb", "a:b",       "a:1:2",     "a:65536",
+                                        "a:-1", "[::1]",     "::1",       "http://",
+                                        "10.1", "1.2.3.4.5", "300.1.1.1", "1",
+                                        "a.1",  "\xff",      "a\xc0\xaf", "\xe2\x80\xae.b",
+                                        "a\x01" };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         host(none[i], NULL);
     host(NULL, NULL);
@@ -94,7 +107,8 @@ static void names(void)
     public_name("XN--TDA.de", NAME_EXACT, "xn--tda.de", "\xc3\xbc.de");
     public_name("xn--a.de", NAME_EXACT, "xn--a.de", NULL);
     public_name("x/", NAME_EXACT, "x", NULL);
-    static const char *const none[] = { "*", "", "*.", "**.x", "*x.y", "a.*", "a.*.b", "*.*.x", "*.192.0.2.1", "http://x/path", "x//", "x|y" };
+    static const char *const none[] = { "*",     "",      "*.",          "**.x",          "*x.y", "a.*",
+                                        "a.*.b", "*.*.x", "*.192.0.2.1", "http://x/path", "x//",  "x|y" };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         public_name(none[i], -1, NULL, NULL);
 }
@@ -119,7 +133,9 @@ static void paths(void)
     path("/my%20site/*", PATH_PREFIX, "/my%20site", false);
     path("/a..b/...", PATH_EXACT, "/a..b/...", false);
     path("/a$(b){c};'d", PATH_EXACT, "/a$(b)%7Bc%7D;'d", false);
-    static const char *const none[] = { "", " ", "*", "owa/*", "/a?b", "/a#b", "/a\nb", "/a\x7f", "/..", "/../x", "/a/..", "/a/../b/*", "/a\\..\\b", "http://x/", "/\xff" };
+    static const char *const none[] = { "",      " ",         "*",         "owa/*",     "/a?b",
+                                        "/a#b",  "/a\nb",     "/a\x7f",    "/..",       "/../x",
+                                        "/a/..", "/a/../b/*", "/a\\..\\b", "http://x/", "/\xff" };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         path(none[i], -1, NULL, false);
     path(NULL, -1, NULL, false);
@@ -132,8 +148,13 @@ static void identifiers(void)
     check(str_equal(normalise_guid(a, "AB"), "ab"), "a GUID without", NULL);
     check(str_equal(normalise_guid(a, NULL), ""), "no GUID", NULL);
     check(str_equal(normalise_thumbprint(a, "0A:1b 2C"), "0a1b2c"), "a thumbprint", NULL);
-    check(str_equal(normalise_thumbprint(a, "\xe2\x80\x8e" "0a"), "0a"), "a thumbprint with a mark", NULL);
-    check(!normalise_thumbprint(a, "xyz") && !normalise_thumbprint(a, "") && !normalise_thumbprint(a, " ") && !normalise_thumbprint(a, NULL), "no thumbprint", NULL);
+    check(str_equal(normalise_thumbprint(a, "\xe2\x80\x8e"
+                                            "0a"),
+                    "0a"),
+          "a thumbprint with a mark", NULL);
+    check(!normalise_thumbprint(a, "xyz") && !normalise_thumbprint(a, "") && !normalise_thumbprint(a, " ") &&
+              !normalise_thumbprint(a, NULL),
+          "no thumbprint", NULL);
 }
 
 /* policy.c: order of paths, SPNs, which delegation can work. */
@@ -146,16 +167,30 @@ static void derived(void)
     f->name = "F";
     vec_add(p->arena, &f->members, ((struct farm_member){ .host = "m1" }));
     vec_add(p->arena, &f->members, ((struct farm_member){ .host = "m2" }));
-    static const struct { const char *text; enum delegation d; const char *listener, *farm, *spn; bool possible; size_t spns; } cases[] = {
-        { "kerberos", DELEGATE_KERBEROS, "l", "f", NULL, true, 2 },       { "ntlm", DELEGATE_NTLM, "L", NULL, NULL, false, 0 },
-        { "basic", DELEGATE_BASIC, "L", NULL, NULL, false, 0 },           { "block", DELEGATE_NONE_BLOCK, "L", NULL, NULL, true, 0 },
-        { "negotiate", DELEGATE_NEGOTIATE, "L", NULL, NULL, false, 1 },   { "no listener", DELEGATE_NTLM, NULL, NULL, NULL, true, 0 },
+    static const struct {
+        const char *text;
+        enum delegation d;
+        const char *listener, *farm, *spn;
+        bool possible;
+        size_t spns;
+    } cases[] = {
+        { "kerberos", DELEGATE_KERBEROS, "l", "f", NULL, true, 2 },
+        { "ntlm", DELEGATE_NTLM, "L", NULL, NULL, false, 0 },
+        { "basic", DELEGATE_BASIC, "L", NULL, NULL, false, 0 },
+        { "block", DELEGATE_NONE_BLOCK, "L", NULL, NULL, true, 0 },
+        { "negotiate", DELEGATE_NEGOTIATE, "L", NULL, NULL, false, 1 },
+        { "no listener", DELEGATE_NTLM, NULL, NULL, NULL, true, 0 },
         { "its own spn", DELEGATE_KERBEROS, "L", "F", "host/x", true, 1 },
     };
     enum { CASES = sizeof cases / sizeof *cases };
     for (size_t i = 0; i < CASES; i++) {
         struct rule *r = vec_push(p->arena, &p->rules);
-        *r = (struct rule){ .name = cases[i].text, .delegation = cases[i].d, .listener = cases[i].listener, .farm = cases[i].farm, .spn = cases[i].spn, .site = "s" };
+        *r = (struct rule){ .name = cases[i].text,
+                            .delegation = cases[i].d,
+                            .listener = cases[i].listener,
+                            .farm = cases[i].farm,
+                            .spn = cases[i].spn,
+                            .site = "s" };
         static const char *const order[] = { "/a/*", "/abc", "/abc/*", "/*", "/abd/*", "/ab*" };
         for (size_t k = 0; k < sizeof order / sizeof *order; k++) {
             struct path q = { 0 };
@@ -175,11 +210,14 @@ static void derived(void)
     for (size_t k = 0; k < 6; k++)
         check(str_equal(r->paths.v[k].external, sorted[k]), "order of paths", r->paths.v[k].external);
     check(r->paths.v[0].kind == PATH_EXACT, "exact before prefix", NULL);
-    check(policy_listener(p, "l") == l && !policy_listener(p, "x") && !policy_listener(p, NULL) && policy_farm(p, "F") == f, "look-ups", NULL);
+    check(policy_listener(p, "l") == l && !policy_listener(p, "x") && !policy_listener(p, NULL) &&
+              policy_farm(p, "F") == f,
+          "look-ups", NULL);
     struct origin o = { .line = 5 };
     origin_set(p->arena, &o, "x", 6);
     origin_set(p->arena, &o, "x", 7);
-    check(origin_line(&o, "x") == 7 && origin_line(&o, "y") == 5 && origin_line(&o, NULL) == 5 && o.lines.n == 1, "origins", NULL);
+    check(origin_line(&o, "x") == 7 && origin_line(&o, "y") == 5 && origin_line(&o, NULL) == 5 && o.lines.n == 1,
+          "origins", NULL);
     policy_free(p);
 }
 

@@ -71,10 +71,23 @@ static void add_name(struct policy *p, struct rule *r, const char *text)
 static void fill_listener(struct policy *p)
 {
     struct listener *l = vec_push(p->arena, &p->listeners);
-    *l = (struct listener){ .name = "External HTTPS", .description = "first\nsecond", .http = 80, .https = 443,
-        .redirect = HTTPS_REDIRECT_ALWAYS, .basic = true, .forms = FORMS_RADIUS_OTP, .validator = VALIDATE_LDAP, .scheme = "FBA with RADIUS OTP",
-        .always_authenticate = true, .domain = "CONTOSO", .sso = true, .max_connections = 1000, .connection_timeout = 60 };
-    l->form = (struct forms_settings){ .directory = "Exchange", .public_timeout = 900, .private_timeout = 21600, .persistent_cookies = 2 };
+    *l = (struct listener){ .name = "External HTTPS",
+                            .description = "first\nsecond",
+                            .http = 80,
+                            .https = 443,
+                            .redirect = HTTPS_REDIRECT_ALWAYS,
+                            .basic = true,
+                            .forms = FORMS_RADIUS_OTP,
+                            .validator = VALIDATE_LDAP,
+                            .scheme = "FBA with RADIUS OTP",
+                            .always_authenticate = true,
+                            .domain = "CONTOSO",
+                            .sso = true,
+                            .max_connections = 1000,
+                            .connection_timeout = 60 };
+    l->form = (struct forms_settings){
+        .directory = "Exchange", .public_timeout = 900, .private_timeout = 21600, .persistent_cookies = 2
+    };
     vec_add(p->arena, &l->sso_domains, ".contoso.example");
     struct listen_on *on = vec_push(p->arena, &l->on);
     on->network = "External";
@@ -94,7 +107,9 @@ static void fill_others(struct policy *p)
     *plain = (struct listener){ .name = "Defaults", .connection_timeout = 120 };
     plain->form = (struct forms_settings){ .bind_to_address = true, .public_timeout = 600, .private_timeout = 21600 };
     struct farm *f = vec_push(p->arena, &p->farms);
-    *f = (struct farm){ .name = "Farm", .probe = PROBE_TCP, .probe_port = 8080, .probe_threshold = 1, .probe_url = "http://*/" };
+    *f = (struct farm){
+        .name = "Farm", .probe = PROBE_TCP, .probe_port = 8080, .probe_threshold = 1, .probe_url = "http://*/"
+    };
     vec_add(p->arena, &f->members, ((struct farm_member){ "a.contoso.example", NULL, false, 3 }));
     vec_add(p->arena, &f->members, ((struct farm_member){ "10.0.0.2", "old", true, 4 }));
     struct network *n = vec_push(p->arena, &p->networks);
@@ -117,7 +132,8 @@ static void fill_others(struct policy *p)
     memset(s->hours, 0xff, sizeof s->hours);
     s = vec_push(p->arena, &p->schedules);
     s->name = "Never";
-    vec_add(p->arena, &p->parameters, ((struct parameter){ "{143F5698-103B-12D4-FF34-1F34767DEabc}", "EnableKcdWithSPNego", "1", 5 }));
+    vec_add(p->arena, &p->parameters,
+            ((struct parameter){ "{143F5698-103B-12D4-FF34-1F34767DEabc}", "EnableKcdWithSPNego", "1", 5 }));
 }
 
 static void fill_rule(struct policy *p)
@@ -147,13 +163,15 @@ static void fill_rule(struct policy *p)
     r->at.guid = "{AB}", r->at.line = 812;
     origin_set(p->arena, &r->at, "forward_host", 830);
     r = add_rule(p, "Bare");
-    r->enabled = false, r->action = ACTION_DENY, r->all_users = r->all_names = r->sources.any = true, r->logging = false;
+    r->enabled = false, r->action = ACTION_DENY, r->all_users = r->all_names = r->sources.any = true,
+    r->logging = false;
 }
 
 static void fill_notes(struct policy *p)
 {
     struct finding *f = finding_add(&p->notes, F_UNKNOWN_ELEMENT, "the element <x> of \"%s\" is not known", "a\nb");
-    f->subject = SUBJECT_RULE, f->name = "OWA", f->guid = "{AB}", f->setting = "x", f->line = 814, f->targets = ON_PROXIES;
+    f->subject = SUBJECT_RULE, f->name = "OWA", f->guid = "{AB}", f->setting = "x", f->line = 814,
+    f->targets = ON_PROXIES;
     f = finding_add(&p->notes, F_BAD_PATH, "other");
     f->severity = SEV_INFO, f->remedy = "nothing to do";
 }
@@ -178,11 +196,81 @@ static void rich(void)
 static void hostile(void)
 {
     static const char *const texts[] = {
-        "", " ", "null", "Null", "~", "yes", "NO", "on", "true", "y", "1e3", "0x10", "1", "-1", ".5", ".inf", "1_000", "12:30:45", "2027-03-31",
-        "- x", "-", "# x", "x # y", ": ", "a: b", "a:", "?", "? x", "| ", ">", "@x", "`x`", "%x", "!x", "&a", "*a", "<<", "=", "---", "...",
-        "'", "\"", "\\", "\\x41", "a'b", "a\"b", "[a]", "{a}", "a, b", "a,b", " lead", "trail ", "two  spaces", "line\nbreak", "cr\r\nlf", "tab\there",
-        "\n", "M\xc3\xbcnchen", "\xe2\x80\xaemoc.live", "\xe2\x80\x8b", "\xc2\x85", "\xe2\x80\xa8", "\xef\xbb\xbf", "\xf0\x9f\x98\x80",
-        "\x7f", "a\xc2\xa0z", "\xf3\xa0\x81\x81", "External HTTPS", "/owa/*", "*.example", "$host", "${x}", "a;b{}", "x: {y: [z", "\xef\xbf\xbd",
+        "",
+        " ",
+        "null",
+        "Null",
+        "~",
+        "yes",
+        "NO",
+        "on",
+        "true",
+        "y",
+        "1e3",
+        "0x10",
+        "1",
+        "-1",
+        ".5",
+        ".inf",
+        "1_000",
+        "12:30:45",
+        "2027-03-31",
+        "- x",
+        "-",
+        "# x",
+        "x # y",
+        ": ",
+        "a: b",
+        "a:",
+        "?",
+        "? x",
+        "| ",
+        ">",
+        "@x",
+        "`x`",
+        "%x",
+        "!x",
+        "&a",
+        "*a",
+        "<<",
+        "=",
+        "---",
+        "...",
+        "'",
+        "\"",
+        "\\",
+        "\\x41",
+        "a'b",
+        "a\"b",
+        "[a]",
+        "{a}",
+        "a, b",
+        "a,b",
+        " lead",
+        "trail ",
+        "two  spaces",
+        "line\nbreak",
+        "cr\r\nlf",
+        "tab\there",
+        "\n",
+        "M\xc3\xbcnchen",
+        "\xe2\x80\xaemoc.live",
+        "\xe2\x80\x8b",
+        "\xc2\x85",
+        "\xe2\x80\xa8",
+        "\xef\xbb\xbf",
+        "\xf0\x9f\x98\x80",
+        "\x7f",
+        "a\xc2\xa0z",
+        "\xf3\xa0\x81\x81",
+        "External HTTPS",
+        "/owa/*",
+        "*.example",
+        "$host",
+        "${x}",
+        "a;b{}",
+        "x: {y: [z",
+        "\xef\xbf\xbd",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct policy *p = policy_new();
@@ -195,7 +283,8 @@ static void hostile(void)
         round_trip(p, texts[i]);
         policy_write(&out, p);
         struct policy *again = policy_read("p.yaml", out.p, out.n, &err);
-        bool same = again && !strcmp(again->rules.v[0].name, texts[i]) && !strcmp(again->rules.v[0].code_pages.v[0], texts[i]) &&
+        bool same = again && !strcmp(again->rules.v[0].name, texts[i]) &&
+                    !strcmp(again->rules.v[0].code_pages.v[0], texts[i]) &&
                     !strcmp(again->rules.v[0].parameters.v[0].value, texts[i]);
         check(same, "text unchanged", texts[i]);
         policy_free(again);
@@ -226,8 +315,11 @@ static void long_text(void)
 static void invalid_utf8(void)
 {
     struct strbuf b = { 0 };
-    buf_yaml(&b, "a\xff" "b\xc3");
-    check(!strcmp(b.p, "\"a\xef\xbf\xbd" "b\xef\xbf\xbd\""), "invalid UTF-8 becomes U+FFFD", b.p);
+    buf_yaml(&b, "a\xff"
+                 "b\xc3");
+    check(!strcmp(b.p, "\"a\xef\xbf\xbd"
+                       "b\xef\xbf\xbd\""),
+          "invalid UTF-8 becomes U+FFFD", b.p);
     buf_free(&b);
 }
 
@@ -249,7 +341,9 @@ static void strict(void)
     refuse("ruels: []\n", "p.yaml:2:1: a policy has no key \"ruels\"; is \"rules\" meant?");
     refuse("rules:\n  - {}\n", "p.yaml:3:5: a rule lacks its key \"name\"");
     refuse("rules: 1\n", "p.yaml:2:8: rules: found a single value, allowed is a list");
-    refuse(RULE "delegation: kerberso\n", "p.yaml:4:17: delegation: found \"kerberso\", allowed is pass, block, securid, basic, ntlm, negotiate or kerberos");
+    refuse(
+        RULE "delegation: kerberso\n",
+        "p.yaml:4:17: delegation: found \"kerberso\", allowed is pass, block, securid, basic, ntlm, negotiate or kerberos");
     refuse(RULE "http_port: 70000\n", "p.yaml:4:16: http_port: found \"70000\", allowed is a number from 0 to 65535");
     refuse(RULE "http_port: \"80\"\n", "found the text \"80\"");
     refuse(RULE "http_port: 080\n", "found \"080\"");
@@ -302,7 +396,8 @@ static void other_files(void)
     struct strbuf err = { 0 }, many = { 0 };
     check(!policy_read("x", "", 0, &err) && strstr(err.p, "policy: 1"), "an empty file", err.p);
     buf_clear(&err);
-    check(!policy_read("x", "policy: 2\nfuture: 1\n", 20, &err) && strstr(err.p, "version 2"), "another version", err.p);
+    check(!policy_read("x", "policy: 2\nfuture: 1\n", 20, &err) && strstr(err.p, "version 2"), "another version",
+          err.p);
     buf_clear(&err);
     check(!policy_read("x", "- 1\n", 4, &err), "a list", err.p);
     buf_clear(&err);
@@ -320,13 +415,15 @@ static void other_files(void)
 
 static void hours(void)
 {
-    static const char text[] = "policy: 1\nschedules:\n  - {name: s, hours: [\"mon-fri 08:00-12:00, 13:00-18:00\", \"Sat-Sun 23:00-24:00\"]}\n";
+    static const char text[] =
+        "policy: 1\nschedules:\n  - {name: s, hours: [\"mon-fri 08:00-12:00, 13:00-18:00\", \"Sat-Sun 23:00-24:00\"]}\n";
     struct strbuf err = { 0 }, out = { 0 };
     struct policy *p = policy_read("x", text, strlen(text), &err);
     check(p != NULL, "hours", err.p);
     if (p) {
         policy_write(&out, p);
-        check(strstr(out.p, "hours: [\"Mon-Fri 08:00-12:00, 13:00-18:00\", \"Sat-Sun 23:00-24:00\"]") != NULL, "hours", out.p);
+        check(strstr(out.p, "hours: [\"Mon-Fri 08:00-12:00, 13:00-18:00\", \"Sat-Sun 23:00-24:00\"]") != NULL, "hours",
+              out.p);
         check(p->schedules.v[0].hours[2] == 0x01, "Sunday's last hour is the last bit of the third byte", NULL);
     }
     policy_free(p);

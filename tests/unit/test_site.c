@@ -23,31 +23,30 @@ static void refuse(const char *text, const char *expected)
     buf_free(&err);
 }
 
-static const char whole[] =
-    "site: 1\n"
-    "listeners:\n"
-    "  \"External HTTPS\":\n"
-    "    addresses: [192.0.2.10]\n"
-    "    http: 8080\n"
-    "  \"{AB-CD}\": {https: 0, certificate: \"0A:1B 2C\"}\n"
-    "certificates:\n"
-    "  \"0A 1B:2c\": {chain: certs/mail.pem, key: /etc/../keys/mail.key}\n"
-    "backends:\n"
-    "  \"Exch01.corp.example\": 10.0.0.5\n"
-    "  \"exch01.corp.example:443\": 10.0.0.5:8443\n"
-    "  six: \"[2001:DB8::5]:8443\"\n"
-    "  named: other.example:81\n"
-    "trust: ../ca.pem\n"
-    "networks:\n"
-    "  \"Internal\": [10.0.0.0/8, 192.168.0.0/16]\n"
-    "users:\n"
-    "  \"Staff\": {groups: [\"CONTOSO\\\\Staff\"], users: [bob]}\n"
-    "rules:\n"
-    "  OWA: {websocket: true, x_forwarded_for: true, via: \"1.1 proxy\"}\n"
-    "  \"{ee}\": {}\n"
-    "accept:\n"
-    "  - {code: TMG2031, rule: \"OWA\", target: nginx, reason: \"moved\", until: 2028-02-29}\n"
-    "  - {code: 4001, reason: \"x\"}\n";
+static const char whole[] = "site: 1\n"
+                            "listeners:\n"
+                            "  \"External HTTPS\":\n"
+                            "    addresses: [192.0.2.10]\n"
+                            "    http: 8080\n"
+                            "  \"{AB-CD}\": {https: 0, certificate: \"0A:1B 2C\"}\n"
+                            "certificates:\n"
+                            "  \"0A 1B:2c\": {chain: certs/mail.pem, key: /etc/../keys/mail.key}\n"
+                            "backends:\n"
+                            "  \"Exch01.corp.example\": 10.0.0.5\n"
+                            "  \"exch01.corp.example:443\": 10.0.0.5:8443\n"
+                            "  six: \"[2001:DB8::5]:8443\"\n"
+                            "  named: other.example:81\n"
+                            "trust: ../ca.pem\n"
+                            "networks:\n"
+                            "  \"Internal\": [10.0.0.0/8, 192.168.0.0/16]\n"
+                            "users:\n"
+                            "  \"Staff\": {groups: [\"CONTOSO\\\\Staff\"], users: [bob]}\n"
+                            "rules:\n"
+                            "  OWA: {websocket: true, x_forwarded_for: true, via: \"1.1 proxy\"}\n"
+                            "  \"{ee}\": {}\n"
+                            "accept:\n"
+                            "  - {code: TMG2031, rule: \"OWA\", target: nginx, reason: \"moved\", until: 2028-02-29}\n"
+                            "  - {code: 4001, reason: \"x\"}\n";
 
 static void read_whole(void)
 {
@@ -56,15 +55,18 @@ static void read_whole(void)
     check(s != NULL, "the whole", err.p);
     if (!s)
         return;
-    struct listener l = { .name = "external https" }, g = { .name = "other", .at.guid = "{ab-CD}" }, none = { .name = "none" };
+    struct listener l = { .name = "external https" }, g = { .name = "other", .at.guid = "{ab-CD}" },
+                    none = { .name = "none" };
     struct rule r = { .name = "x", .at.guid = "EE" };
     const struct site_listener *sl = site_listener(s, &l);
-    check(sl && sl->http == 8080 && sl->https == -1 && sl->addresses.n == 1 && sl->line == 3 && sl->used, "a listener by name", NULL);
+    check(sl && sl->http == 8080 && sl->https == -1 && sl->addresses.n == 1 && sl->line == 3 && sl->used,
+          "a listener by name", NULL);
     sl = site_listener(s, &g);
     check(sl && sl->https == 0 && sl->http == -1 && str_equal(sl->certificate, "0a1b2c"), "a listener by GUID", NULL);
     check(!site_listener(s, &none), "no listener", NULL);
     const struct site_certificate *c = site_certificate(s, "0a1b2c");
-    check(c && str_equal(c->chain, "/srv/maps/certs/mail.pem") && str_equal(c->key, "/keys/mail.key"), "a certificate", c ? c->chain : NULL);
+    check(c && str_equal(c->chain, "/srv/maps/certs/mail.pem") && str_equal(c->key, "/keys/mail.key"), "a certificate",
+          c ? c->chain : NULL);
     const struct site_backend *b = site_backend(s, "exch01.corp.example", 443);
     check(b && str_equal(b->host, "10.0.0.5") && b->port == 8443, "a backend by name and port", NULL);
     b = site_backend(s, "EXCH01.corp.example", 80);
@@ -78,9 +80,11 @@ static void read_whole(void)
     const struct site_users *u = site_users(s, "STAFF");
     check(u && u->groups.n == 1 && str_equal(u->groups.v[0], "CONTOSO\\Staff") && u->users.n == 1, "users", NULL);
     check(site_rule(s, &r) == &s->rules.v[1], "a rule by GUID", NULL);
-    check(s->rules.v[0].websocket && s->rules.v[0].x_forwarded_for && str_equal(s->rules.v[0].via, "1.1 proxy"), "a rule", NULL);
-    check(s->accept.n == 2 && s->accept.v[0].code == 2031 && str_equal(s->accept.v[0].until, "2028-02-29") && s->accept.v[1].code == 4001 &&
-              s->accept.v[1].line == 24, "acceptances", NULL);
+    check(s->rules.v[0].websocket && s->rules.v[0].x_forwarded_for && str_equal(s->rules.v[0].via, "1.1 proxy"),
+          "a rule", NULL);
+    check(s->accept.n == 2 && s->accept.v[0].code == 2031 && str_equal(s->accept.v[0].until, "2028-02-29") &&
+              s->accept.v[1].code == 4001 && s->accept.v[1].line == 24,
+          "acceptances", NULL);
     site_free(s);
     buf_free(&err);
 }
@@ -88,7 +92,8 @@ static void read_whole(void)
 static void empty(void)
 {
     struct strbuf err = { 0 };
-    static const char *const texts[] = { "", "# nothing\n", "site: 1\n", "listeners:\ncertificates:\n  # x\naccept:\n", "--- {}\n" };
+    static const char *const texts[] = { "", "# nothing\n", "site: 1\n", "listeners:\ncertificates:\n  # x\naccept:\n",
+                                         "--- {}\n" };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct site *s = site_parse("site.yaml", texts[i], strlen(texts[i]), &err);
         check(s != NULL, texts[i], err.p);
@@ -143,8 +148,14 @@ static void strict(void)
 static struct rule *add_rule(struct policy *p, const char *name, const char *site)
 {
     struct rule *r = vec_push(p->arena, &p->rules);
-    *r = (struct rule){ .name = name, .enabled = true, .listener = "L\n# x: [", .site = site, .bridging = BRIDGE_SSL, .ssl_port = 443,
-                        .http_port = 80, .all_names = true };
+    *r = (struct rule){ .name = name,
+                        .enabled = true,
+                        .listener = "L\n# x: [",
+                        .site = site,
+                        .bridging = BRIDGE_SSL,
+                        .ssl_port = 443,
+                        .http_port = 80,
+                        .all_names = true };
     return r;
 }
 
@@ -180,11 +191,13 @@ static void skeleton(void)
     site_skeleton(&out, p);
     struct site *s = site_parse("s.yaml", out.p, out.n, &err);
     check(s != NULL, "the skeleton is a site map", err.p);
-    check(s && s->listeners.n == 2 && s->users.n == 1 && s->users.v[0].groups.n == 1, "what is known is filled in", out.p);
+    check(s && s->listeners.n == 2 && s->users.n == 1 && s->users.v[0].groups.n == 1, "what is known is filled in",
+          out.p);
     check(strstr(out.p, "# a.example: 10.0.0.1      # rule \"A: {\", B\n"), "a backend with its rules", out.p);
     check(strstr(out.p, "# Gone: [10.0.0.0/8]"), "a network of a set", out.p);
     check(strstr(out.p, "# trust:"), "trust", out.p);
-    check(!strstr(out.p, "off.example") && !strstr(out.p, "192.0.2.1:") && !strstr(out.p, "Authenticated"), "nothing that is not needed", out.p);
+    check(!strstr(out.p, "off.example") && !strstr(out.p, "192.0.2.1:") && !strstr(out.p, "Authenticated"),
+          "nothing that is not needed", out.p);
     site_free(s);
     policy_free(p);
     p = policy_new();

@@ -27,8 +27,8 @@ static void test_clients(void)
 {
     struct arena *a = arena_new();
     struct client_map m = { 0 };
-    struct ip_range whole = { ip("10.0.0.0"), ip("10.255.255.255") }, hole = { ip("10.1.0.0"), ip("10.1.255.255") }, one = { ip("10.1.2.3"), ip("10.1.2.3") },
-                    last = { ip("240.0.0.0"), UINT32_MAX }, first = { 0, 9 };
+    struct ip_range whole = { ip("10.0.0.0"), ip("10.255.255.255") }, hole = { ip("10.1.0.0"), ip("10.1.255.255") },
+                    one = { ip("10.1.2.3"), ip("10.1.2.3") }, last = { ip("240.0.0.0"), UINT32_MAX }, first = { 0, 9 };
     struct ip_range all[] = { whole, hole, one, last, first };
     for (size_t i = 0; i < 5; i++)
         clients_cut(a, &m, all[i]);
@@ -59,7 +59,13 @@ static void test_clients(void)
 
 /* ---- the substitution -------------------------------------------------------------- */
 
-struct scene { struct arena *arena; struct plan plan; struct loopback loopback; struct places places; struct strbuf err; };
+struct scene {
+    struct arena *arena;
+    struct plan plan;
+    struct loopback loopback;
+    struct places places;
+    struct strbuf err;
+};
 
 /* Places as places_open makes them, for one socket and one server, without opening anything. */
 static void scene_open(struct scene *s)
@@ -68,9 +74,15 @@ static void scene_open(struct scene *s)
     s->arena = arena_new();
     s->plan.arena = s->arena;
     s->plan.trust = "/etc/trust.pem";
-    s->places = (struct places){ .arena = s->arena, .plan = &s->plan, .loopback = &s->loopback, .dir = "/run", .dead = { ip("127.9.9.9"), 9 },
-                                 .ca = "/run/ca.pem", .other_ca = "/run/other-ca.pem" };
-    vec_add(s->arena, &s->places.servers, ((struct server_place){ "app.example", 8080, { ip("127.1.1.1"), 1001 }, "app.example" }));
+    s->places = (struct places){ .arena = s->arena,
+                                 .plan = &s->plan,
+                                 .loopback = &s->loopback,
+                                 .dir = "/run",
+                                 .dead = { ip("127.9.9.9"), 9 },
+                                 .ca = "/run/ca.pem",
+                                 .other_ca = "/run/other-ca.pem" };
+    vec_add(s->arena, &s->places.servers,
+            ((struct server_place){ "app.example", 8080, { ip("127.1.1.1"), 1001 }, "app.example" }));
     vec_add(s->arena, &s->places.sockets, ((struct socket_place){ "192.0.2.1", 80, { ip("127.1.1.2"), 1002 }, false }));
     vec_add(s->arena, &s->places.certificates, ((struct certificate_place){ "/etc/a.pem", "/run/certificate-0.pem" }));
     check(loopback_open(&s->loopback, &s->err) == 0, "a part of loopback", s->err.p);
@@ -102,17 +114,24 @@ static void becomes(struct scene *s, bool nginx, const char *text, const char *e
 static void test_nginx(struct scene *s)
 {
     becomes(s, true, "server { listen 192.0.2.1:80; }", "server { listen 127.1.1.2:1002; }");
-    becomes(s, true, "upstream u {\n  server app.example:8080 down;\n}", "upstream u {\n  server 127.1.1.1:1001 down;\n}");
+    becomes(s, true, "upstream u {\n  server app.example:8080 down;\n}",
+            "upstream u {\n  server 127.1.1.1:1001 down;\n}");
     becomes(s, true, "upstream u { server app.example:8081; }", "upstream u { server 127.9.9.9:9; }");
-    becomes(s, true, "upstream u { } location / { proxy_pass https://u$request_uri; }", "upstream u { } location / { proxy_pass https://u$request_uri; }");
-    becomes(s, true, "location / { proxy_pass http://app.example:8080/x; }", "location / { proxy_pass http://127.1.1.1:1001/x; }");
-    becomes(s, true, "location / { proxy_pass http://app.example/x; }", "location / { proxy_pass http://127.9.9.9:9/x; }");
+    becomes(s, true, "upstream u { } location / { proxy_pass https://u$request_uri; }",
+            "upstream u { } location / { proxy_pass https://u$request_uri; }");
+    becomes(s, true, "location / { proxy_pass http://app.example:8080/x; }",
+            "location / { proxy_pass http://127.1.1.1:1001/x; }");
+    becomes(s, true, "location / { proxy_pass http://app.example/x; }",
+            "location / { proxy_pass http://127.9.9.9:9/x; }");
     becomes(s, true, "location / { proxy_pass http://$to; }", "location / { proxy_pass http://$to; }");
     becomes(s, true, "ssl_certificate \"/etc/a.pem\";", "ssl_certificate \"/run/certificate-0.pem\";");
     becomes(s, true, "proxy_ssl_trusted_certificate /etc/trust.pem;", "proxy_ssl_trusted_certificate /run/ca.pem;");
-    becomes(s, true, "proxy_ssl_trusted_certificate /etc/ssl/trust.pem;", "proxy_ssl_trusted_certificate /run/other-ca.pem;");
-    becomes(s, true, "# listen 192.0.2.1:80;\nset $x \"listen 192.0.2.1:80;\";", "# listen 192.0.2.1:80;\nset $x \"listen 192.0.2.1:80;\";");
-    becomes(s, true, "geo $f { ranges; default 0; 10.0.0.0-10.0.0.9 1; }", "geo $f { ranges; default 0; 127.64.1.0-127.64.1.255 1; }");
+    becomes(s, true, "proxy_ssl_trusted_certificate /etc/ssl/trust.pem;",
+            "proxy_ssl_trusted_certificate /run/other-ca.pem;");
+    becomes(s, true, "# listen 192.0.2.1:80;\nset $x \"listen 192.0.2.1:80;\";",
+            "# listen 192.0.2.1:80;\nset $x \"listen 192.0.2.1:80;\";");
+    becomes(s, true, "geo $f { ranges; default 0; 10.0.0.0-10.0.0.9 1; }",
+            "geo $f { ranges; default 0; 127.64.1.0-127.64.1.255 1; }");
     becomes(s, true, "geo $f { default 0; 10.0.0.0/8 1; }", "geo $f { default 0; 127.64.1.0/24 1; }");
     becomes(s, true, "if ($a ~ \"^{2}$\") { return 403; } server { listen 192.0.2.1:80; }",
             "if ($a ~ \"^{2}$\") { return 403; } server { listen 127.1.1.2:1002; }");
@@ -124,15 +143,21 @@ static void test_nginx(struct scene *s)
 static void test_haproxy(struct scene *s)
 {
     becomes(s, false, "    bind 192.0.2.1:80\n", "    bind 127.1.1.2:1002\n");
-    becomes(s, false, "    bind 192.0.2.1:80 ssl crt /etc/a.pem alpn http/1.1", "    bind 127.1.1.2:1002 ssl crt /run/certificate-0.pem alpn http/1.1");
-    becomes(s, false, "server a app.example:8080 ssl ca-file /etc/trust.pem", "server a 127.1.1.1:1001 ssl ca-file /run/ca.pem");
+    becomes(s, false, "    bind 192.0.2.1:80 ssl crt /etc/a.pem alpn http/1.1",
+            "    bind 127.1.1.2:1002 ssl crt /run/certificate-0.pem alpn http/1.1");
+    becomes(s, false, "server a app.example:8080 ssl ca-file /etc/trust.pem",
+            "server a 127.1.1.1:1001 ssl ca-file /run/ca.pem");
     becomes(s, false, "server a app.example:1 ssl ca-file /x", "server a 127.9.9.9:9 ssl ca-file /run/other-ca.pem");
-    becomes(s, false, "server a app.example:8080 check port 8080 inter 3s", "server a 127.1.1.1:1001 check port 1001 addr 127.1.1.1 inter 3s");
-    becomes(s, false, "server a app.example:8080 check port 8081", "server a 127.1.1.1:1001 check port 9 addr 127.9.9.9");
+    becomes(s, false, "server a app.example:8080 check port 8080 inter 3s",
+            "server a 127.1.1.1:1001 check port 1001 addr 127.1.1.1 inter 3s");
+    becomes(s, false, "server a app.example:8080 check port 8081",
+            "server a 127.1.1.1:1001 check port 9 addr 127.9.9.9");
     becomes(s, false, "acl x src 10.0.0.0/8 10.1.2.3", "acl x src 127.64.1.0/24 127.64.2.0/23 127.64.2.0/24");
-    becomes(s, false, "use_backend b if { src 10.0.0.0/8 } { path /10.0.0.0 }", "use_backend b if { src 127.64.1.0/24 } { path /10.0.0.0 }");
+    becomes(s, false, "use_backend b if { src 10.0.0.0/8 } { path /10.0.0.0 }",
+            "use_backend b if { src 127.64.1.0/24 } { path /10.0.0.0 }");
     becomes(s, false, "# bind 192.0.2.1:80\n", "# bind 192.0.2.1:80\n");
-    becomes(s, false, "http-request deny if { path -m reg '# bind' } # server x y:1", "http-request deny if { path -m reg '# bind' } # server x y:1");
+    becomes(s, false, "http-request deny if { path -m reg '# bind' } # server x y:1",
+            "http-request deny if { path -m reg '# bind' } # server x y:1");
     becomes(s, false, "server \"a b\" 'app.example:8080'", "server \"a b\" '127.1.1.1:1001'");
     becomes(s, false, "server a\nbind\n\"", "server a\nbind\n\"");
 }
@@ -141,8 +166,12 @@ static void test_haproxy(struct scene *s)
 
 static void test_variants(void)
 {
-    static const struct { enum path_kind kind; const char *external; } paths[] = {
-        { PATH_PREFIX, "" }, { PATH_PREFIX, "/owa" }, { PATH_EXACT, "/x.htm" }, { PATH_STEM, "/_vti_inf.html" }, { PATH_EXACT, "/" }, { PATH_PREFIX, "/a b" },
+    static const struct {
+        enum path_kind kind;
+        const char *external;
+    } paths[] = {
+        { PATH_PREFIX, "" }, { PATH_PREFIX, "/owa" }, { PATH_EXACT, "/x.htm" }, { PATH_STEM, "/_vti_inf.html" },
+        { PATH_EXACT, "/" }, { PATH_PREFIX, "/a b" },
     };
     struct arena *a = arena_new();
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
@@ -160,7 +189,9 @@ static void test_variants(void)
         check(strchr(p.external, ' ') || yes > 0, "some spelling matches", p.external);
         check(*p.external == '\0' || strchr(p.external, ' ') || no > 0, "some spelling does not match", p.external);
     }
-    static const struct public_name names[] = { { NAME_EXACT, "mail.example", NULL, 0 }, { NAME_WILDCARD, "*.example", NULL, 0 }, { NAME_ADDRESS, "192.0.2.1", NULL, 0 } };
+    static const struct public_name names[] = { { NAME_EXACT, "mail.example", NULL, 0 },
+                                                { NAME_WILDCARD, "*.example", NULL, 0 },
+                                                { NAME_ADDRESS, "192.0.2.1", NULL, 0 } };
     for (size_t i = 0; i < 3; i++) {
         variants v = { 0 };
         size_t yes = 0, no = 0;
