@@ -13,7 +13,7 @@ struct by_guid {
 struct by_name {
     const char *name;
     uint32_t item;
-    enum class class;
+    enum item_class class;
 };
 struct lookup {
     const struct store *store;
@@ -98,29 +98,39 @@ uint32_t lookup_guid(const struct lookup *l, const char *guid)
 }
 
 /* ---- classes ---------------------------------------------------------------------------------------------------- */
-static enum class class_of_name(uint16_t name) {
-    switch (name){
-        case N_WEB_LISTENER : return CLASS_LISTENER; case N_SERVER_FARM : return CLASS_FARM;
-        case N_SCHEDULE_TEMPLATE : case N_SCHEDULE : return CLASS_SCHEDULE;
-        case N_USER_SET : return CLASS_USERS;
-        case N_NETWORK : return CLASS_NETWORK;
-        case N_NETWORK_SET : return CLASS_NETWORK_SET;
-        case N_COMPUTER : return CLASS_COMPUTER;
-        case N_COMPUTER_SET : return CLASS_COMPUTER_SET;
-        case N_ADDRESS_RANGE : return CLASS_RANGE;
-        case N_SUBNET : return CLASS_SUBNET;
-        case N_SCHEME : return CLASS_SCHEME;
-        case N_POLICY_GROUP : return CLASS_GROUP;
-        default : return CLASS_OTHER;
+static enum item_class class_of_name(uint16_t name)
+{
+    switch (name) {
+    case N_WEB_LISTENER: return CLASS_LISTENER;
+    case N_SERVER_FARM: return CLASS_FARM;
+    case N_SCHEDULE_TEMPLATE:
+    case N_SCHEDULE: return CLASS_SCHEDULE;
+    case N_USER_SET: return CLASS_USERS;
+    case N_NETWORK: return CLASS_NETWORK;
+    case N_NETWORK_SET: return CLASS_NETWORK_SET;
+    case N_COMPUTER: return CLASS_COMPUTER;
+    case N_COMPUTER_SET: return CLASS_COMPUTER_SET;
+    case N_ADDRESS_RANGE: return CLASS_RANGE;
+    case N_SUBNET: return CLASS_SUBNET;
+    case N_SCHEME: return CLASS_SCHEME;
+    case N_POLICY_GROUP: return CLASS_GROUP;
+    default: return CLASS_OTHER;
     }
 }
 
-enum class class_of_item(const struct store *s, uint32_t item) { return class_of_name(s->items[item].name); }
+enum item_class class_of_item(const struct store *s, uint32_t item)
+{
+    return class_of_name(s->items[item].name);
+}
 
-enum class class_of_ref(const struct store *s, const char *ref_class) {
-    if (!*ref_class) return CLASS_NONE; if (ascii_ncasecmp(ref_class, "msFPC", 5) == 0) ref_class += 5;
+enum item_class class_of_ref(const struct store *s, const char *ref_class)
+{
+    if (!*ref_class)
+        return CLASS_NONE;
+    if (ascii_ncasecmp(ref_class, "msFPC", 5) == 0)
+        ref_class += 5;
     if (ascii_casecmp(ref_class, "ScheduleTemplate") == 0) /* ISA 2000's word */
-    return CLASS_SCHEDULE;
+        return CLASS_SCHEDULE;
     return class_of_name(xml_name_find(s->names, ref_class, strlen(ref_class)));
 }
 
@@ -134,7 +144,7 @@ static int name_order(const void *x, const void *y)
     return order ? order : a->item < b->item ? -1 : a->item > b->item;
 }
 
-uint32_t lookup_name(const struct lookup *l, enum class class, const char *name)
+uint32_t lookup_name(const struct lookup *l, enum item_class class, const char *name)
 {
     struct by_name key = { name, 0, class };
     size_t from = 0, to = l->names.n;
@@ -177,7 +187,7 @@ struct lookup *lookup_make(struct arena *a, const struct store *s)
     l->store = s;
     for (uint32_t i = 1; i < s->n; i++) {
         const struct item *item = &s->items[i];
-        enum class class = class_of_name(item->name);
+        enum item_class class = class_of_name(item->name);
         if (class != CLASS_OTHER && is_object(s, i) && *display_name(s, i))
             vec_add(a, &l->names, ((struct by_name){ display_name(s, i), i, class }));
         struct by_guid g = { .item = i, .size = item->end - i };
@@ -251,13 +261,13 @@ const char *name_set_find(const struct name_set *s, const char *name)
     return name_slot(s, name)->name;
 }
 
-struct name_set *entries_make(struct reader *r, enum class class, const char *kind, entries *out)
+struct name_set *entries_make(struct reader *r, enum item_class class, const char *kind, entries *out)
 {
     const struct store *s = r->store;
     struct name_set *taken = name_set_new(r->scratch);
     size_t unnamed = 0;
     for (uint32_t i = 1; i < s->n; i++) {
-        enum class c = class_of_name(s->items[i].name);
+        enum item_class c = class_of_name(s->items[i].name);
         bool fits = c == class || (class == CLASS_NETWORK && c == CLASS_NETWORK_SET);
         const char *storage = item_storage(s, i);
         if (!fits || !is_object(s, i) || (is_guid(storage) && lookup_guid(r->lookup, storage) != i))

@@ -39,7 +39,7 @@ static void add_referred(struct reader *r, uint32_t item, struct compiled *out)
     refs list = { 0 };
     refs_read(r, item, CLASS_NONE, -1, &list);
     for (size_t i = 0; i < list.n; i++) {
-        enum class c = list.v[i].class;
+        enum item_class c = list.v[i].class;
         if (list.v[i].target && (c == CLASS_COMPUTER || c == CLASS_RANGE || c == CLASS_SUBNET)) {
             want(r, list.v[i].target);
             add_address(r, list.v[i].target, out);
@@ -192,7 +192,7 @@ void read_networks(struct reader *r)
 /* ---- sources of a rule ------------------------------------------------------------------------------------------------ */
 static const struct {
     enum setting_id id;
-    enum class class;
+    enum item_class class;
 } source_slots[] = {
     { S_SOURCE_NETWORKS, CLASS_NETWORK },   { S_SOURCE_NETWORK_SETS, CLASS_NETWORK_SET },
     { S_SOURCE_COMPUTERS, CLASS_COMPUTER }, { S_SOURCE_COMPUTER_SETS, CLASS_COMPUTER_SET },

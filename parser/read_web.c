@@ -14,13 +14,16 @@ struct web {
 };
 
 /* ---- references ------------------------------------------------------------------------------------------------------ */
-static enum class slot_class(int id) {
-    switch (id){
-        case S_WEB_LISTENER : return CLASS_LISTENER; case S_BALANCE_FARM : return CLASS_FARM;
-        case S_RULE_SCHEDULE : return CLASS_SCHEDULE;
-        case S_WEB_USERS : case S_ACCESS_USERS : return CLASS_USERS;
-        case S_RULE_GROUP : return CLASS_GROUP;
-        default : return CLASS_NONE;
+static enum item_class slot_class(int id)
+{
+    switch (id) {
+    case S_WEB_LISTENER: return CLASS_LISTENER;
+    case S_BALANCE_FARM: return CLASS_FARM;
+    case S_RULE_SCHEDULE: return CLASS_SCHEDULE;
+    case S_WEB_USERS:
+    case S_ACCESS_USERS: return CLASS_USERS;
+    case S_RULE_GROUP: return CLASS_GROUP;
+    default: return CLASS_NONE;
     }
 }
 

@@ -334,17 +334,17 @@ void list_read(struct reader *r, uint32_t item, texts *out)
 }
 
 /* ---- references -------------------------------------------------------------------------------------------------------------- */
-static uint32_t resolve(struct reader *r, const char *name, enum class class)
+static uint32_t resolve(struct reader *r, const char *name, enum item_class class)
 {
     if (is_guid(name)) {
         uint32_t item = lookup_guid(r->lookup, name);
-        enum class is = item ? class_of_item(r->store, item) : CLASS_NONE;
+        enum item_class is = item ? class_of_item(r->store, item) : CLASS_NONE;
         return item && (class == CLASS_NONE || is == class) ? item : 0;
     }
     return lookup_name(r->lookup, class, name);
 }
 
-static void add_ref(struct reader *r, uint32_t item, uint32_t name_item, enum class expected, int slot, refs *out)
+static void add_ref(struct reader *r, uint32_t item, uint32_t name_item, enum item_class expected, int slot, refs *out)
 {
     struct ref ref = { .slot = slot, .line = r->store->items[item].line, .class = expected };
     if (name_item) {
@@ -371,7 +371,7 @@ static void add_ref(struct reader *r, uint32_t item, uint32_t name_item, enum cl
 /* A whole object where a reference could stand is its own target. */
 static bool add_inline(struct reader *r, uint32_t item, int slot, refs *out)
 {
-    enum class class = class_of_item(r->store, item);
+    enum item_class class = class_of_item(r->store, item);
     if (class == CLASS_OTHER || lookup_guid(r->lookup, item_storage(r->store, item)) != item)
         return false;
     for
@@ -386,7 +386,7 @@ static bool add_inline(struct reader *r, uint32_t item, int slot, refs *out)
     return true;
 }
 
-void refs_read(struct reader *r, uint32_t item, enum class expected, int slot, refs *out)
+void refs_read(struct reader *r, uint32_t item, enum item_class expected, int slot, refs *out)
 {
     struct store *s = r->store;
     uint32_t end = s->items[item].end;

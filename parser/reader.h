@@ -6,7 +6,7 @@
 #include "store.h"
 
 /* What a reference may point at. */
-enum class { CLASS_NONE, CLASS_LISTENER, CLASS_FARM, CLASS_SCHEDULE, CLASS_USERS, CLASS_NETWORK, CLASS_NETWORK_SET, CLASS_COMPUTER,
+enum item_class { CLASS_NONE, CLASS_LISTENER, CLASS_FARM, CLASS_SCHEDULE, CLASS_USERS, CLASS_NETWORK, CLASS_NETWORK_SET, CLASS_COMPUTER,
              CLASS_COMPUTER_SET, CLASS_RANGE, CLASS_SUBNET, CLASS_SCHEME, CLASS_GROUP, CLASS_OTHER, CLASSES };
 
 struct name_set;                           /* lookup.c: names that are taken */
@@ -74,7 +74,7 @@ void list_read(struct reader *r, uint32_t item, texts *out);
 
 struct ref {
     const char *name;                      /* GUID or display name, as written */
-    enum class class;                      /* CLASS_NONE: nothing tells */
+    enum item_class class;                      /* CLASS_NONE: nothing tells */
     uint32_t target;                       /* item; 0: dangling */
     uint32_t line;
     bool excluded;
@@ -82,7 +82,7 @@ struct ref {
 };
 typedef VEC(struct ref) refs;
 /* Every reference at or below item. expected: the class that the slot suggests, where RefClass says nothing. */
-void refs_read(struct reader *r, uint32_t item, enum class expected, int slot, refs *out);
+void refs_read(struct reader *r, uint32_t item, enum item_class expected, int slot, refs *out);
 
 /* ---- values ------------------------------------------------------------------------------------------------------------ */
 bool value_bool(const char *text, bool *out);
@@ -100,11 +100,11 @@ void own(struct reader *r, uint32_t item, enum subject subject, size_t at);    /
 struct lookup *lookup_make(struct arena *a, const struct store *s);
 bool is_guid(const char *text);
 uint32_t lookup_guid(const struct lookup *l, const char *guid);
-uint32_t lookup_name(const struct lookup *l, enum class class, const char *name);
-enum class class_of_item(const struct store *s, uint32_t item);    /* by the element's name */
-enum class class_of_ref(const struct store *s, const char *ref_class);   /* "msFPCNetwork" */
+uint32_t lookup_name(const struct lookup *l, enum item_class class, const char *name);
+enum item_class class_of_item(const struct store *s, uint32_t item);    /* by the element's name */
+enum item_class class_of_ref(const struct store *s, const char *ref_class);   /* "msFPCNetwork" */
 /* Every object of a class that counts (of several with one GUID the best), in document order, with unique names. */
-struct name_set *entries_make(struct reader *r, enum class class, const char *kind, entries *out);
+struct name_set *entries_make(struct reader *r, enum item_class class, const char *kind, entries *out);
 struct entry *entry_find(const entries *e, uint32_t item);         /* NULL: not one of them */
 const char *item_guid(struct reader *r, uint32_t item);            /* as written; NULL */
 /* A name that no earlier call with the same set gave, without case: "X", "X (2)". */
