@@ -28,7 +28,7 @@ void *arena_alloc(struct arena *a, size_t bytes);    /* zeroed, aligned for any 
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
-_Noreturn void mem_fatal(void);
+__attribute__((noreturn)) void mem_fatal(void);
 
 /* ---- vector: a struct with these three members; grows in an arena ------ */
 #define VEC(T) struct { T *v; size_t n, cap; }

@@ -15,7 +15,7 @@ struct arena {
     struct block *head; /* the one that is being filled */
 };
 
-_Noreturn void mem_fatal(void)
+void mem_fatal(void)
 {
     fputs("tmgc: out of memory\n", stderr);
     exit(2);
