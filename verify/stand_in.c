@@ -332,8 +332,10 @@ void stand_in_stop(struct stand_in *s)
         wake(s);
         pthread_join(s->thread, NULL);
     }
-    while (s->peers)
-        peer_close(s, s->peers);
+    for (struct peer *p = s->peers, *next; p; p = next) {
+        next = p->next;
+        peer_close(s, p);
+    }
     for (size_t i = 0; i < s->names.n; i++)
         SSL_CTX_free(s->names.v[i].ctx);
     SSL_CTX_free(s->wrong);
