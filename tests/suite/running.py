@@ -8,7 +8,7 @@ from fpc import HTTP_FILTER, schedule, subnet
 from .common import SAMPLES, TOP, export_of, site_of, test, test_each
 from .meaning import rule, small
 
-POLICIES_A_RUN, RUNS = 5, 44          # 220 random policies
+POLICIES_A_RUN, RUNS = 5, 40          # 200 random policies
 
 
 def verified(t, what, *arguments):
