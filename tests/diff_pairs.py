@@ -57,7 +57,8 @@ def written(policy):
            "    certificates: [{thumbprint: \"%s\"}]" % PRINT, "    max_connections: %d" % where["max"]]
     if where["description"]:
         out.append("    description: %s" % where["description"])
-    out += ["farms:", "  - {name: Pool, members: [%s]}" % ", ".join("{host: %s}" % m for m in policy["members"])]
+    # ping: the usual verifier asks port 80 of a member, where no stand-in listens
+    out += ["farms:", "  - {name: Pool, probe: ping, members: [%s]}" % ", ".join("{host: %s}" % m for m in policy["members"])]
     out += ["networks:", "  - {name: Branch, addresses: [%s]}" % ", ".join(policy["branch"])]
     out += ["schedules:", "  - {name: Days, hours: [\"Mon-Fri 08:00-18:00\"]}", "user_sets:", "  - {name: Staff, accounts: [{name: \"CONTOSO\\\\Staff\", group: true}]}", "rules:"]
     for r in policy["rules"]:
