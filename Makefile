@@ -1,22 +1,26 @@
 # tmgc and publishd. `make help` lists the targets.
 CC      ?= cc
 PKGS     = libxml-2.0 yaml-0.1 libpcre2-8 libidn2 openssl jansson
+DAEMON_PKGS = libevent_core libevent_pthreads libnghttp2 zlib krb5-gssapi krb5 ldap wbclient
 CFLAGS  ?= -O2 -g
 WARN     = -std=gnu11 -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion
 BUILD   ?= build
 VERSION  = 0.1.0
 PREFIX  ?= /usr/local
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) $(DAEMON_PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+DAEMON_LIBS := $(shell pkg-config --libs $(DAEMON_PKGS) 2>/dev/null) -lcrypt
 ALL_CFLAGS = $(WARN) $(PKG_CFLAGS) -DTMGC_VERSION='"$(VERSION)"' $(CFLAGS) -pthread
 
 ROOMS   = base settings ir parser emitters verify
 LIB     = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(ROOMS:%=%/*.c)))) $(BUILD)/gen/report_assets.o
+SERVING = http rewrite auth proxy
+DAEMON_LIB = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(SERVING:%=%/*.c))))
 CLI     = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard cli/*.c)))
 DAEMON  = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard daemon/*.c)))
 UNIT    = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*.c)))
 PROGRAMS = $(BUILD)/tmgc $(if $(DAEMON),$(BUILD)/publishd)
-SOURCES = $(sort $(wildcard $(ROOMS:%=%/*.[ch]) cli/*.[ch] daemon/*.[ch] tests/*.c tests/unit/*.[ch]))
+SOURCES = $(sort $(wildcard $(ROOMS:%=%/*.[ch]) $(SERVING:%=%/*.[ch]) cli/*.[ch] daemon/*.[ch] tests/*.c tests/unit/*.[ch]))
 
 all: $(PROGRAMS)                      ## build/tmgc (and build/publishd)
 
@@ -24,11 +28,13 @@ $(BUILD)/libtmgc.a: $(LIB)
 	@rm -f $@ && $(AR) rcs $@ $^
 $(BUILD)/tmgc: $(CLI) $(BUILD)/libtmgc.a
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(PKG_LIBS) $(LDFLAGS)
-$(BUILD)/publishd: $(DAEMON) $(BUILD)/libtmgc.a
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(PKG_LIBS) $(LDFLAGS)
-$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libtmgc.a
+$(BUILD)/libpublishd.a: $(DAEMON_LIB)
+	@rm -f $@ && $(AR) rcs $@ $^
+$(BUILD)/publishd: $(DAEMON) $(BUILD)/libpublishd.a $(BUILD)/libtmgc.a
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(PKG_LIBS) $(DAEMON_LIBS) $(LDFLAGS)
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libpublishd.a $(BUILD)/libtmgc.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -I. -o $@ $^ $(PKG_LIBS) $(LDFLAGS)
+	$(CC) $(ALL_CFLAGS) -I. -o $@ $^ $(PKG_LIBS) $(DAEMON_LIBS) $(LDFLAGS)
 $(BUILD)/gen_docs: tests/gen_docs.c $(BUILD)/libtmgc.a
 	$(CC) $(ALL_CFLAGS) -I. -o $@ $^ $(PKG_LIBS) $(LDFLAGS)
 $(BUILD)/measure: tests/measure.c
@@ -44,7 +50,7 @@ $(BUILD)/gen/report_assets.c: emitters/html/style.css emitters/html/script.js
 	  sed 's/[\\"]/\\&/g; s/.*/"&\\n",/' $$f; echo '(const char *)0};'; done > $@
 $(BUILD)/gen/report_assets.o: $(BUILD)/gen/report_assets.c
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
--include $(LIB:.o=.d) $(CLI:.o=.d) $(DAEMON:.o=.d)
+-include $(LIB:.o=.d) $(CLI:.o=.d) $(DAEMON:.o=.d) $(DAEMON_LIB:.o=.d)
 
 # ---- for newcomers: each does its own set-up ----------------------------------
 demo: ; @tests/setup build run && $(MAKE) -s -j2 all && tests/demo $(BUILD)  ## converts a sample, runs the result, asks it
