@@ -1,0 +1,33 @@
+/* client: a connection from a client, as exchanges see it, whichever front (HTTP/1, HTTP/2) reads it. */
+#ifndef PROXY_CLIENT_H
+#define PROXY_CLIENT_H
+#include "loop.h"
+#include "serving.h"
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+
+struct upstream;
+/* First member of a front's own struct. Made by listening.c when it accepts; the front fills the rest. */
+struct client {
+    struct loop *loop;
+    struct serving *serving;             /* the configuration that it came in under; a reference */
+    const struct serving_socket *at;     /* where it came in; in serving */
+    uint32_t address;                    /* IPv4, host byte order */
+    uint16_t port;                       /* the client's */
+    bool tls;
+    SSL *ssl;                            /* NULL without tls: for client certificates */
+    uint64_t number;                     /* of the connection, for the log; never used twice in a process */
+    uint64_t requests;                   /* that came over it */
+    /* Who signed in on this connection (Integrated, client certificate), by auth/; freed with the connection. */
+    void *identity;
+    void (*identity_free)(void *identity);
+    void *handshake;                     /* a handshake that is under way, by auth/ likewise */
+    void (*handshake_free)(void *handshake);
+    /* Server connections that are this client's alone, because NTLM or Negotiate was seen on them (B-68, B-102).
+     * Closed with the client's. Chained by upstream->next; upstream.c takes and adds. */
+    struct upstream *bound;
+    struct client *next, **back;         /* in loop->clients */
+    void (*drain)(struct client *c);     /* the front's: no further requests; ends when those under way have */
+    void (*kill)(struct client *c);      /* the front's: ends now */
+};
+#endif

@@ -1,0 +1,43 @@
+/* peers: the servers that requests go to. A peer is one server under one name: where to connect, whether over TLS and
+ * for which name its certificate must stand. Peers are shared by all loops and outlive a reload: the same server in
+ * the next configuration is the same peer, with its health and its idle connections.
+ *
+ * What other threads write is atomic: `up` (the health checker), addresses (the resolver), counters.
+ */
+#ifndef PROXY_PEERS_H
+#define PROXY_PEERS_H
+#include "loop.h"
+#include <openssl/ssl.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+/* What is known about a server, for affinity, the checker and the status page. */
+struct member_state {
+    atomic_bool up;                      /* true until a checker says otherwise */
+    atomic_ulong current;                /* exchanges under way */
+    atomic_ulong requests, failures;     /* since the start */
+};
+struct address { struct sockaddr_storage at; socklen_t n; };
+struct addresses { atomic_int refs; size_t n; struct address v[]; };
+
+struct peer {
+    const char *host;                    /* to connect to: name or address */
+    uint16_t port;
+    bool tls;
+    const char *site;                    /* SNI and certificate name (D-14) */
+    SSL_CTX *ctx;                        /* with tls */
+    char id[17];                         /* names it in affinity cookies: the same on every machine with this server */
+    struct member_state state;
+    struct peer_private *p;
+};
+
+/* The peer with these properties: a new one, or the one that is there. A reference; released by peer_release.
+ * trust: PEM file for TLS. NULL with a line in err. On the main thread. */
+struct peer *peer_get(const char *host, uint16_t port, bool tls, const char *site, const char *trust, struct strbuf *err);
+struct peer *peer_ref(struct peer *p);
+void peer_release(struct peer *p);
+
+/* The addresses that are known now, a reference; NULL: none yet, or the name leads nowhere. Any thread. */
+struct addresses *peer_addresses(struct peer *p);
+void addresses_release(struct addresses *a);
+#endif
