@@ -31,18 +31,14 @@ enum chunk_event { CHUNK_MORE, CHUNK_DATA, CHUNK_END, CHUNK_BAD };
  * or CHUNK_BAD. A zeroed struct begins a body. */
 enum chunk_event chunks_read(struct chunks *c, const char *p, size_t n, size_t *used, const char **data, size_t *data_n);
 
-/* Writing. The caller has removed or replaced what it must; hop-by-hop fields (Connection and what it names,
- * Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade, Content-Length) are skipped here and the
- * framing is written from h->framing and h->length. connection: "keep-alive", "close", "upgrade" or NULL for none. */
+/* Writing. The caller has removed or replaced what it must; hop-by-hop fields (Connection, Keep-Alive,
+ * Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade, Content-Length, and what Connection named when the head
+ * was read: field.hop, so that no sender can name away what the proxy adds) are skipped here and the framing is
+ * written from h->framing and h->length. connection: "keep-alive", "close", "upgrade" (then with the field Upgrade) or
+ * NULL for none. An answer without a body keeps its Content-Length if the status allows one: it answers HEAD, or is a
+ * 304 (RFC 9110 section 8.6). */
 void http1_write_request(struct strbuf *out, const struct head *h, const char *connection);
 void http1_write_answer(struct strbuf *out, const struct head *h, const char *connection);
 void http1_write_chunk_head(struct strbuf *out, size_t n);           /* "1f\r\n"; the caller adds "\r\n" behind the data */
 #define HTTP1_LAST_CHUNK "0\r\n\r\n"
-
-/* Changing a head that is to be sent on. Strings are borrowed: they outlive the head or come from head_copy. */
-void head_set(struct head *h, enum field_id id, const char *name, const char *value);    /* replaces all of that name, or adds */
-bool head_add(struct head *h, const char *name, const char *value);                      /* false: HEAD_FIELDS are there already */
-void head_remove(struct head *h, enum field_id id);
-void head_remove_at(struct head *h, uint32_t i);         /* by its index; removed fields keep their place with name_n 0 */
-const char *head_copy(struct head *h, const char *s, size_t n);      /* into the head's own memory; valid until head_reset */
 #endif
