@@ -79,8 +79,8 @@ goldens: all                          ## samples/*/out afresh: read the differen
 	@for s in samples/*/; do \
 	  $(BUILD)/tmgc convert "$${s}export.xml" -m "$${s}site.yaml" -o "$${s}out" --fail-on never -q || exit 1; done
 	@git status --short samples
-docs: all $(BUILD)/gen_docs           ## docs/findings.md, docs/settings.md and README.md's examples afresh
-	@$(BUILD)/gen_docs findings > docs/findings.md && $(BUILD)/gen_docs settings > docs/settings.md
+docs: all $(BUILD)/gen_docs           ## the pages of docs/ that are made from tables, and README.md's examples, afresh
+	@for p in findings settings versions; do $(BUILD)/gen_docs $$p > docs/$$p.md || exit 1; done
 	@tests/readme $(BUILD)
 format:                               ## the sources in the house's style
 	clang-format -i $(filter %.c,$(SOURCES))

@@ -40,6 +40,8 @@ enum { EXIT_DONE = 0, EXIT_FINDINGS = 1, EXIT_FAILED = 2 };
     O(CHECK, 0, "check", NULL, "write nothing; exit status 1 if a file would change") \
     O(MAP, 0, "map", "FILE", "where to write which pseudonym stands for what") \
     O(LIMIT, 0, "limit", "N", "compare at most N classes of requests (2000000; 0: no limit)") \
+    O(NGINX_VERSION, 0, "nginx-version", "V", "write for nginx V, from 1.18 to 1.28 (1.22)") \
+    O(HAPROXY_VERSION, 0, "haproxy-version", "V", "write for HAProxy V, from 2.4 to 3.2 (2.6)") \
     O(HELP, 'h', "help", NULL, "this text")
 enum cli_option {
 #define O(id, letter, name, arg, text) OPT_##id,
@@ -55,6 +57,7 @@ struct cli {
     strings binaries, headers, groups;       /* every --target-binary, --header, --group */
     strings operands;
     unsigned targets;                        /* ON() bits, from -t */
+    unsigned version[TARGETS];               /* from --nginx-version, --haproxy-version; 0: not given */
     int fail_on;                             /* enum severity, or 3 for never */
 };
 struct command {

@@ -91,6 +91,7 @@ int input_load(struct cli *c, const char *path, struct cli_input *in)
     for (size_t i = 0; i < in->policy->notes.list.n; i++)
         vec_add(in->findings.arena, &in->findings.list, in->policy->notes.list.v[i]);
     in->plan = plan_make(in->policy, in->site, &in->findings);
+    memcpy(in->plan->version, c->version, sizeof c->version);
     advise(in->plan, &in->findings);
     assess(in->plan, c->targets, today(c->arena), &in->findings);
     findings_sort(&in->findings);

@@ -1,5 +1,6 @@
 /* main: the commands, their options and their help. */
 #include "cli.h"
+#include "../emitters/versions.h"
 
 #include <getopt.h>
 #include <malloc.h>
@@ -16,14 +17,35 @@ static const struct {
 #undef O
 };
 /* Lists of options as characters: each command's own, and what all of them take. */
-static const char input_options[] = { OPT_SITE + 1,    OPT_TARGETS + 1, OPT_NAMES + 1,
-                                      OPT_FAIL_ON + 1, OPT_FORMAT + 1,  OPT_VERBOSE + 1,
-                                      OPT_QUIET + 1,   OPT_COLOR + 1,   0 };
-static const char convert_options[] = { OPT_SITE + 1,    OPT_TARGETS + 1, OPT_OUT + 1,   OPT_NAMES + 1, OPT_CHECK + 1,
-                                        OPT_FAIL_ON + 1, OPT_VERBOSE + 1, OPT_QUIET + 1, OPT_COLOR + 1, 0 };
-static const char batch_options[] = { OPT_SITE + 1,    OPT_TARGETS + 1, OPT_OUT + 1,     OPT_NAMES + 1,
-                                      OPT_JOBS + 1,    OPT_CHECK + 1,   OPT_FAIL_ON + 1, OPT_FORMAT + 1,
-                                      OPT_VERBOSE + 1, OPT_QUIET + 1,   OPT_COLOR + 1,   0 };
+static const char input_options[] = { OPT_SITE + 1,
+                                      OPT_TARGETS + 1,
+                                      OPT_NAMES + 1,
+                                      OPT_FAIL_ON + 1,
+                                      OPT_FORMAT + 1,
+                                      OPT_VERBOSE + 1,
+                                      OPT_QUIET + 1,
+                                      OPT_COLOR + 1,
+                                      OPT_NGINX_VERSION + 1,
+                                      OPT_HAPROXY_VERSION + 1,
+                                      0 };
+static const char convert_options[] = { OPT_SITE + 1,          OPT_TARGETS + 1,         OPT_OUT + 1,
+                                        OPT_NAMES + 1,         OPT_CHECK + 1,           OPT_FAIL_ON + 1,
+                                        OPT_VERBOSE + 1,       OPT_QUIET + 1,           OPT_COLOR + 1,
+                                        OPT_NGINX_VERSION + 1, OPT_HAPROXY_VERSION + 1, 0 };
+static const char batch_options[] = { OPT_SITE + 1,
+                                      OPT_TARGETS + 1,
+                                      OPT_OUT + 1,
+                                      OPT_NAMES + 1,
+                                      OPT_JOBS + 1,
+                                      OPT_CHECK + 1,
+                                      OPT_FAIL_ON + 1,
+                                      OPT_FORMAT + 1,
+                                      OPT_VERBOSE + 1,
+                                      OPT_QUIET + 1,
+                                      OPT_COLOR + 1,
+                                      OPT_NGINX_VERSION + 1,
+                                      OPT_HAPROXY_VERSION + 1,
+                                      0 };
 static const char redact_options[] = { OPT_NAMES + 1, OPT_MAP + 1, 0 };
 static const char policy_options[] = { OPT_NAMES + 1, OPT_COLOR + 1, 0 };
 static const char capabilities_options[] = { OPT_TARGETS + 1, OPT_FORMAT + 1, 0 };
@@ -45,11 +67,27 @@ static const char explain_options[] = { OPT_SITE + 1,
                                         OPT_FORMAT + 1,
                                         OPT_VERBOSE + 1,
                                         OPT_COLOR + 1,
+                                        OPT_NGINX_VERSION + 1,
+                                        OPT_HAPROXY_VERSION + 1,
                                         0 };
-static const char verify_options[] = { OPT_SITE + 1,    OPT_TARGETS + 1,  OPT_NAMES + 1,   OPT_SEED + 1,
-                                       OPT_RANDOM + 1,  OPT_REQUESTS + 1, OPT_CONFIGS + 1, OPT_BINARY + 1,
-                                       OPT_KEEP + 1,    OPT_JOBS + 1,     OPT_OUT + 1,     OPT_FORMAT + 1,
-                                       OPT_VERBOSE + 1, OPT_QUIET + 1,    OPT_COLOR + 1,   0 };
+static const char verify_options[] = { OPT_SITE + 1,
+                                       OPT_TARGETS + 1,
+                                       OPT_NAMES + 1,
+                                       OPT_SEED + 1,
+                                       OPT_RANDOM + 1,
+                                       OPT_REQUESTS + 1,
+                                       OPT_CONFIGS + 1,
+                                       OPT_BINARY + 1,
+                                       OPT_KEEP + 1,
+                                       OPT_JOBS + 1,
+                                       OPT_OUT + 1,
+                                       OPT_FORMAT + 1,
+                                       OPT_VERBOSE + 1,
+                                       OPT_QUIET + 1,
+                                       OPT_COLOR + 1,
+                                       OPT_NGINX_VERSION + 1,
+                                       OPT_HAPROXY_VERSION + 1,
+                                       0 };
 static const char diff_options[] = { OPT_SITE + 1,  OPT_NAMES + 1, OPT_FORMAT + 1, OPT_STAT + 1,
                                      OPT_LIMIT + 1, OPT_QUIET + 1, OPT_COLOR + 1,  0 };
 
@@ -213,6 +251,14 @@ static int check_values(struct cli *c)
             c->fail_on++;
         if (c->fail_on == 4)
             return cli_error(c, "--fail-on %s: error, warning, info or never", c->value[OPT_FAIL_ON]);
+    }
+    static const int releases[TARGETS] = { [TARGET_NGINX] = OPT_NGINX_VERSION, [TARGET_HAPROXY] = OPT_HAPROXY_VERSION };
+    for (unsigned t = 0; t < TARGETS; t++) {
+        const char *release = version_ranges[t].newest ? c->value[releases[t]] : NULL;
+        const struct version_range *known = &version_ranges[t];
+        if (release && !(c->version[t] = version_parse((enum target)t, release)))
+            return cli_error(c, "--%s-version %s: releases from %u.%u to %u.%u are known", target_names[t], release,
+                             known->oldest / 1000, known->oldest % 1000, known->newest / 1000, known->newest % 1000);
     }
     const char *color = c->value[OPT_COLOR];
     if (color && strcmp(color, "auto") != 0 && strcmp(color, "always") != 0 && strcmp(color, "never") != 0)

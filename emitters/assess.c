@@ -3,6 +3,7 @@
  * rule's bit in plan_rule.closed, and only an acceptance takes it off again.
  */
 #include "emit.h"
+#include "versions.h"
 
 #include <string.h>
 
@@ -237,9 +238,11 @@ static void assess_filter(struct assessing *s, const struct plan_rule *r)
     static const unsigned residue[TARGETS] = { [TARGET_NGINX] = FILTER(HEADERS) | FILTER(HEADER_TEXTS) |
                                                                 FILTER(SERVER) | FILTER(BODY_LENGTH),
                                                [TARGET_HAPROXY] = FILTER(BODY_LENGTH) };
-    static const char *const differs[TARGETS] = {
+    const char *const differs[TARGETS] = {
         [TARGET_NGINX] =
-            "nginx judges the first header field of a name, takes an empty one for none, refuses a chunked body only when too much of it has come, and sends a Server header of its own",
+            version_has(s->plan, V_HEADERS_JOINED)
+                ? "nginx takes an empty header field for none, refuses a chunked body only when too much of it has come, and sends a Server header of its own"
+                : "nginx judges the first header field of a name, takes an empty one for none, refuses a chunked body only when too much of it has come, and sends a Server header of its own",
         [TARGET_HAPROXY] = "HAProxy does not count bodies that come in chunks"
     };
     for (unsigned t = 0; t < TARGETS; t++) {

@@ -5,6 +5,7 @@
  * rule does. Nothing is merged across rules, so that a rule can be read and changed in one place.
  */
 #include "haproxy.h"
+#include "versions.h"
 #include <string.h>
 
 enum { SOURCE_TIMEOUT = 120 }; /* seconds: the source's default for an idle connection (B-76) */
@@ -97,7 +98,8 @@ const char *haproxy_backend(struct haproxy *h, const struct plan_rule *r, bool h
 static void write_top(struct haproxy *h)
 {
     struct writer *w = &h->w;
-    write_line(w, "# Web publishing rules for HAProxy 2.6 and later, made by tmgc.");
+    unsigned release = version_of(h->plan, TARGET_HAPROXY);
+    write_line(w, "# Web publishing rules for HAProxy %u.%u and later, made by tmgc.", release / 1000, release % 1000);
     write_line(w, "# One frontend a listener says which rule answers; one backend a rule says what it does.");
     write_blank(w);
     write_line(w, "global");
@@ -367,10 +369,23 @@ static void write_dots(struct haproxy *h, const struct plan_listener *l)
                haproxy_word(h, "(?:^|/)\\.\\.(?:/|$)"));
 }
 
+static void write_origin(struct writer *w, bool by_format)
+{
+    const char *usable = "{ req.hdr(host) -m reg '^[^\\\\]+$' }";
+    if (by_format) {
+        write_line(w, "http-request set-var-fmt(txn.origin) '%%[ssl_fc,iif(https,http)]://%%[req.hdr(host)]' if %s",
+                   usable);
+        return;
+    }
+    write_line(w, "http-request set-var(txn.asked) req.hdr(host)");
+    write_line(w, "http-request set-var(txn.origin) 'ssl_fc,iif(https://,http://),concat(,txn.asked)' if %s", usable);
+}
+
 static void write_requests(struct haproxy *h, const struct plan_listener *l)
 {
     struct writer *w = &h->w;
-    const char *host = "host_only,lower,regsub(\"\\.$\",\"\")";
+    const char *host = version_has(h->plan, V_HOST_ONLY) ? "host_only,lower,regsub(\"\\.$\",\"\")"
+                                                         : "regsub(\":[0-9]*$\",\"\"),lower,regsub(\"\\.$\",\"\")";
     write_line(w, "# the name that was asked for: lower case, without port and final dot (D-01)");
     write_line(w, "http-request set-var(txn.host) 'req.hdr(host),%s'", host);
     write_line(
@@ -399,9 +414,7 @@ static void write_requests(struct haproxy *h, const struct plan_listener *l)
         write_line(w, "http-request set-var(txn.hour) date,ltime(%%w%%H)");
     }
     write_line(w, "# the client's own view of this site, for redirects that name the published server (D-15)");
-    write_line(
-        w,
-        "http-request set-var-fmt(txn.origin) '%%[ssl_fc,iif(https,http)]://%%[req.hdr(host)]' if { req.hdr(host) -m reg '^[^\\\\]+$' }");
+    write_origin(w, version_has(h->plan, V_SET_VAR_FMT));
     write_dots(h, l);
 }
 

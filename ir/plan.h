@@ -51,6 +51,7 @@ struct plan {
     struct arena *arena;             /* the plan's own */
     const struct policy *policy;
     struct site *site;
+    unsigned version[TARGETS];       /* release that the config is for (emitters/versions.h); 0: the usual one */
     const char *trust;               /* absolute; a file that is not there if the site map has none; NULL: not needed */
     VEC(struct plan_listener) listeners;
     VEC(struct plan_rule) rules;     /* one a rule of the policy, same index */

@@ -1,6 +1,8 @@
 /* gen_docs: the parts of docs/ that are made from tables. `gen_docs findings` prints docs/findings.md from
- * base/findings.def and the examples below; `gen_docs settings` prints docs/settings.md from settings/settings.def. */
+ * base/findings.def and the examples below; `gen_docs settings` prints docs/settings.md from settings/settings.def;
+ * `gen_docs versions` prints docs/versions.md from emitters/versions.def. */
 #include "base/finding.h"
+#include "emitters/versions.h"
 #include "settings/settings.h"
 
 #include <string.h>
@@ -73,16 +75,47 @@ static int settings_page(struct strbuf *b)
     return 0;
 }
 
+static int versions_page(struct strbuf *b)
+{
+    buf_puts(
+        b,
+        "<!-- Made by `make docs` from emitters/versions.def. -->\n"
+        "# Releases of nginx and HAProxy\n\n"
+        "`--nginx-version` and `--haproxy-version` choose among spellings, and what the findings say, where releases\n"
+        "differ. The default is what Debian 12 has; the tests run the output for every release there. What other\n"
+        "releases need is known from their change logs.\n\n");
+    for (unsigned t = 0; t < TARGETS; t++) {
+        const struct version_range *r = &version_ranges[t];
+        if (!r->newest)
+            continue;
+        buf_printf(b,
+                   "## %s %u.%u to %u.%u, by default %u.%u\n\n| from | what differs | source |\n| --- | --- | --- |\n",
+                   target_names[t], r->oldest / 1000, r->oldest % 1000, r->newest / 1000, r->newest % 1000,
+                   r->usual / 1000, r->usual % 1000);
+        for (size_t i = 0; i < VERSION_FACTS; i++)
+            if (version_rows[i].target == t)
+                buf_printf(b, "| %u.%u | %s | %s |\n", version_rows[i].since / 1000, version_rows[i].since % 1000,
+                           version_rows[i].what, version_rows[i].source);
+        buf_puts(b, "\n");
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    static const struct {
+        const char *name;
+        int (*write)(struct strbuf *);
+    } pages[] = { { "findings", findings_page }, { "settings", settings_page }, { "versions", versions_page } };
     struct strbuf b = { 0 };
-    bool findings = argc == 2 && strcmp(argv[1], "findings") == 0;
-    if (!findings && !(argc == 2 && strcmp(argv[1], "settings") == 0)) {
-        fputs("usage: gen_docs findings|settings\n", stderr);
-        return 2;
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        if (argc != 2 || strcmp(argv[1], pages[i].name) != 0)
+            continue;
+        int status = pages[i].write(&b);
+        fwrite(b.p, 1, b.n, stdout);
+        buf_free(&b);
+        return status;
     }
-    int status = findings ? findings_page(&b) : settings_page(&b);
-    fwrite(b.p, 1, b.n, stdout);
-    buf_free(&b);
-    return status;
+    fputs("usage: gen_docs findings|settings|versions\n", stderr);
+    return 2;
 }

@@ -35,6 +35,8 @@ def test_usage_errors(t):
             (("convert", export), b"-o"), (("convert", export, "-o"), b"-o"),
             (("convert", export, "--frobnicate", "-o", t.path("o")), b"--frobnicate"),
             (("convert", export, "-t", "apache", "-o", t.path("o")), b"apache"), (("convert", export, "-t", "", "-o", t.path("o")), b"-t"),
+            (("check", export, "--nginx-version", "1.17"), b"1.18 to 1.28"), (("check", export, "--haproxy-version", "3.3"), b"2.4 to 3.2"),
+            (("check", export, "--haproxy-version", "2.6rc"), b"2.6rc"), (("diff", export, export, "--nginx-version", "1.22"), b"--nginx-version"),
             (("check", export, "--fail-on", "sometimes"), b"sometimes"), (("check", export, "--format", "xls"), b"xls"),
             (("ir", export, "-m", "x"), b"-m"), (("capabilities", "--format", "xls"), b"xls"), (("capabilities", "x"), b"capabilities"),
             (("ir", t.path("missing.xml")), b"missing.xml"), (("ir", t.dir), t.dir.encode()),

@@ -99,3 +99,22 @@ def test_schedules(t):
     report = verified(t, "of schedules", t.write("schedules.xml", small(*rules, elements={"ProxyScheduleTemplates": hours, "Subnets": [subnet("Here", "198.51.100.0", "255.255.255.0")]})))
     t.check(report.get("probes", 0) > 300, "%s probes" % report.get("probes"))
     t.note = "%s probes to each of nginx and HAProxy" % report.get("probes")
+
+
+@test
+def test_releases(t):
+    """What is written for the oldest and newest releases runs on those that are here, and agrees."""
+    probes = 0
+    for sample, arguments in (("sharepoint", ("--haproxy-version", "2.4", "--nginx-version", "1.18")), ("busy-array", ("--haproxy-version", "2.5")),
+                              ("lync-right", ("--haproxy-version", "3.2", "--nginx-version", "1.28.0"))):
+        probes += verified(t, "%s %s" % (sample, arguments), export_of(sample), "-m", site_of(sample), *arguments).get("probes", 0)
+    texts = {}
+    for release in ("2.4", "2.5", "2.6", "3.2"):
+        t.convert(export_of("sharepoint"), t.path(release), "--haproxy-version", release, site=site_of("sharepoint"))
+        texts[release] = open(t.path(release, "haproxy", "haproxy.cfg")).read()
+    t.check("set-var-fmt" not in texts["2.4"] and "set-var-fmt" in texts["2.5"], "set-var-fmt from 2.5 on")
+    t.check("host_only" not in texts["2.5"] and "host_only" in texts["2.6"] and "host_only" in texts["3.2"], "host_only from 2.6 on")
+    said = {release: t.run("check", t.write("headers.xml", small(rule("H", ("h.contoso.example",), vendor={HTTP_FILTER: {"XML_POLICY": FILTER % dict(
+        normalise="true", urls="", body=-1, verbs=0, extensions=0)}}))), "-v", "--nginx-version", release).err for release in ("1.22", "1.23")}
+    t.check(b"first header field" in said["1.22"] and b"first header field" not in said["1.23"], "what is said of repeated headers")
+    t.note = "%d probes to each of nginx and HAProxy" % probes
