@@ -54,7 +54,7 @@ $(BUILD)/gen/report_assets.o: $(BUILD)/gen/report_assets.c
 
 # ---- for newcomers: each does its own set-up ----------------------------------
 demo: ; @tests/setup build run && $(MAKE) -s -j2 all && tests/demo $(BUILD)  ## converts a sample, runs the result, asks it
-check: ; @tests/setup build run pages && $(MAKE) -s -j2 check-now                  ## every test; ends with "N passed, N failed"
+check: ; @tests/setup build run pages lab && $(MAKE) -s -j2 check-now                  ## every test; ends with "N passed, N failed"
 bench: ; @tests/setup build bench && $(MAKE) -s -j2 all $(BUILD)/measure && tests/bench $(BUILD)  ## time and memory beside xmllint
 lint: ; @tests/setup build lint && $(MAKE) -s lint-now                   ## compilers, clang-tidy, cppcheck, formatting
 
