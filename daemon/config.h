@@ -81,7 +81,7 @@ struct conf_rule {
     long read_timeout;
     bool translate_links;
     long link_mode, link_options;
-    strings code_pages;
+    strings code_pages, link_patterns;
     VEC(struct link_mapping) links;
     long application;
     bool alternate_access_mapping, block_attachments_public, block_attachments_private;
@@ -96,6 +96,7 @@ struct config {
     enum bodyless_post bodyless_post;
     bool kerberos_in_spnego, fqdn_realm;
     VEC(struct parameter) parameters;
+    VEC(struct link_mapping) links;
     VEC(struct conf_listener) listeners;
     VEC(struct conf_farm) farms;
     VEC(struct conf_user_set) user_sets;

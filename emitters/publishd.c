@@ -262,6 +262,7 @@ static void write_switches(struct publishd *p)
     pd_bool(p, "kerberos_in_spnego", parameter_is(policy, "EnableKcdWithSPNego", "1"), false);
     pd_bool(p, "fqdn_realm", parameter_is(policy, "UseFQDNinKerberosTicket", "2"), false);
     pd_parameters(p, policy->parameters.v, policy->parameters.n);
+    pd_links(p, policy->links.v, policy->links.n);
 }
 
 int emit_publishd(const struct plan *plan, struct arena *a, struct emission *out, struct strbuf *err)

@@ -25,6 +25,7 @@ void pd_word(struct publishd *p, const char *key, const char *const *words, size
 void pd_strings(struct publishd *p, const char *key, const strings *s);
 void pd_ranges(struct publishd *p, const char *key, const ipset *s);
 void pd_parameters(struct publishd *p, const struct parameter *v, size_t n);
+void pd_links(struct publishd *p, const struct link_mapping *v, size_t n);
 
 /* What is written between the two stands below the key; a list's items each between open_item and close_item. */
 void pd_open_map(struct publishd *p, const char *key);

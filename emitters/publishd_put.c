@@ -131,3 +131,17 @@ void pd_parameters(struct publishd *p, const struct parameter *v, size_t n)
     }
     pd_close_list(p);
 }
+
+void pd_links(struct publishd *p, const struct link_mapping *v, size_t n)
+{
+    if (!n)
+        return;
+    pd_open_list(p, "links");
+    for (size_t i = 0; i < n; i++) {
+        pd_open_item(p);
+        pd_text(p, "from", v[i].from ? v[i].from : "");
+        pd_text(p, "to", v[i].to ? v[i].to : "");
+        pd_close_item(p);
+    }
+    pd_close_list(p);
+}

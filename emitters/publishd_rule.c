@@ -138,16 +138,8 @@ static void write_links(struct publishd *p, const struct rule *r)
     pd_long(p, "link_mode", r->link_mode, 0);
     pd_long(p, "link_options", r->link_options, 0);
     pd_strings(p, "code_pages", &r->code_pages);
-    if (!r->links.n)
-        return;
-    pd_open_list(p, "links");
-    for (size_t i = 0; i < r->links.n; i++) {
-        pd_open_item(p);
-        pd_text(p, "from", r->links.v[i].from ? r->links.v[i].from : "");
-        pd_text(p, "to", r->links.v[i].to ? r->links.v[i].to : "");
-        pd_close_item(p);
-    }
-    pd_close_list(p);
+    pd_links(p, r->links.v, r->links.n);
+    pd_strings(p, "link_patterns", &r->link_patterns);
 }
 
 static void write_filter_texts(struct publishd *p, const char *key, const struct filter_text *v, size_t n)

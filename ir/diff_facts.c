@@ -14,6 +14,7 @@ struct making {
     struct arena *a; /* of the texts */
     VEC(struct numbered) texts;
     const char *array_wide; /* of the side in hand: vendor parameters of the whole array */
+    const char *with_links; /* the same and the array's dictionary of link translation */
     const char **sign_in;   /* of each listener */
     const char **hours;     /* of each schedule */
 };
@@ -193,6 +194,7 @@ static const char *handling_text(struct making *m, const struct plan_rule *pr)
         copy.link_mode = copy.link_options = 0;
         memset(&copy.code_pages, 0, sizeof copy.code_pages);
         memset(&copy.links, 0, sizeof copy.links);
+        memset(&copy.link_patterns, 0, sizeof copy.link_patterns);
     }
     if (r->delegation == DELEGATE_NONE_PASS || r->delegation == DELEGATE_NONE_BLOCK)
         copy.strip_domain = false;
@@ -211,7 +213,7 @@ static const char *handling_text(struct making *m, const struct plan_rule *pr)
     buf_puts(&b, fields_text(m->a, DIFF_RULE, &copy, DIFFERS_HANDLING));
     add_sorted(&b, &spns);
     add_rewriting(m, &b, r);
-    buf_printf(&b, "%d\n%s", r->delegation_possible, m->array_wide);
+    buf_printf(&b, "%d\n%s", r->delegation_possible, r->translate_links ? m->with_links : m->array_wide);
     return taken(m, &b);
 }
 
@@ -290,7 +292,10 @@ void diff_make_facts(struct diffing *d)
     for (int side = 0; side < 2; side++) {
         const struct plan *p = d->plan[side];
         const struct policy *policy = p->policy;
-        m.array_wide = fields_text(m.a, DIFF_POLICY, policy, DIFFERS_HANDLING);
+        struct policy bare = *policy;
+        memset(&bare.links, 0, sizeof bare.links);
+        m.array_wide = fields_text(m.a, DIFF_POLICY, &bare, DIFFERS_HANDLING);
+        m.with_links = fields_text(m.a, DIFF_POLICY, policy, DIFFERS_HANDLING);
         m.sign_in = arena_alloc(m.a, (policy->listeners.n + 1) * sizeof *m.sign_in);
         m.hours = arena_alloc(m.a, (policy->schedules.n + 1) * sizeof *m.hours);
         for (size_t i = 0; i < policy->listeners.n; i++)

@@ -52,6 +52,7 @@ static const struct meaning rule_meanings[] = {
     { "require_ssl", DIFFERS_HANDLING | DIFFERS_BY(ANSWER_NEEDS_SSL) },
     { "logging", RUNS_DIFFERENTLY },
     { "code_pages", DIFFERS_HANDLING | FIELD_IS_SET },
+    { "link_patterns", DIFFERS_HANDLING | FIELD_IS_SET },
     { "parameters", DIFFERS_HANDLING | FIELD_IS_SET },
 };
 static const struct meaning listener_meanings[] = {
@@ -104,7 +105,8 @@ static const struct meaning schedule_meanings[] = { { "name", NO_MEANING },
 static const struct meaning user_set_meanings[] = { { "name", NO_MEANING },
                                                     { "export", NO_MEANING },
                                                     { "accounts", USERS | FIELD_IS_SET } };
-static const struct meaning policy_meanings[] = { { "parameters", DIFFERS_HANDLING | DIFFERS_SIGN_IN | FIELD_IS_SET } };
+static const struct meaning policy_meanings[] = { { "parameters", DIFFERS_HANDLING | DIFFERS_SIGN_IN | FIELD_IS_SET },
+                                                  { "links", DIFFERS_HANDLING | FIELD_IS_SET } };
 
 static const struct {
     const char *list;
@@ -308,7 +310,7 @@ void fields_compare(struct arena *a, enum diff_subject s, const void *before, co
         const struct field *f = &table->fields[i];
         unsigned bits = field_bits(s, f->key);
         if (strcmp(f->key, "export") == 0 || strcmp(f->key, "name") == 0 ||
-            (s == DIFF_POLICY && strcmp(f->key, "parameters") != 0))
+            (s == DIFF_POLICY && strcmp(f->key, "parameters") != 0 && strcmp(f->key, "links") != 0))
             continue;
         if (!is_object(f)) {
             compare_field(a, f, f->key, bits, before, after, out);

@@ -181,6 +181,7 @@ struct rule {
     long link_mode, link_options;
     strings code_pages;
     VEC(struct link_mapping) links;  /* the rule's own dictionary, vendor set {3563FFF5-…} */
+    strings link_patterns;           /* "A*B" or "A": for link_mode 2 and 3, the comments <!--A*B--> (B-128) */
     const char *logoff_url;
     long application;                /* 0 general, 1 Exchange, 2 SharePoint */
     bool alternate_access_mapping, block_attachments_public, block_attachments_private;
@@ -214,6 +215,7 @@ struct policy {
     VEC(struct user_set) user_sets;
     VEC(struct rule) rules;          /* web publishing rules only, disabled ones included */
     VEC(struct parameter) parameters;/* array-wide switches ({143F5698-…}) by name (B-112) */
+    VEC(struct link_mapping) links;  /* the array's own dictionary of link translation (B-125) */
     strings certificate_names;       /* reserved for names on certificates, unused when empty */
     struct ledger ledger;
     struct findings notes;           /* what reading the export found (class input); travels in policy.yaml */
