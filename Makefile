@@ -14,7 +14,7 @@ ALL_CFLAGS = $(WARN) $(PKG_CFLAGS) -DTMGC_VERSION='"$(VERSION)"' $(CFLAGS) -pthr
 
 ROOMS   = base settings ir parser emitters verify
 LIB     = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(ROOMS:%=%/*.c)))) $(BUILD)/gen/report_assets.o
-SERVING = http rewrite auth proxy
+SERVING = config http rewrite auth proxy
 DAEMON_LIB = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(SERVING:%=%/*.c))))
 CLI     = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard cli/*.c)))
 DAEMON  = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard daemon/*.c)))

@@ -24,6 +24,7 @@
 struct arena;
 struct arena *arena_new(void);
 void arena_free(struct arena *a);                    /* NULL is allowed */
+void arena_reset(struct arena *a);                   /* empty again; its first block stays, for who works request by request */
 void *arena_alloc(struct arena *a, size_t bytes);    /* zeroed, aligned for any type */
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_strdup(struct arena *a, const char *s);

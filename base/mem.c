@@ -40,6 +40,19 @@ void arena_free(struct arena *a)
     free(a);
 }
 
+void arena_reset(struct arena *a)
+{
+    struct block *last = a->head;
+    if (!last)
+        return;
+    for (struct block *next; last->next; last = next) {
+        next = last->next;
+        free(last);
+    }
+    last->used = 0;
+    a->head = last;
+}
+
 /* Large requests get a block of their own behind the head, so that the head's rest is not wasted. */
 static struct block *block_new(struct arena *a, size_t bytes)
 {

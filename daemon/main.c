@@ -1,5 +1,5 @@
 /* publishd: the command line. This release reads and checks its configuration; it does not serve yet. */
-#include "config.h"
+#include "../config/config.h"
 #include <getopt.h>
 #include <string.h>
 

@@ -2,7 +2,7 @@
  *
  * Nothing is lost here: what the proxies cannot express (users, schedules, delegation, forms, link translation, the
  * HTTP filter) stands in the file as settings of its own. Addresses, ports and files are those of the site map.
- * What has its default is left out. daemon/schema.c is the table of all keys, docs/publishd.yaml.md the manual.
+ * What has its default is left out. config/schema.c is the table of all keys, docs/publishd.yaml.md the manual.
  */
 #include "publishd.h"
 #include "../ir/policy_codecs.h"

@@ -4,7 +4,7 @@
 #ifndef PROXY_SERVING_H
 #define PROXY_SERVING_H
 #include "peers.h"
-#include "../daemon/config.h"
+#include "../config/config.h"
 #include "../ir/plan.h"
 
 struct serving;

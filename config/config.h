@@ -1,4 +1,4 @@
-/* config: publishd.yaml in memory. daemon/schema.c is the table of all keys; docs/publishd.yaml.md is made from it.
+/* config: publishd.yaml in memory. config/schema.c is the table of all keys; docs/publishd.yaml.md is made from it.
  *
  * Words of the source are those of ir/policy.h. All strings live in config->arena. */
 #ifndef PUBLISHD_CONFIG_H

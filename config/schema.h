@@ -1,4 +1,4 @@
-/* schema: the table of publishd.yaml's keys, for daemon/config.c. */
+/* schema: the table of publishd.yaml's keys, for config/config.c. */
 #ifndef PUBLISHD_SCHEMA_H
 #define PUBLISHD_SCHEMA_H
 #include "../ir/schema.h"

@@ -1,0 +1,34 @@
+/* pages: what publishd itself answers - refusals, redirects, errors. docs/publishd.md has the table of causes.
+ *
+ * Pages are made once for a snapshot: built in, or from the operator's folder (error_pages): a file named by the source's
+ * code, "12202.html", or by the status, "403.html". Nothing of a request ever stands in one.
+ */
+#ifndef PROXY_PAGES_H
+#define PROXY_PAGES_H
+#include "../http/head.h"
+#include "../ir/decide.h"
+
+/* Why publishd answers itself. One row each in pages.def, which docs/publishd.md repeats. */
+enum cause {
+    CAUSE_NONE,
+#define CAUSE(id, status, code, title, text) CAUSE_##id,
+#include "pages.def"
+#undef CAUSE
+    CAUSES
+};
+struct page { int status; const char *reason, *html; size_t n; };    /* n bytes of UTF-8 */
+struct pages { struct page of[CAUSES]; };
+
+/* folder: NULL, or the operator's. All memory in a. NULL with lines in err. */
+const struct pages *pages_new(const char *folder, struct arena *a, struct strbuf *err);
+int cause_status(enum cause c);
+const char *cause_text(enum cause c);                /* "no rule matches": for the log */
+
+/* Why a decision is no forwarding; CAUSE_NONE for ANSWER_FORWARD, ANSWER_NEEDS_USER and the redirects. */
+enum cause cause_of(const struct decision *d);
+
+/* Makes h, which was reset, the head of a page or redirect: status, reason, Content-Type, Cache-Control, Location (from
+ * the decision; borrowed). Framing is the caller's. The body: *html, *n. */
+void page_head(const struct pages *p, enum cause c, struct head *h, const char **html, size_t *n);
+void redirect_head(const struct pages *p, const char *location, struct head *h, const char **html, size_t *n);
+#endif
