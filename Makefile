@@ -75,10 +75,11 @@ clang:                                ## with clang, in build-clang
 	@$(MAKE) BUILD=$(BUILD)-clang CC=clang all
 
 # ---- what is generated and checked in ----------------------------------------------
-goldens: all                          ## samples/*/out afresh: read the difference before you commit it
+goldens: all                          ## samples/*/out and emitters/cases afresh: read the difference before you commit it
 	@for s in samples/*/; do \
 	  $(BUILD)/tmgc convert "$${s}export.xml" -m "$${s}site.yaml" -o "$${s}out" --fail-on never -q || exit 1; done
-	@git status --short samples
+	@tests/situations --update --build $(BUILD)
+	@git status --short samples emitters/cases
 docs: all $(BUILD)/gen_docs           ## the pages of docs/ that are made from tables, and README.md's examples, afresh
 	@for p in findings settings versions; do $(BUILD)/gen_docs $$p > docs/$$p.md || exit 1; done
 	@tests/readme $(BUILD)
