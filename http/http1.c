@@ -93,7 +93,7 @@ static int read_meaning(struct reader *r, const struct field *f)
         if (again)
             return refuse(r, 400, "two Transfer-Encodings");
         if (!equal_nocase(f->value, f->value_n, "chunked"))
-            return refuse(r, 501, "a transfer coding that is not just chunked");
+            return refuse(r, f->value_n ? 501 : 400, "a transfer coding that is not just chunked");
         return 0;
     default: return 0;
     }
@@ -251,11 +251,11 @@ static int read_request_line(struct reader *r)
     h->target = r->p;
     r->p[n] = '\0';
     r->p += n + 1;
-    if (!target_has_form(h->method, h->target))
-        return refuse(r, 400, "a target that is neither a path nor a URI");
     int status = read_version(r);
     if (status)
         return status;
+    if (!target_has_form(h->method, h->target))
+        return refuse(r, 400, "a target that is neither a path nor a URI");
     if (r->p[0] != '\r' || r->p[1] != '\n')
         return refuse(r, 400, "something behind the HTTP version");
     r->p += 2;

@@ -13,7 +13,8 @@
 
 /* Where the head that begins at p ends: bytes with the empty line; 0: not yet; SIZE_MAX: it never can, refuse now
  * (a bare CR or LF seen, or more than HEAD_BYTES). from: bytes that an earlier call has already looked at.
- * Empty lines in front of a request line are skipped by http1_leading. */
+ * Empty lines in front of a request line are skipped by http1_leading, asked afresh whenever bytes have come (a CRLF
+ * may come in two halves); behind what it skips from is 0 again. */
 size_t http1_head_end(const char *p, size_t n, size_t from);
 size_t http1_leading(const char *p, size_t n);           /* bytes of CRLFs in front of a request line */
 
