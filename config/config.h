@@ -28,6 +28,7 @@ struct conf_listener {
     enum https_redirect redirect;
     struct conf_authentication authentication;
     long max_connections, connection_timeout, ssl_accelerator_port;
+    long https_port;                 /* where redirects lead; 0: to the first HTTPS socket */
 };
 struct conf_farm {
     const char *name;
@@ -71,6 +72,7 @@ struct conf_rule {
     const char *site, *server, *farm;
     bool forward_host, affinity_by_address;
     struct conf_upstream upstream, upstream_http, upstream_https;      /* the first, or the other two */
+    long http_port, ssl_port;        /* the published server's other port, where upstream does not say it; 0: 80, 443 */
     const char *backend_certificate;
     enum delegation delegation;
     strings spns;
@@ -93,6 +95,7 @@ struct conf_rule {
 struct config {
     struct arena *arena;
     const char *trust;
+    const char *error_pages;         /* folder; NULL: those built in */
     enum bodyless_post bodyless_post;
     bool kerberos_in_spnego, fqdn_realm;
     VEC(struct parameter) parameters;

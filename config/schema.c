@@ -172,6 +172,7 @@ static const struct field listener_fields[] = {
     OBJECT(conf_listener, authentication, authentication_schema, "left out: none"),
     NUMBER(conf_listener, max_connections, 0, "0 is unlimited"),
     NUMBER(conf_listener, connection_timeout, 120, "seconds a connection may be idle"),
+    PORT(conf_listener, https_port, "where redirects to HTTPS lead; left out: the port of the first HTTPS socket"),
     PORT(conf_listener, ssl_accelerator_port, "port of a TLS accelerator in front; 0 is none"),
 };
 static const struct schema listener_schema = { SCHEMA("a listener", conf_listener, listener_fields) };
@@ -305,6 +306,8 @@ static const struct field rule_fields[] = {
     OBJECT(conf_rule, upstream, upstream_schema, "where requests go"),
     OBJECT(conf_rule, upstream_http, upstream_schema, "the same for those that came in over HTTP, where they differ"),
     OBJECT(conf_rule, upstream_https, upstream_schema, "and over HTTPS"),
+    PORT(conf_rule, http_port, "the server's port for HTTP in the source, where no upstream has it: redirects may name it; 80 if left out"),
+    PORT(conf_rule, ssl_port, "the same for HTTPS; 443 if left out"),
     { MEMBER(conf_rule, backend_certificate), .type = Y_TEXT, .text = TEXT_THUMBPRINT, .help = "thumbprint of the certificate that was shown to the server" },
     WORD(conf_rule, delegation, delegations, DELEGATE_NONE_BLOCK, "signing in to the server on the user's behalf"),
     TEXTS(conf_rule, spns, "service principal names for negotiate and kerberos: one, or one for each server"),
@@ -342,6 +345,7 @@ static const char *const bodyless[] = { "challenge", "forward", NULL };
 static const struct field config_fields[] = {
     { .key = "publishd", .type = Y_VERSION, .dflt = 1, .required = true, .help = "version of this format" },
     FILENAME(config, trust, "certificates of the authorities that vouch for TLS servers, PEM"),
+    FILENAME(config, error_pages, "folder of pages `<status>.html` or `<code>.html` that replace those built in"),
     WORD(config, bodyless_post, bodyless, BODYLESS_CHALLENGE, "what becomes of an empty POST that begins a handshake"),
     BOOL(config, kerberos_in_spnego, false, "delegated tickets are wrapped in SPNEGO"),
     BOOL(config, fqdn_realm, false, "the realm is the domain's full name"),

@@ -105,6 +105,10 @@ static void write_server(struct publishd *p, const struct plan_rule *r)
         write_upstream(p, "upstream_http", &r->to[0]);
         write_upstream(p, "upstream_https", &r->to[1]);
     }
+    if (r->to[0].tls && r->to[1].tls)
+        pd_long(p, "http_port", rule->http_port, 80);
+    if (!r->to[0].tls && !r->to[1].tls)
+        pd_long(p, "ssl_port", rule->ssl_port, 443);
     pd_text(p, "backend_certificate", rule->backend_certificate);
 }
 

@@ -180,48 +180,52 @@ bool path_escapes(const struct rule *r, const struct path *m, const char *path, 
 
 /* ---- the request -------------------------------------------------------- */
 
-/* Splits the target into host (of the absolute form, else NULL), path and the rest ("?query"). */
-static void split_target(struct arena *a, const char *target, const char **host, const char **path, const char **query)
+void decide_read(const struct request *q, struct arena *a, struct addressed *out)
 {
-    const char *p = target;
-    *host = NULL;
+    const char *p = q->target, *host = q->host;
     if (ascii_ncasecmp(p, "http://", 7) == 0 || ascii_ncasecmp(p, "https://", 8) == 0) {
         p = strstr(p, "//") + 2;
         size_t n = strcspn(p, "/?");
-        *host = arena_strndup(a, p, n);
+        host = arena_strndup(a, p, n);
         p += n;
     }
-    size_t n = strcspn(p, "?");
-    *path = n ? arena_strndup(a, p, n) : "/";
-    *query = p + n;
+    out->path_n = strcspn(p, "?");
+    out->url = out->path_n ? p : arena_printf(a, "/%s", p);
+    out->path_n += out->path_n == 0;
+    out->host = host_canonical(a, host);
 }
 
 /* Where path m sends the request (D-04). */
-static const char *forwarded_target(struct arena *a, const struct path *m, const char *path, const char *query)
+static const char *forwarded_target(struct arena *a, const struct path *m, const struct addressed *asked)
 {
     if (!m->internal)
-        return arena_printf(a, "%s%s", path, query);
-    const char *rest = m->kind == PATH_EXACT ? "" : path + strlen(m->external);
-    const char *to = arena_printf(a, "%s%s", m->internal, rest);
-    return arena_printf(a, "%s%s%s", *to == '/' ? "" : "/", to, query);
+        return asked->url;
+    const char *rest = asked->url + (m->kind == PATH_EXACT ? asked->path_n : strlen(m->external));
+    size_t n = strlen(m->internal), rest_n = strlen(rest);
+    bool slash = n ? m->internal[0] != '/' : *rest != '/' || m->kind == PATH_EXACT;
+    char *to = arena_alloc(a, slash + n + rest_n + 1);
+    *to = '/';
+    memcpy(to + slash, m->internal, n);
+    memcpy(to + slash + n, rest, rest_n);
+    return to;
 }
 
-static enum condition first_failed(const struct plan_rule *r, const struct request *q, const char *host,
-                                   const char *path, int *matched)
+static enum condition first_failed(const struct plan_rule *r, const struct request *q, const struct addressed *asked,
+                                   int *matched)
 {
     const struct rule *rule = r->rule;
-    size_t n = strlen(path), i;
+    size_t i;
     if (!rule->enabled)
         return FAILED_DISABLED;
     if (!r->answers)
         return FAILED_LISTENER;
     if (!rule->all_names) {
-        for (i = 0; i < rule->names.n && !name_matches(&rule->names.v[i], host); i++)
+        for (i = 0; i < rule->names.n && !name_matches(&rule->names.v[i], asked->host); i++)
             ;
-        if (!*host || i == rule->names.n)
+        if (!*asked->host || i == rule->names.n)
             return FAILED_NAME;
     }
-    for (i = 0; i < rule->paths.n && !path_matches(&rule->paths.v[i], path, n); i++)
+    for (i = 0; i < rule->paths.n && !path_matches(&rule->paths.v[i], asked->url, asked->path_n); i++)
         ;
     if (i == rule->paths.n)
         return FAILED_PATH;
@@ -247,18 +251,17 @@ static bool has_user_set(const struct request *q, const struct rule *r)
 }
 
 /* D-08: host without port, the port unless it is 443, the target as sent. */
-static const char *https_location(const struct plan *p, const struct request *q, struct arena *a, const char *host,
-                                  const char *path, const char *query)
+static const char *https_location(const struct plan *p, const struct request *q, struct arena *a,
+                                  const struct addressed *asked)
 {
     uint16_t port = p->listeners.v[q->listener].https;
     const char *suffix = port == 443 ? "" : arena_printf(a, ":%u", port);
-    return arena_printf(a, "https://%s%s%s%s", host, suffix, path, query);
+    return arena_printf(a, "https://%s%s%s", asked->host, suffix, asked->url);
 }
 
 /* What the matched rule does, in the order of D-06 to D-09; the HTTP filter not asked. */
 static enum answer act_unfiltered(const struct plan *p, const struct request *q, const struct plan_rule *r,
-                                  struct arena *a, struct decision *d, const char *host, const char *path,
-                                  const char *query)
+                                  const struct addressed *asked, struct arena *a, struct decision *d)
 {
     const struct rule *rule = r->rule;
     const struct path *m = &rule->paths.v[d->path];
@@ -266,7 +269,7 @@ static enum answer act_unfiltered(const struct plan *p, const struct request *q,
         d->location = rule->redirect_url;
         return rule->redirect_url ? ANSWER_DENY_REDIRECT : ANSWER_DENY;
     }
-    if (path_escapes(rule, m, path, strlen(path)))
+    if (path_escapes(rule, m, asked->url, asked->path_n))
         return ANSWER_DOTS;
     if (rule->require_ssl && !q->tls)
         return ANSWER_NEEDS_SSL;
@@ -274,10 +277,10 @@ static enum answer act_unfiltered(const struct plan *p, const struct request *q,
         return ANSWER_NO_BACKEND;
     d->to = &r->to[q->tls];
     d->host = rule->forward_host ? q->host : rule->site;
-    d->target = forwarded_target(a, m, path, query);
+    d->target = forwarded_target(a, m, asked);
     if (r->needs_user && !q->tls && r->listener->redirect == HTTPS_REDIRECT_AUTHENTICATED &&
         p->listeners.v[q->listener].https) {
-        d->location = https_location(p, q, a, host, path, query);
+        d->location = https_location(p, q, a, asked);
         return ANSWER_HTTPS;
     }
     if (r->needs_user && !q->user)
@@ -290,17 +293,17 @@ static enum answer act_unfiltered(const struct plan *p, const struct request *q,
 }
 
 /* The filter looks at what would be passed on, or would be once a user is there (B-131). */
-static enum answer act(const struct plan *p, const struct request *q, const struct plan_rule *r, struct arena *a,
-                       struct decision *d, const char *host, const char *path, const char *query)
+static enum answer act(const struct plan *p, const struct request *q, const struct plan_rule *r,
+                       const struct addressed *asked, struct arena *a, struct decision *d)
 {
-    enum answer answer = act_unfiltered(p, q, r, a, d, host, path, query);
+    enum answer answer = act_unfiltered(p, q, r, asked, a, d);
     bool passes = answer == ANSWER_FORWARD || answer == ANSWER_NEEDS_USER || answer == ANSWER_WRONG_USER ||
                   answer == ANSWER_PASS_OVER_HTTP;
     if (!r->filter || q->unfiltered || !passes)
         return answer;
-    struct filter_question asked = { q->method ? q->method : "GET", path, query, q->head, q->body };
+    struct filter_question question = { q->method ? q->method : "GET", asked->url, asked->path_n, q->head, q->body };
     d->unfiltered = answer;
-    d->filtered = http_filter_refuses(r->filter, &asked);
+    d->filtered = http_filter_refuses(r->filter, &question, a);
     return d->filtered ? ANSWER_FILTERED : answer;
 }
 
@@ -316,35 +319,60 @@ static int status_of(enum answer a)
     }
 }
 
-void decide(const struct plan *p, const struct request *q, bool want_trail, struct arena *a, struct decision *d)
+/* What is answered before any rule is looked at (D-08). */
+static void decide_first(const struct plan *p, const struct request *q, const struct addressed *asked, struct arena *a,
+                         struct decision *d)
 {
-    const char *url_host, *path, *query;
-    *d = (struct decision){ .answer = ANSWER_NO_RULE, .rule = -1, .path = -1 };
-    split_target(a, q->target, &url_host, &path, &query);
-    const char *host = host_canonical(a, url_host ? url_host : q->host);
     const struct plan_listener *l = &p->listeners.v[q->listener];
+    *d = (struct decision){ .answer = ANSWER_NO_RULE, .rule = -1, .path = -1, .status = 403 };
     if (!q->tls && l->https && l->listener->redirect == HTTPS_REDIRECT_ALWAYS) {
         d->answer = ANSWER_HTTPS;
-        d->location = https_location(p, q, a, host, path, query);
+        d->location = https_location(p, q, a, asked);
+        d->status = status_of(ANSWER_HTTPS);
     }
-    for (size_t i = 0; d->answer == ANSWER_NO_RULE && d->rule < 0 && i < l->rules.n; i++) {
-        const struct plan_rule *r = &p->rules.v[l->rules.v[i]];
-        int matched = -1;
-        enum condition failed = first_failed(r, q, host, path, &matched);
-        if (failed == MATCHED && r->rule->schedule && !schedule_holds(p->policy, r->rule->schedule, q->hour))
-            failed = FAILED_SCHEDULE;
-        if (failed == MATCHED) {
-            d->rule = (int)r->index;
-            d->path = matched;
-            d->answer = d->otherwise = act(p, q, r, a, d, host, path, query);
-            if (r->sources_unknown || r->rule->schedule_unknown)
-                d->answer = ANSWER_UNKNOWN;
-        } else if (want_trail) {
-            struct trail *t = vec_push(a, &d->trail);
-            *t = (struct trail){ r->index, failed };
-        }
-    }
+}
+
+/* MATCHED: this rule answers, and *d says what. */
+static enum condition judge(const struct plan *p, const struct request *q, const struct addressed *asked,
+                            uint32_t index, struct arena *a, struct decision *d)
+{
+    const struct plan_rule *r = &p->rules.v[index];
+    int matched = -1;
+    enum condition failed = first_failed(r, q, asked, &matched);
+    if (failed == MATCHED && r->rule->schedule && !schedule_holds(p->policy, r->rule->schedule, q->hour))
+        failed = FAILED_SCHEDULE;
+    if (failed != MATCHED)
+        return failed;
+    d->rule = (int)index;
+    d->path = matched;
+    d->answer = d->otherwise = act(p, q, r, asked, a, d);
+    if (r->sources_unknown || r->rule->schedule_unknown)
+        d->answer = ANSWER_UNKNOWN;
     d->status = status_of(d->answer);
+    return MATCHED;
+}
+
+void decide(const struct plan *p, const struct request *q, bool want_trail, struct arena *a, struct decision *d)
+{
+    struct addressed asked;
+    const struct plan_listener *l = &p->listeners.v[q->listener];
+    decide_read(q, a, &asked);
+    decide_first(p, q, &asked, a, d);
+    for (size_t i = 0; d->answer == ANSWER_NO_RULE && d->rule < 0 && i < l->rules.n; i++) {
+        enum condition failed = judge(p, q, &asked, l->rules.v[i], a, d);
+        if (failed != MATCHED && want_trail)
+            vec_add(a, &d->trail, ((struct trail){ l->rules.v[i], failed }));
+    }
+}
+
+void decide_among(const struct plan *p, const struct request *q, const struct addressed *asked, struct candidates *c,
+                  struct arena *a, struct decision *d)
+{
+    decide_first(p, q, asked, a, d);
+    if (d->answer != ANSWER_NO_RULE)
+        return;
+    for (uint32_t i = c->next(c); i != UINT32_MAX && judge(p, q, asked, i, a, d) != MATCHED;)
+        i = c->next(c);
 }
 
 void decide_for_target(const struct plan *p, enum target t, const struct request *q, struct decision *d)

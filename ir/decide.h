@@ -57,8 +57,20 @@ struct decision {
     VEC(struct trail) trail;         /* every rule of the listener before the answering one, in order, and why not */
 };
 
-/* All strings of *out live in a (or in the plan). trail is filled only if want_trail. */
+/* Strings of *out live in a, in the plan or in r. trail is filled only if want_trail. */
 void decide(const struct plan *p, const struct request *r, bool want_trail, struct arena *a, struct decision *out);
+
+/* The same for who knows which rules can match at all: what a request asks for, read once, and rules by their indexes in
+ * rising order, each of the listener's own; UINT32_MAX ends them. Some may not match, but none that does may be missing. */
+struct addressed {
+    const char *host;                /* canonical (D-01); "" for none */
+    const char *url;                 /* path and query */
+    size_t path_n;                   /* bytes of the path */
+};
+void decide_read(const struct request *r, struct arena *a, struct addressed *out);
+struct candidates { uint32_t (*next)(struct candidates *c); };
+void decide_among(const struct plan *p, const struct request *r, const struct addressed *asked, struct candidates *c,
+                  struct arena *a, struct decision *out);
 
 /* What a target answers, given what the source would: closed rules and acceptances applied. For a target that cannot
  * authenticate NEEDS_USER becomes FORWARD (accepted) or 403 (closed). Changes d in place. */

@@ -143,25 +143,24 @@ static unsigned judge_head(const struct http_filter *f, const char *head)
     return refused;
 }
 
-unsigned http_filter_refuses(const struct http_filter *f, const struct filter_question *q)
+unsigned http_filter_refuses(const struct http_filter *f, const struct filter_question *q, struct arena *a)
 {
-    struct arena *a = arena_new();
-    size_t path = strlen(q->path), n = path + strlen(q->query);
-    const char *raw = arena_printf(a, "%s%s", q->path, q->query), *url = raw;
-    char *decoded = arena_alloc(a, n + 1), *scratch = arena_alloc(a, n + 1);
-    size_t url_n = n, path_n = path;
+    size_t n = strlen(q->url), path_n = q->path_n, url_n = n;
+    const char *url = q->url;
+    char *scratch = arena_alloc(a, n + 1);
     if (f->normalise) {
-        path_n = decode(raw, path, decoded);
-        url_n = path_n + decode(raw + path, n - path, decoded + path_n);
+        char *decoded = arena_alloc(a, n + 1);
+        path_n = decode(q->url, q->path_n, decoded);
+        url_n = path_n + decode(q->url + q->path_n, n - q->path_n, decoded + path_n);
         url = decoded;
     }
-    unsigned refused = judge_path(f, url, path_n) | judge_url(f, raw, n, url, url_n, scratch) | judge_head(f, q->head);
+    unsigned refused =
+        judge_path(f, url, path_n) | judge_url(f, q->url, n, url, url_n, scratch) | judge_head(f, q->head);
     if (list_refuses(f->method_list, &f->methods, q->method, strlen(q->method)))
         refused |= FILTER(METHODS);
-    if (f->query_max >= 0 && n - path > (size_t)f->query_max + 1)
+    if (f->query_max >= 0 && n - q->path_n > (size_t)f->query_max + 1)
         refused |= FILTER(QUERY_LENGTH);
     if (f->body_max >= 0 && q->body > f->body_max)
         refused |= FILTER(BODY_LENGTH);
-    arena_free(a);
     return refused & f->parts;
 }

@@ -42,13 +42,16 @@ struct http_filter {
 const struct http_filter *http_filter_parse(struct arena *a, const char *xml);
 
 struct filter_question {
-    const char *method, *path;
-    const char *query;               /* with its "?"; "" */
+    const char *method, *url;        /* the URL's first path_n bytes are the path; what follows is the query, with its "?" */
+    size_t path_n;
     const char *head;                /* header fields, each ending in CRLF; NULL: not known, then they are not judged */
     long long body;                  /* bytes that Content-Length announces; 0 */
 };
-/* FILTER() bits of the parts that refuse it. */
-unsigned http_filter_refuses(const struct http_filter *f, const struct filter_question *q);
+/* FILTER() bits of the parts that refuse it. a: for what is needed meanwhile. */
+unsigned http_filter_refuses(const struct http_filter *f, const struct filter_question *q, struct arena *a);
+/* FILTER() bits of what stands in the lists, limits and actions of f; f->parts holds the rest (DOTS, HIGH_BIT, DOUBLE,
+ * EXECUTABLES) already. For who fills a filter from elsewhere than its XML. */
+unsigned http_filter_parts(const struct http_filter *f);
 /* Which parts each target applies; the others are lost there. */
 extern const unsigned filter_parts_on[TARGETS];
 /* "methods, extensions" */

@@ -267,7 +267,7 @@ static void read_root(struct reading *r, xmlNode *root)
     }
 }
 
-static unsigned parts_of(const struct http_filter *f)
+unsigned http_filter_parts(const struct http_filter *f)
 {
     const bool does[FILTER_PARTS] = {
         [FILTER_METHODS] = f->method_list != LIST_ALL && (f->methods.n || f->method_list == LIST_ONLY),
@@ -304,7 +304,7 @@ const struct http_filter *http_filter_parse(struct arena *a, const char *xml)
         f->url_max = f->query_max = -1;
         f->normalise = true;
         read_root(&(struct reading){ a, f }, root);
-        f->parts = parts_of(f);
+        f->parts = http_filter_parts(f);
     }
     xmlFreeDoc(doc);
     return f;

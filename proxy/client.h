@@ -7,7 +7,7 @@
 #include <openssl/ssl.h>
 
 struct upstream;
-/* First member of a front's own struct. Made by listening.c when it accepts; the front fills the rest. */
+/* First member of a front's own struct. listening.c accepts and fills what it knows, h1.c makes one of it. */
 struct client {
     struct loop *loop;
     struct serving *serving;             /* the configuration that it came in under; a reference */
@@ -30,4 +30,17 @@ struct client {
     void (*drain)(struct client *c);     /* the front's: no further requests; ends when those under way have */
     void (*kill)(struct client *c);      /* the front's: ends now */
 };
+
+/* For fronts: lists the client, which was zeroed, and counts it; and what ends with its connection. */
+struct arrival {
+    struct loop *loop;
+    struct serving *serving;             /* borrowed */
+    const struct serving_socket *at;
+    int fd;                              /* the front's from now on */
+    uint32_t address;
+    uint16_t port;
+};
+void client_begin(struct client *c, const struct arrival *a);
+void client_end(struct client *c);
+void h1_begin(const struct arrival *a);  /* a new connection: reads HTTP/1 from it */
 #endif

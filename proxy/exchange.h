@@ -11,12 +11,13 @@
  *                           exchange_forward     an upstream connection is chosen and gets the head
  *   front: body       ->  exchange_body ... exchange_body_end       only after the front was asked by want_body
  *   upstream: answer  ->  exchange_interim, exchange_head, exchange_piece, exchange_end   (or exchange_failed)
- *   front's calls     ->  interim, head, body, end (or abort)
+ *   front's calls     ->  interim, head, body, end, over (or abort)
  *
- * Ownership: an exchange belongs to its loop and comes from the loop's table. It is over when its answer has ended or
- * was aborted, or when the front says exchange_gone; from then on neither side calls it, and its memory is used
- * again after the turn. The front forgets the exchange in its end or abort call; if the request's body is not at its
- * end by then the front throws the rest away or closes.
+ * Ownership: an exchange belongs to its loop and comes from the loop's table. It is over when the front was told so -
+ * over, behind end, or abort - or has said exchange_gone; from then on neither side calls it, and its memory is used
+ * again after the turn. Where an answer ends before the request's body the server may still take the rest (a 401 in
+ * a handshake that goes on over the same connection): then over comes only behind exchange_body_end. If over comes
+ * while x->body_ended is false nobody wants the rest: the front throws it away, or closes.
  *
  * Backpressure: each side says how much waits in its queue. exchange_piece stops reading the server when the front
  * holds more than QUEUE_HIGH, exchange_room (from the front, at QUEUE_LOW) goes on; towards the server likewise, by the
@@ -28,7 +29,7 @@
 #define PROXY_EXCHANGE_H
 #include "client.h"
 #include "../http/head.h"
-#include "../ir/decide.h"
+#include "pages.h"
 
 enum { QUEUE_HIGH = 256 << 10, QUEUE_LOW = 64 << 10 };   /* bytes */
 
@@ -42,7 +43,8 @@ struct front_calls {
      * are sent as they are, in both directions, until both have ended. */
     void (*head)(struct exchange *x);
     void (*body)(struct exchange *x, const char *p, size_t n);           /* n > 0; copied or sent before it returns */
-    void (*end)(struct exchange *x);     /* the answer is complete; forget x */
+    void (*end)(struct exchange *x);     /* the answer is complete */
+    void (*over)(struct exchange *x);    /* forget x */
     void (*abort)(struct exchange *x);   /* it cannot be completed: the client must see that it was cut short; forget x */
     void (*want_body)(struct exchange *x, bool more);    /* hand pieces over (the first time: 100 Continue), or hold */
     size_t (*queued)(const struct exchange *x);          /* bytes of x that the client did not take yet */
@@ -51,15 +53,14 @@ struct front_calls {
 /* Finds an exchange again that may have ended meanwhile. */
 struct exchange_id { uint32_t slot; uint32_t generation; };
 
-enum exchange_state { X_FREE, X_READY, X_WAITING, X_CONNECTING, X_FORWARDING, X_ANSWERING, X_OVER };
-
-/* Why there is no answer from a server. docs/publishd.md has the page for each. */
-enum trouble {
-    TROUBLE_NONE, TROUBLE_NAME, TROUBLE_CONNECT, TROUBLE_CONNECT_TIMEOUT, TROUBLE_CERTIFICATE, TROUBLE_TLS, TROUBLE_CLOSED,
-    TROUBLE_TIMEOUT, TROUBLE_GARBAGE, TROUBLE_NO_MEMBER, TROUBLE_BUSY
+enum exchange_state {
+    X_FREE, X_READY,
+    X_WAITING,                           /* for a job; the body is unread */
+    X_FORWARDING,                        /* a server connection has it */
+    X_REST,                              /* answered; the rest of the request's body still goes to the server */
+    X_OVER
 };
 
-struct body_chain;                       /* rewrite/: what changes a body on its way */
 struct exchange {
     struct loop *loop;
     struct client *client;
@@ -67,32 +68,35 @@ struct exchange {
     void *stream;                        /* the front's own */
     struct exchange_id id;
     enum exchange_state state;
-    struct head request;                 /* as read; forward.c changes it into what the server gets */
-    struct head answer;                  /* as the server sent it; answer.c changes it into what the client gets */
     struct arena *arena;                 /* the decision's strings; reset with the exchange */
     struct decision decision;
     const struct serving_rule *rule;     /* NULL: none answered */
     const char *method, *host, *target;  /* as the client sent them: what request had before it was changed */
     struct peer *peer;                   /* the server that was chosen; NULL */
+    struct peer *affinity;               /* that the client's cookie named; NULL */
     bool set_affinity;                   /* the answer sets the farm's cookie for peer (B-116) */
     struct upstream *up;                 /* NULL while there is none */
-    struct body_chain *chain;            /* for the answer's body; NULL, most often: pieces go through as they are */
     bool body_wanted, body_ended;        /* of the request */
     bool head_sent;                      /* the front has the answer's head */
-    bool answer_ended;
+    bool paused;                         /* the server is not read: the client is slower */
     bool tunnel;                         /* 101 was answered */
-    bool retried;
-    unsigned tries;                      /* connections that failed before anything was sent */
-    enum trouble trouble;
+    unsigned tries;                      /* connections that failed before the server can have seen the request */
+    enum cause cause;                    /* why publishd answered itself, or cut the answer short */
     uint64_t received, sent;             /* bytes of bodies: from the client, to the client */
     uint64_t began;                      /* ms */
     int status;                          /* that the client got; 0: nothing */
-    /* For whoever lets it wait (auth/): called instead of forwarding the answer's head to the client if it is set.
-     * true: the answer was taken (its body will be thrown away), and the exchange goes on by exchange_forward on the
-     * same upstream connection, exchange_answer, or waiting. The request's body is not sent before on_answer is NULL. */
+    /* For legs of a handshake with the server (auth/). While it is set the request is sent without its body, and it is
+     * asked about each answer's head before anybody else. It changes x->request (and sets itself to NULL when the body
+     * may go) and says true: the answer is thrown away and the request sent again over the same connection. false: the
+     * answer is the client's. */
     bool (*on_answer)(struct exchange *x);
+    bool again;                          /* on_answer said true */
     void *waiting;                       /* the waiter's own; freed by waiting_free when the exchange ends */
     void (*waiting_free)(void *waiting);
+    long long body_most;                 /* bytes of the request's body that the rule lets pass; -1: any */
+    bool upgrade;                        /* the request's upgrade went on to the server */
+    struct head request;                 /* as read; forward.c changes it into what the server gets */
+    struct head answer;                  /* as the server sent it; answer.c changes it into what the client gets */
 };
 
 /* ---- for fronts ------------------------------------------------------------------ */
@@ -109,14 +113,15 @@ struct exchange *exchange_find(struct loop *l, struct exchange_id id);       /* 
 void exchange_forward(struct exchange *x);
 /* Answers here. x->answer was reset and has its status and fields; body is copied. Framing is set by n. */
 void exchange_answer(struct exchange *x, const char *body, size_t n);
-void exchange_page(struct exchange *x, int status, const char *why);         /* a plain page; why for the log */
+void exchange_page(struct exchange *x, enum cause why);          /* the page of pages.def; a server connection is dropped */
 
 /* ---- for upstream connections ------------------------------------------------------- */
-void exchange_connected(struct exchange *x);                     /* head is sent: the body is wanted */
+void exchange_connected(struct exchange *x);                     /* the head is on its way: the body is wanted */
 void exchange_interim(struct exchange *x, const struct head *h);
 void exchange_head(struct exchange *x);                          /* x->answer is read */
 void exchange_piece(struct exchange *x, const char *p, size_t n);
-void exchange_end(struct exchange *x);                           /* the answer is complete; x->up was let go before */
-void exchange_failed(struct exchange *x, enum trouble t);        /* x->up was let go before */
+void exchange_end(struct exchange *x);                           /* the answer is complete */
+void exchange_failed(struct exchange *x, enum cause why);        /* x->up is gone */
+void exchanges_free(struct loop *l);                             /* the table; with the loop */
 void exchange_server_room(struct exchange *x);                   /* what waited for the server is at or below QUEUE_LOW */
 #endif

@@ -30,5 +30,5 @@ enum cause cause_of(const struct decision *d);
 /* Makes h, which was reset, the head of a page or redirect: status, reason, Content-Type, Cache-Control, Location (from
  * the decision; borrowed). Framing is the caller's. The body: *html, *n. */
 void page_head(const struct pages *p, enum cause c, struct head *h, const char **html, size_t *n);
-void redirect_head(const struct pages *p, const char *location, struct head *h, const char **html, size_t *n);
+void redirect_head(const char *location, struct head *h, const char **html, size_t *n);       /* 302, without a body */
 #endif

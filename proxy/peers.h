@@ -7,7 +7,7 @@
 #ifndef PROXY_PEERS_H
 #define PROXY_PEERS_H
 #include "loop.h"
-#include <openssl/ssl.h>
+#include "tls.h"
 #include <stdatomic.h>
 #include <sys/socket.h>
 
@@ -28,16 +28,26 @@ struct peer {
     SSL_CTX *ctx;                        /* with tls */
     char id[17];                         /* names it in affinity cookies: the same on every machine with this server */
     struct member_state state;
+    struct peer_idle { struct upstream *first; size_t n; } idle[LOOPS_MOST];     /* each loop touches its own */
     struct peer_private *p;
 };
 
 /* The peer with these properties: a new one, or the one that is there. A reference; released by peer_release.
- * trust: PEM file for TLS. NULL with a line in err. On the main thread. */
-struct peer *peer_get(const char *host, uint16_t port, bool tls, const char *site, const char *trust, struct strbuf *err);
+ * trust: for TLS; NULL: plain. */
+struct peer *peer_get(const char *host, uint16_t port, const char *site, const struct tls_trust *trust);
 struct peer *peer_ref(struct peer *p);
 void peer_release(struct peer *p);
 
 /* The addresses that are known now, a reference; NULL: none yet, or the name leads nowhere. Any thread. */
 struct addresses *peer_addresses(struct peer *p);
 void addresses_release(struct addresses *a);
+/* Looks up the names of all peers again, in the pool; what cannot be found keeps its last good addresses. Any thread. */
+struct jobs;
+void peers_resolve(struct jobs *pool);
+
+/* The TLS session of the last connection, so that the next need not begin anew. Any thread. */
+void peer_use_session(struct peer *p, SSL *ssl);
+
+/* For each peer that is there. Any thread. */
+void peers_each(void (*each)(struct peer *p, void *arg), void *arg);
 #endif

@@ -4,36 +4,41 @@
 #ifndef PROXY_SERVING_H
 #define PROXY_SERVING_H
 #include "peers.h"
-#include "../config/config.h"
-#include "../ir/plan.h"
+#include "snapshot.h"
 
-struct serving;
 struct serving_socket {
     const char *address;                 /* dotted quad or "*" */
     uint16_t port;
     bool tls;
-    SSL_CTX *ctx;                        /* with tls: the address's own certificate first, others by SNI */
-    size_t listener;                     /* index into plan->listeners */
-    bool h2;                             /* offered by ALPN */
+    SSL_CTX *ctx;                        /* with tls: the address's first certificate, others by SNI */
+    size_t listener;                     /* index into snapshot->plan->listeners */
 };
 struct serving_member { struct peer *peer; bool drained; };
 struct serving_rule {
-    size_t index;                        /* in plan->rules */
-    VEC(struct serving_member) members[2];       /* for requests over HTTP, HTTPS */
+    struct { struct serving_member *v; size_t n; } members[2];       /* for requests over HTTP, HTTPS */
     bool farm, by_address;               /* affinity: by cookie, or by the client's address (B-116) */
     char cookie[24];                     /* its name */
+    const char *cookies[2];              /* the same, as forward.h wants it */
     uint64_t read_timeout;               /* ms to wait for the server */
 };
-struct serving_listener { size_t index; uint64_t idle_timeout; long max_connections; };
+/* How many connections a listener has: shared by configurations that have a listener of this name. */
+struct connections { atomic_ulong n; atomic_int refs; };
+struct serving_listener {
+    uint64_t idle_timeout;               /* ms */
+    unsigned long most;                  /* connections; above it none is accepted until one ends */
+    struct connections *connections;
+};
 struct serving {
     atomic_int refs;
     struct arena *arena;
-    const struct config *config;
-    const struct plan *plan;
-    VEC(struct serving_socket) sockets;
-    VEC(struct serving_listener) listeners;
-    VEC(struct serving_rule) rules;
+    struct snapshot *snapshot;
+    VEC(struct serving_socket) sockets;  /* one an address and port */
+    VEC(struct serving_listener) listeners;          /* as snapshot->plan has them */
+    VEC(struct serving_rule) rules;      /* likewise */
 };
+/* Reads the configuration's files and finds its peers. before: the one that is served now, NULL at first. NULL with lines
+ * in err. The caller has a reference. */
+struct serving *serving_new(const char *file, const struct serving *before, struct strbuf *err);
 struct serving *serving_ref(struct serving *s);
-void serving_release(struct serving *s);
+void serving_release(struct serving *s); /* NULL is allowed */
 #endif

@@ -26,9 +26,7 @@ static const struct http_filter *parse(const char *root, const char *urls, const
 
 static unsigned refuses(const struct http_filter *f, const char *method, const char *target, const char *head)
 {
-    size_t n = strcspn(target, "?");
-    return http_filter_refuses(f,
-                               &(struct filter_question){ method, arena_strndup(a, target, n), target + n, head, 0 });
+    return http_filter_refuses(f, &(struct filter_question){ method, target, strcspn(target, "?"), head, 0 }, a);
 }
 
 /* ---- reading ---------------------------------------------------------------------- */

@@ -1,0 +1,39 @@
+/* client: what every front does when a connection begins and ends. */
+#include "client.h"
+#include "upstream.h"
+
+static atomic_ulong numbers;
+
+void client_begin(struct client *c, const struct arrival *a)
+{
+    struct loop *l = a->loop;
+    c->loop = l;
+    c->serving = serving_ref(a->serving);
+    c->at = a->at;
+    c->address = a->address;
+    c->port = a->port;
+    c->tls = a->at->tls;
+    c->number = atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1;
+    c->next = l->clients.first;
+    c->back = &l->clients.first;
+    if (c->next)
+        c->next->back = &c->next;
+    l->clients.first = c;
+    l->clients.n++;
+    atomic_fetch_add_explicit(&c->serving->listeners.v[a->at->listener].connections->n, 1, memory_order_relaxed);
+}
+
+void client_end(struct client *c)
+{
+    upstream_close_bound(c);
+    if (c->handshake && c->handshake_free)
+        c->handshake_free(c->handshake);
+    if (c->identity && c->identity_free)
+        c->identity_free(c->identity);
+    *c->back = c->next;
+    if (c->next)
+        c->next->back = c->back;
+    c->loop->clients.n--;
+    atomic_fetch_sub_explicit(&c->serving->listeners.v[c->at->listener].connections->n, 1, memory_order_relaxed);
+    serving_release(c->serving);
+}

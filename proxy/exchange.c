@@ -1,0 +1,338 @@
+/* exchange: the way of a request between its two sides. Who decides where it goes is in steer.c, members.c. */
+#include "exchange.h"
+#include "steer.h"
+#include "members.h"
+#include "upstream.h"
+#include <stdlib.h>
+
+/* ---- the table ------------------------------------------------------------------- */
+
+struct slot { /* an exchange with what only this file needs; never freed, used again */
+    struct exchange x;
+    struct grave grave;
+    struct exchange *next_free;
+};
+
+static struct slot *slot_of(struct exchange *x)
+{
+    return container_of(x, struct slot, x);
+}
+
+static struct exchange *slot_new(struct loop *l)
+{
+    if (l->exchanges.n == l->exchanges.cap) {
+        size_t cap = l->exchanges.cap ? l->exchanges.cap * 2 : 64;
+        struct exchange **v = realloc(l->exchanges.v, cap * sizeof(struct exchange *));
+        if (!v)
+            mem_fatal();
+        l->exchanges.v = v;
+        l->exchanges.cap = cap;
+    }
+    struct slot *s = calloc(1, sizeof *s);
+    if (!s)
+        mem_fatal();
+    s->x.loop = l;
+    s->x.arena = arena_new();
+    s->x.id.slot = (uint32_t)l->exchanges.n;
+    l->exchanges.v[l->exchanges.n++] = &s->x;
+    return &s->x;
+}
+
+struct exchange *exchange_new(struct client *c, const struct front_calls *calls, void *stream)
+{
+    struct loop *l = c->loop;
+    struct exchange *x = l->exchanges.free;
+    if (x)
+        l->exchanges.free = slot_of(x)->next_free;
+    else
+        x = slot_new(l);
+    x->client = c;
+    x->front = calls;
+    x->stream = stream;
+    x->state = X_READY;
+    x->began = l->now;
+    c->requests++;
+    return x;
+}
+
+struct exchange *exchange_find(struct loop *l, struct exchange_id id)
+{
+    struct exchange *x = id.slot < l->exchanges.n ? l->exchanges.v[id.slot] : NULL;
+    return x && x->id.generation == id.generation && x->state != X_FREE && x->state != X_OVER ? x : NULL;
+}
+
+static void release(struct grave *g)
+{
+    struct slot *s = container_of(g, struct slot, grave);
+    struct exchange *x = &s->x;
+    struct loop *l = x->loop;
+    struct arena *arena = x->arena;
+    struct exchange_id id = { x->id.slot, x->id.generation + 1 };
+    head_reset(&x->request);
+    head_reset(&x->answer);
+    arena_reset(arena);
+    memset(x, 0, offsetof(struct exchange, request));
+    x->loop = l;
+    x->arena = arena;
+    x->id = id;
+    s->next_free = l->exchanges.free;
+    l->exchanges.free = x;
+}
+
+void exchanges_free(struct loop *l)
+{
+    for (size_t i = 0; i < l->exchanges.n; i++) {
+        struct exchange *x = l->exchanges.v[i];
+        head_free(&x->request);
+        head_free(&x->answer);
+        arena_free(x->arena);
+        free(slot_of(x));
+    }
+    free(l->exchanges.v);
+}
+
+/* The rest of what a server says is not wanted. */
+static void let_go(struct exchange *x)
+{
+    struct upstream *u = x->up;
+    x->up = NULL;
+    if (u)
+        upstream_drop(u);
+}
+
+/* Nothing is called any more, and the memory is used again after this turn. */
+static void bury(struct exchange *x)
+{
+    let_go(x);
+    x->state = X_OVER;
+    if (x->peer)
+        member_left(x);
+    if (x->waiting && x->waiting_free)
+        x->waiting_free(x->waiting);
+    loop_bury(x->loop, &slot_of(x)->grave, release);
+}
+
+static void over(struct exchange *x)
+{
+    x->front->over(x);
+    bury(x);
+}
+
+static void abort_both(struct exchange *x)
+{
+    x->front->abort(x);
+    bury(x);
+}
+
+/* ---- answers of our own --------------------------------------------------------------- */
+
+void exchange_page(struct exchange *x, enum cause why)
+{
+    const char *html;
+    size_t n;
+    x->cause = why;
+    head_reset(&x->answer);
+    page_head(x->client->serving->snapshot->pages, why, &x->answer, &html, &n);
+    exchange_answer(x, html, n);
+}
+
+void exchange_answer(struct exchange *x, const char *body, size_t n)
+{
+    struct head *a = &x->answer;
+    let_go(x);
+    a->version = 11;
+    a->framing = BODY_LENGTH;
+    a->length = n;
+    x->status = a->status;
+    x->head_sent = true;
+    x->front->head(x);
+    if (n && strcmp(x->method, "HEAD") != 0) {
+        x->sent += n;
+        x->front->body(x, body, n);
+    }
+    x->front->end(x);
+    over(x);
+}
+
+/* ---- the request ------------------------------------------------------------------------- */
+
+void exchange_start(struct exchange *x)
+{
+    x->method = x->request.method;
+    x->target = x->request.target;
+    x->host = head_value(&x->request, FIELD_HOST);
+    x->body_ended = x->request.framing == BODY_NONE || (x->request.framing == BODY_LENGTH && !x->request.length);
+    steer(x);
+}
+
+struct exchange_id exchange_wait(struct exchange *x)
+{
+    x->state = X_WAITING;
+    return x->id;
+}
+
+void exchange_forward(struct exchange *x)
+{
+    x->state = X_FORWARDING;
+    if (!member_choose(x)) {
+        exchange_failed(x, CAUSE_NO_MEMBER);
+        return;
+    }
+    upstream_take(x);
+}
+
+void exchange_connected(struct exchange *x)
+{
+    if (!x->body_ended && !x->on_answer && !x->body_wanted) {
+        x->body_wanted = true;
+        x->front->want_body(x, true);
+    }
+}
+
+static size_t high(const struct loop *l)
+{
+    return l->queued > l->queued_most ? QUEUE_LOW : QUEUE_HIGH;
+}
+
+/* A body without a length turns out to be more than the rule's HTTP filter lets pass (B-133). */
+static void body_too_long(struct exchange *x)
+{
+    if (x->head_sent)
+        abort_both(x);
+    else
+        exchange_page(x, CAUSE_FILTERED);
+}
+
+void exchange_body(struct exchange *x, const char *p, size_t n)
+{
+    x->received += n;
+    if (x->body_most >= 0 && x->received > (uint64_t)x->body_most && !x->tunnel) {
+        body_too_long(x);
+        return;
+    }
+    upstream_body(x->up, p, n);
+    if (x->up && x->body_wanted && upstream_queued(x->up) > high(x->loop)) {
+        x->body_wanted = false;
+        x->front->want_body(x, false);
+    }
+}
+
+void exchange_body_end(struct exchange *x)
+{
+    x->body_ended = true;
+    if (x->up)
+        upstream_body_end(x->up);
+    if (x->state == X_REST) {
+        struct upstream *u = x->up;
+        x->up = NULL;
+        upstream_release(u);
+        over(x);
+    }
+}
+
+void exchange_server_room(struct exchange *x)
+{
+    if (!x->body_wanted && !x->body_ended) {
+        x->body_wanted = true;
+        x->front->want_body(x, true);
+    }
+}
+
+void exchange_gone(struct exchange *x)
+{
+    bury(x);
+}
+
+/* ---- the answer ------------------------------------------------------------------------------ */
+
+void exchange_interim(struct exchange *x, const struct head *h)
+{
+    if (!x->on_answer)
+        x->front->interim(x, h);
+}
+
+/* The next leg goes over the same connection, which is the client's own from now on. */
+static void send_again(struct exchange *x)
+{
+    x->again = false;
+    upstream_again(x->up);
+}
+
+void exchange_head(struct exchange *x)
+{
+    if (x->on_answer && x->on_answer(x)) {
+        x->again = true;
+        return;
+    }
+    x->tunnel = x->answer.status == 101;
+    if (!steer_answer(x)) /* a page was answered instead */
+        return;
+    x->status = x->answer.status;
+    x->head_sent = true;
+    if (x->answer.framing == BODY_UNTIL_CLOSE)
+        x->answer.framing = BODY_CHUNKED;
+    x->front->head(x);
+    if (x->tunnel) {
+        x->body_wanted = true;
+        x->front->want_body(x, true);
+    }
+}
+
+void exchange_piece(struct exchange *x, const char *p, size_t n)
+{
+    if (x->again)
+        return;
+    x->sent += n;
+    x->front->body(x, p, n);
+    if (x->up && !x->paused && x->front->queued(x) > high(x->loop)) {
+        x->paused = true;
+        upstream_read(x->up, false);
+    }
+}
+
+void exchange_room(struct exchange *x)
+{
+    if (x->paused && x->up) {
+        x->paused = false;
+        upstream_read(x->up, true);
+    }
+}
+
+void exchange_end(struct exchange *x)
+{
+    if (x->again) {
+        send_again(x);
+        return;
+    }
+    x->front->end(x);
+    if (!x->body_ended && upstream_takes_rest(x->up)) {
+        x->state = X_REST;
+        return;
+    }
+    struct upstream *u = x->up;
+    x->up = NULL;
+    upstream_release(u);
+    over(x);
+}
+
+/* Nothing reached the server: another address or member may answer (the client notices nothing). */
+static bool try_another(struct exchange *x, enum cause t)
+{
+    bool connect = t == CAUSE_CONNECT || t == CAUSE_CONNECT_TIMEOUT || t == CAUSE_NAME;
+    if (!connect || ++x->tries > 2 || !member_another(x))
+        return false;
+    upstream_take(x);
+    return true;
+}
+
+void exchange_failed(struct exchange *x, enum cause t)
+{
+    x->up = NULL;
+    x->cause = t;
+    if (x->state == X_REST)
+        over(x);
+    else if (x->head_sent)
+        abort_both(x);
+    else if (!try_another(x, t))
+        exchange_page(x, t);
+}

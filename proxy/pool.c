@@ -1,0 +1,99 @@
+/* pool: idle connections per loop and peer, the last used first; a client's own connections. */
+#include "pool.h"
+
+enum { IDLE_TIME = 30000, IDLE_MOST = 512 }; /* ms; connections of one loop to one peer */
+
+void upstream_unlist(struct upstream *u)
+{
+    if (!u->back)
+        return;
+    *u->back = u->next;
+    if (u->next)
+        u->next->back = u->back;
+    u->back = NULL;
+    if (!u->owner)
+        u->peer->idle[u->loop->index].n--;
+}
+
+static void list(struct upstream **first, struct upstream *u)
+{
+    u->next = *first;
+    u->back = first;
+    if (u->next)
+        u->next->back = &u->next;
+    *first = u;
+}
+
+static struct upstream *take_own(struct exchange *x)
+{
+    for (struct upstream *u = x->client->bound; u; u = u->next)
+        if (u->peer == x->peer && u->state == U_IDLE)
+            return u;
+    return NULL;
+}
+
+struct upstream *pool_take(struct exchange *x)
+{
+    struct upstream *u = take_own(x);
+    if (u)
+        return u;
+    u = x->peer->idle[x->loop->index].first;
+    if (u)
+        upstream_unlist(u);
+    return u;
+}
+
+void pool_give(struct upstream *u)
+{
+    struct peer_idle *idle = &u->peer->idle[u->loop->index];
+    u->state = U_IDLE;
+    if (u->in.cap)
+        buf_free(&u->in);
+    if (u->owner) {
+        timer_stop(&u->timer); /* it lives as long as its client's connection */
+        return;
+    }
+    if (idle->n >= IDLE_MOST || u->loop->draining) {
+        upstream_drop(u);
+        return;
+    }
+    list(&idle->first, u);
+    idle->n++;
+    timer_set(u->loop, &u->timer, IDLE_TIME);
+}
+
+void upstream_bind(struct upstream *u)
+{
+    if (u->owner || !u->x)
+        return;
+    u->owner = u->x->client;
+    list(&u->owner->bound, u);
+}
+
+void upstream_close_bound(struct client *c)
+{
+    while (c->bound)
+        upstream_drop(c->bound);
+}
+
+struct peer *upstream_peer(const struct upstream *u)
+{
+    return u->peer;
+}
+
+struct upstream *upstream_next_bound(const struct upstream *u)
+{
+    return u->next;
+}
+
+static void close_idle(struct peer *p, void *loop)
+{
+    struct loop *l = loop;
+    while (p->idle[l->index].first)
+        upstream_drop(p->idle[l->index].first);
+}
+
+void upstream_close_idle(struct loop *l)
+{
+    peers_each(close_idle, l);
+}

@@ -1,0 +1,40 @@
+/* pool: connections to servers that wait for their next request, and those that are a client's own. What upstream.c
+ * and pool.c share; others see upstream.h. */
+#ifndef PROXY_POOL_H
+#define PROXY_POOL_H
+#include "upstream.h"
+#include "socket.h"
+#include "../http/http1.h"
+
+enum upstream_state { U_CONNECTING, U_HEAD, U_BODY, U_TUNNEL, U_ENDED, U_IDLE, U_CLOSED };
+
+struct upstream {
+    struct sock s;
+    struct grave grave;
+    struct timer timer;
+    struct task nowhere;                 /* there is no address to connect to */
+    struct loop *loop;
+    struct peer *peer;                   /* a reference */
+    struct exchange *x;                  /* whose request is under way; NULL when idle */
+    struct client *owner;                /* the client whose own it is; NULL */
+    struct upstream *next, **back;       /* among the idle of its peer, or the owner's; back NULL: in no list */
+    struct addresses *tried;             /* a reference, while connecting */
+    size_t address;                      /* index of the next to try */
+    enum upstream_state state;
+    uint64_t patience;                   /* ms to wait for the server */
+    struct strbuf in;                    /* a head that is not whole yet */
+    size_t looked;                       /* bytes of it that http1_head_end has seen */
+    enum framing framing;                /* of the answer */
+    uint64_t left;
+    struct chunks chunks;
+    bool chunked;                        /* the request's body is sent in chunks */
+    bool request_ended, upgrade, keep, reused;
+    bool received;                       /* a byte of an answer to this request */
+    bool body_sent;                      /* a byte of its body */
+};
+
+/* A connection for x: its client's own one to x->peer, or an idle one; NULL. Out of every pool's reach then. */
+struct upstream *pool_take(struct exchange *x);
+void pool_give(struct upstream *u);      /* its answer has ended and it can be used again */
+void upstream_unlist(struct upstream *u);
+#endif

@@ -1,0 +1,156 @@
+/* serving: made of a snapshot. */
+#include "serving.h"
+#include "members.h"
+#include <stdlib.h>
+
+enum { SECOND = 1000 };
+
+/* ---- sockets ------------------------------------------------------------------------- */
+
+static const struct serving_socket *same_place(const struct serving *s, const char *address, long port)
+{
+    for (size_t i = 0; i < s->sockets.n; i++)
+        if (s->sockets.v[i].port == port && str_equal(s->sockets.v[i].address, address))
+            return &s->sockets.v[i];
+    return NULL;
+}
+
+static bool add_socket(struct serving *s, size_t listener, const struct conf_socket *c, struct strbuf *err)
+{
+    SSL_CTX *ctx = NULL;
+    if (c->chain && !(ctx = tls_server(c->chain, c->key, err)))
+        return false;
+    const struct serving_socket *there = same_place(s, c->address, c->port);
+    if (there && ctx && there->ctx && there->listener == listener) {
+        tls_server_alternative(there->ctx, ctx);
+        return true;
+    }
+    if (there) {
+        buf_printf(err, "%s:%ld is there twice\n", c->address, c->port);
+        SSL_CTX_free(ctx);
+        return false;
+    }
+    struct serving_socket *k = vec_push(s->arena, &s->sockets);
+    k->address = c->address;
+    k->port = (uint16_t)c->port;
+    k->tls = ctx;
+    k->ctx = ctx;
+    k->listener = listener;
+    return true;
+}
+
+static struct connections *connections_of(const char *name, const struct serving *before)
+{
+    const struct config *old = before ? before->snapshot->config : NULL;
+    for (size_t i = 0; old && i < old->listeners.n; i++)
+        if (str_equal(old->listeners.v[i].name, name)) {
+            atomic_fetch_add(&before->listeners.v[i].connections->refs, 1);
+            return before->listeners.v[i].connections;
+        }
+    struct connections *c = calloc(1, sizeof *c);
+    if (!c)
+        mem_fatal();
+    atomic_init(&c->refs, 1);
+    return c;
+}
+
+static bool add_listener(struct serving *s, size_t i, const struct serving *before, struct strbuf *err)
+{
+    const struct conf_listener *c = &s->snapshot->config->listeners.v[i];
+    struct serving_listener *l = vec_push(s->arena, &s->listeners);
+    l->idle_timeout = (uint64_t)(c->connection_timeout > 0 ? c->connection_timeout : 120) * SECOND;
+    l->most = c->max_connections > 0 ? (unsigned long)c->max_connections : (unsigned long)-1;
+    l->connections = connections_of(c->name, before);
+    for (size_t k = 0; k < c->sockets.n; k++)
+        if (!add_socket(s, i, &c->sockets.v[k], err))
+            return false;
+    return true;
+}
+
+/* ---- rules ------------------------------------------------------------------------------- */
+
+static void add_rule(struct serving *s, size_t i, const struct tls_trust *trust)
+{
+    const struct plan_rule *p = &s->snapshot->plan->rules.v[i];
+    struct serving_rule *r = vec_push(s->arena, &s->rules);
+    r->farm = p->farm;
+    r->by_address = p->rule->affinity_by_address;
+    long timeout = s->snapshot->config->rules.v[i].read_timeout;
+    r->read_timeout = (uint64_t)(timeout > 0 ? timeout : 120) * SECOND;
+    if (p->farm)
+        member_cookie(r->cookie, p->farm->name);
+    for (int t = 0; t < 2; t++) {
+        const struct plan_upstream *to = &p->to[t];
+        r->members[t].v = arena_alloc(s->arena, (to->servers.n + 1) * sizeof *r->members[t].v);
+        for (size_t k = 0; k < to->servers.n; k++) {
+            const struct plan_server *at = &to->servers.v[k];
+            struct serving_member *m = &r->members[t].v[r->members[t].n++];
+            m->peer = peer_get(at->host, at->port, p->rule->site ? p->rule->site : at->host, to->tls ? trust : NULL);
+            m->drained = at->drained;
+        }
+    }
+}
+
+static bool add_rules(struct serving *s, struct strbuf *err)
+{
+    const struct config *c = s->snapshot->config;
+    struct tls_trust trust = { 0 };
+    if (c->trust && !tls_trust_read(&trust, c->trust, err))
+        return false;
+    for (size_t i = 0; i < s->snapshot->plan->rules.n; i++)
+        add_rule(s, i, &trust);
+    for (size_t i = 0; i < s->rules.n; i++)
+        s->rules.v[i].cookies[0] = s->rules.v[i].farm ? s->rules.v[i].cookie : NULL;
+    tls_trust_free(&trust);
+    return true;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+struct serving *serving_new(const char *file, const struct serving *before, struct strbuf *err)
+{
+    struct config *c = config_read(file, err);
+    struct snapshot *snapshot = c ? snapshot_new(c, err) : NULL;
+    if (!snapshot)
+        return NULL;
+    struct arena *a = arena_new();
+    struct serving *s = arena_alloc(a, sizeof *s);
+    atomic_init(&s->refs, 1);
+    s->arena = a;
+    s->snapshot = snapshot;
+    bool good = true;
+    for (size_t i = 0; good && i < snapshot->config->listeners.n; i++)
+        good = add_listener(s, i, before, err);
+    if (good && add_rules(s, err))
+        return s;
+    serving_release(s);
+    return NULL;
+}
+
+struct serving *serving_ref(struct serving *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+static void free_rule(struct serving_rule *r)
+{
+    for (int t = 0; t < 2; t++)
+        for (size_t k = 0; k < r->members[t].n; k++)
+            peer_release(r->members[t].v[k].peer);
+}
+
+void serving_release(struct serving *s)
+{
+    if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
+        return;
+    for (size_t i = 0; i < s->sockets.n; i++)
+        SSL_CTX_free(s->sockets.v[i].ctx);
+    for (size_t i = 0; i < s->listeners.n; i++)
+        if (atomic_fetch_sub(&s->listeners.v[i].connections->refs, 1) == 1)
+            free(s->listeners.v[i].connections);
+    for (size_t i = 0; i < s->rules.n; i++)
+        free_rule(&s->rules.v[i]);
+    snapshot_release(s->snapshot);
+    arena_free(s->arena);
+}

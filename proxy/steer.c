@@ -1,0 +1,74 @@
+/* steer: asks the snapshot's routes and follows the decision. */
+#include "steer.h"
+#include "answer.h"
+#include "forward.h"
+#include "members.h"
+
+static int hour_now(struct loop *l)
+{
+    if (l->wall >= l->hour_until)
+        l->hour = snapshot_hour(l->wall, &l->hour_until);
+    return l->hour;
+}
+
+static void ask(struct exchange *x)
+{
+    struct client *c = x->client;
+    const struct snapshot *s = c->serving->snapshot;
+    struct request q = {
+        .listener = c->at->listener, .tls = c->tls, .port = c->at->port, .client = c->address, .hour = hour_now(x->loop)
+    };
+    route_ask(s, &x->request, x->arena, &q);
+    route(s, &q, x->arena, &x->decision);
+    if (x->decision.rule >= 0)
+        x->rule = &c->serving->rules.v[x->decision.rule];
+}
+
+static void redirect(struct exchange *x)
+{
+    const char *html;
+    size_t n;
+    head_reset(&x->answer);
+    redirect_head(x->decision.location, &x->answer, &html, &n);
+    exchange_answer(x, html, n);
+}
+
+static void forward(struct exchange *x)
+{
+    const struct snapshot *s = x->client->serving->snapshot;
+    struct forward f = { .client = x->client->address, .cookies = x->rule->cookies };
+    x->body_most = forward_body_max(s, &x->decision);
+    x->affinity = member_in_cookie(x); /* before the cookie is taken out */
+    x->upgrade = forward_head(s, &x->decision, &f, &x->request);
+    exchange_forward(x);
+}
+
+void steer(struct exchange *x)
+{
+    ask(x);
+    switch (x->decision.answer) {
+    case ANSWER_FORWARD: forward(x); break;
+    case ANSWER_HTTPS:
+    case ANSWER_DENY_REDIRECT: redirect(x); break;
+    default: exchange_page(x, cause_of(&x->decision));
+    }
+}
+
+static const char *affinity_cookie(struct exchange *x)
+{
+    return arena_printf(x->arena, "%s=%s; Path=/; HttpOnly%s", x->rule->cookie, x->peer->id,
+                        x->client->tls ? "; Secure" : "");
+}
+
+bool steer_answer(struct exchange *x)
+{
+    struct answer_to to = { .tls = x->client->tls,
+                            .host = x->host,
+                            .set_cookie = x->set_affinity ? affinity_cookie(x) : NULL,
+                            .upgraded = x->upgrade };
+    enum cause why = answer_head(x->client->serving->snapshot, &x->decision, &to, &x->answer);
+    if (why == CAUSE_NONE)
+        return true;
+    exchange_page(x, why);
+    return false;
+}
