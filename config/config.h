@@ -40,7 +40,7 @@ struct conf_user_set { const char *name; strings groups, users; VEC(struct accou
 struct conf_server { const char *name, *connect; long port; bool drained; };
 struct conf_upstream { bool tls; long port; VEC(struct conf_server) servers; };
 struct conf_path { const char *external, *internal; };
-/* The parts of the HTTP filter (ir/filter.h); -1 is no limit. What it looks for in bodies is in http_filter alone. */
+/* The parts of the HTTP filter (ir/filter.h); -1 is no limit. */
 struct conf_filter {
     bool normalise;
     enum filter_list method_list, extension_list;
@@ -49,6 +49,7 @@ struct conf_filter {
     long url_max, query_max, body_max;
     strings headers, answer_headers, url_texts;
     VEC(struct filter_text) header_texts, answer_texts;
+    VEC(struct filter_body_text) body_texts;
     enum filter_action via, server;
     const char *via_value, *server_value;
 };

@@ -88,6 +88,19 @@ static void check_upstream(struct yaml_reader *r, const struct node *node, void 
         yaml_error(r, node, "an upstream needs a server");
 }
 
+static void check_body_text(struct yaml_reader *r, const struct node *node, void *object)
+{
+    const struct filter_body_text *t = object;
+    const char *bytes = t->hex ? t->hex : t->text;
+    bool digits = t->hex && strlen(t->hex) % 2 == 0 && strspn(t->hex, "0123456789abcdefABCDEF") == strlen(t->hex);
+    if (!bytes || !*bytes || (t->text && t->hex))
+        yaml_error(r, node, "a text in a body needs either text or hex");
+    else if (strlen(bytes) > 256 || (t->hex && !digits))
+        yaml_error(r, node, "at most 256 characters, and pairs of digits in hex");
+    else if (t->from < 1 || t->to < t->from)
+        yaml_error(r, node, "from and to are no range of bytes");
+}
+
 static bool forwards(const struct conf_rule *rule)
 {
     return rule->action == ACTION_ALLOW && rule->closed != CLOSED_ALWAYS;
@@ -251,6 +264,16 @@ static const char *const filter_actions[] = { "keep", "strip", "replace", NULL }
 
 static const struct field filter_text_fields[] = { NAME(filter_text, header, "name of the header"), NAME(filter_text, text, "without case") };
 static const struct schema filter_text_schema = { SCHEMA("a text in a header", filter_text, filter_text_fields) };
+
+static const char *const filter_bodies[] = { "request", "answer", NULL };
+static const struct field body_text_fields[] = {
+    WORD(filter_body_text, in, filter_bodies, BODY_OF_REQUEST, "whose body"),
+    TEXT(filter_body_text, text, "without case"),
+    TEXT(filter_body_text, hex, "or these bytes, as hex digits"),
+    NUMBER(filter_body_text, from, 1, "the first byte that is looked at; the body begins with 1"),
+    NUMBER(filter_body_text, to, 100, "the last one"),
+};
+static const struct schema body_text_schema = { SCHEMA("a text in a body", filter_body_text, body_text_fields), .check = check_body_text };
 static const struct field filter_fields[] = {
     BOOL(conf_filter, normalise, true, "the URL is decoded once before extensions, dots and texts are looked for"),
     WORD(conf_filter, method_list, filter_lists, LIST_ALL, "which methods pass: all, only those listed, all except those"),
@@ -269,6 +292,7 @@ static const struct field filter_fields[] = {
     TEXTS(conf_filter, url_texts, "a URL that holds one of them is refused"),
     LIST(conf_filter, header_texts, filter_text_schema, "the same for a request's header"),
     LIST(conf_filter, answer_texts, filter_text_schema, "the same for an answer's header"),
+    LIST(conf_filter, body_texts, body_text_schema, "and for bodies; looked for in gzip and deflate too, not in other codings"),
     WORD(conf_filter, via, filter_actions, HEADER_KEPT, "what becomes of Via, in both directions"),
     { MEMBER(conf_filter, via_value), .type = Y_TEXT, .text = TEXT_HEADER, .help = "its new value" },
     WORD(conf_filter, server, filter_actions, HEADER_KEPT, "what becomes of Server in answers"),

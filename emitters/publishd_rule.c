@@ -160,6 +160,25 @@ static void write_filter_texts(struct publishd *p, const char *key, const struct
     pd_close_list(p);
 }
 
+static void write_body_texts(struct publishd *p, const struct http_filter *f)
+{
+    static const char *const bodies[] = { "request", "answer" };
+    if (!f->body_texts.n)
+        return;
+    pd_open_list(p, "body_texts");
+    for (size_t i = 0; i < f->body_texts.n; i++) {
+        const struct filter_body_text *t = &f->body_texts.v[i];
+        pd_open_item(p);
+        pd_line(p, "in", bodies[t->in]);
+        pd_text(p, "text", t->text);
+        pd_text(p, "hex", t->hex);
+        pd_long(p, "from", t->from, 1);
+        pd_long(p, "to", t->to, 100);
+        pd_close_item(p);
+    }
+    pd_close_list(p);
+}
+
 /* The HTTP filter in its parts (B-131 to B-142). */
 static void write_filter(struct publishd *p, const struct http_filter *f)
 {
@@ -183,6 +202,7 @@ static void write_filter(struct publishd *p, const struct http_filter *f)
     pd_strings(p, "url_texts", &f->url_texts);
     write_filter_texts(p, "header_texts", f->header_texts.v, f->header_texts.n);
     write_filter_texts(p, "answer_texts", f->answer_texts.v, f->answer_texts.n);
+    write_body_texts(p, f);
     PD_WORD(p, "via", actions, f->via, HEADER_KEPT);
     pd_text(p, "via_value", f->via_value);
     PD_WORD(p, "server", actions, f->server, HEADER_KEPT);

@@ -22,6 +22,14 @@ extern const char *const filter_part_names[FILTER_PARTS];
 enum filter_list { LIST_ALL, LIST_ONLY, LIST_EXCEPT };   /* AllowCondition: everything, these alone, all but these */
 enum filter_action { HEADER_KEPT, HEADER_STRIPPED, HEADER_REPLACED };
 struct filter_text { const char *header, *text; };       /* the text is looked for in every line of the header */
+/* A signature in bodies (B-141): within bytes from to to of the body, the first being 1. */
+enum filter_body { BODY_OF_REQUEST, BODY_OF_ANSWER };
+struct filter_body_text {
+    enum filter_body in;
+    const char *text;                /* compared without case; NULL: hex */
+    const char *hex;                 /* the bytes as hex digits, compared as they are */
+    long from, to;
+};
 struct http_filter {
     unsigned parts;                  /* FILTER() bits of what it does at all */
     bool normalise;                  /* decode before comparing (B-142) */
@@ -32,7 +40,7 @@ struct http_filter {
     strings headers, answer_headers; /* a message that has one of them is refused (B-139) */
     strings url_texts;               /* signatures (B-141) */
     VEC(struct filter_text) header_texts, answer_texts;
-    size_t body_texts;               /* how many: no target looks into bodies */
+    VEC(struct filter_body_text) body_texts;
     enum filter_action via, server;  /* B-140 */
     const char *via_value, *server_value;
     size_t unread;                   /* elements, attributes and items that were not understood */

@@ -164,6 +164,39 @@ static void add_text(struct reading *r, bool answer, const char *header, const c
         vec_add(r->a, &r->f->header_texts, ((struct filter_text){ header, text }));
 }
 
+/* "4d 5A" -> "4d5a"; NULL: no bytes in hex digits. */
+static const char *hex_digits(struct reading *r, const char *s)
+{
+    struct strbuf b = { 0 };
+    for (; *s; s++)
+        if (*s != ' ')
+            buf_putc(&b, ascii_lower(*s));
+    bool good = b.n && b.n % 2 == 0 && b.n <= 2 * TEXT_MAX && strspn(b.p, "0123456789abcdef") == b.n;
+    const char *copy = good ? arena_strdup(r->a, b.p) : NULL;
+    buf_free(&b);
+    return copy;
+}
+
+/* Without a range the first 100 bytes are searched, as in the console's form. */
+static bool add_body_text(struct reading *r, xmlNode *e, bool answer, const char *text)
+{
+    struct filter_body_text t = { .in = answer ? BODY_OF_ANSWER : BODY_OF_REQUEST };
+    const char *format = attribute(r, e, "Format|SearchFormat|Encoding");
+    long long from = number(r, e, "From|RangeFrom|ByteFrom|StartByte"), to = number(r, e, "To|RangeTo|ByteTo|EndByte");
+    t.from = from < 0 ? 1 : (long)from + (from == 0);
+    t.to = to < 0 ? t.from + 99 : (long)to;
+    if (!text || t.to < t.from)
+        return false;
+    if (format && says(format, "bin"))
+        t.hex = hex_digits(r, text);
+    else if (is_visible(text))
+        t.text = text;
+    if (!t.hex && !t.text)
+        return false;
+    vec_add(r->a, &r->f->body_texts, t);
+    return true;
+}
+
 static bool read_signature(struct reading *r, xmlNode *e)
 {
     if (!flag(r, e, "Enabled", true))
@@ -171,10 +204,8 @@ static bool read_signature(struct reading *r, xmlNode *e)
     const char *where = attribute(r, e, "SearchIn|Location|Type|Where|Scope"),
                *header = attribute(r, e, "Header|HeaderName|HttpHeader");
     const char *text = attribute(r, e, "Pattern|Signature|Value|Text|String");
-    if (where && says(where, "body")) {
-        r->f->body_texts++;
-        return true;
-    }
+    if (where && says(where, "body"))
+        return add_body_text(r, e, says(where, "response"), text);
     if (!where || !text || !is_visible(text))
         return false;
     if (says(where, "header")) {
@@ -280,7 +311,7 @@ unsigned http_filter_parts(const struct http_filter *f)
         [FILTER_HEADER_TEXTS] = f->header_texts.n,
         [FILTER_ANSWER_HEADERS] = f->answer_headers.n,
         [FILTER_ANSWER_TEXTS] = f->answer_texts.n,
-        [FILTER_BODY_TEXTS] = f->body_texts,
+        [FILTER_BODY_TEXTS] = f->body_texts.n,
         [FILTER_VIA] = f->via != HEADER_KEPT,
         [FILTER_SERVER] = f->server != HEADER_KEPT
     };

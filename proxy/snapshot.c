@@ -103,6 +103,7 @@ static void add_links(struct snapshot *s, struct rule *r, const struct conf_rule
     r->code_pages = c->code_pages;
     for (size_t i = 0; i < c->links.n; i++)
         vec_add(s->policy->arena, &r->links, c->links.v[i]);
+    r->link_patterns = c->link_patterns;
 }
 
 static void add_rule(struct snapshot *s, const struct conf_rule *c)
@@ -151,11 +152,10 @@ static void add_rule(struct snapshot *s, const struct conf_rule *c)
 
 /* ---- rules: the plan's side ---------------------------------------------------------- */
 
-/* The HTTP filter from its keys. What looks into bodies is in the XML alone: only their number is taken from there. */
+/* The HTTP filter from its keys. */
 static const struct http_filter *make_filter(struct arena *a, const struct conf_rule *c)
 {
     const struct conf_filter *from = &c->filter;
-    const struct http_filter *xml = c->http_filter ? http_filter_parse(a, c->http_filter) : NULL;
     struct http_filter *f = arena_alloc(a, sizeof *f);
     f->parts = (from->dots ? FILTER(DOTS) : 0) | (from->high_bit ? FILTER(HIGH_BIT) : 0) |
                (from->double_encoding ? FILTER(DOUBLE) : 0) | (from->executables ? FILTER(EXECUTABLES) : 0);
@@ -178,7 +178,8 @@ static const struct http_filter *make_filter(struct arena *a, const struct conf_
     f->via_value = from->via_value;
     f->server = from->server;
     f->server_value = from->server_value;
-    f->body_texts = xml ? xml->body_texts : 0;
+    for (size_t i = 0; i < from->body_texts.n; i++)
+        vec_add(a, &f->body_texts, from->body_texts.v[i]);
     f->parts = http_filter_parts(f);
     return f->parts ? f : NULL;
 }
@@ -245,6 +246,8 @@ static void make_policy(struct snapshot *s)
         vec_add(p->arena, &p->schedules, c->schedules.v[i]);
     for (size_t i = 0; i < c->parameters.n; i++)
         vec_add(p->arena, &p->parameters, c->parameters.v[i]);
+    for (size_t i = 0; i < c->links.n; i++)
+        vec_add(p->arena, &p->links, c->links.v[i]);
     for (size_t i = 0; i < c->rules.n; i++)
         add_rule(s, &c->rules.v[i]);
     policy_finish(p);

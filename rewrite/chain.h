@@ -23,14 +23,18 @@ void rewriting_free(struct rewriting *w);            /* NULL is allowed */
 struct chain_about {
     uint32_t rule;                   /* index into plan->rules */
     bool tls;                        /* the client's request came over HTTPS */
-    const struct head *request;      /* the client's: method, Host, Accept-Encoding */
+    const char *method, *host;       /* as the client sent them (exchange.h); host NULL: none */
+    const char *accept_encoding;     /* the same, before it was removed for the server (B-64); NULL */
+    const struct head *request;      /* for chain_request alone */
 };
 
 /* For an answer (not 1xx, not 101). Changes its head where the body will change, also if there is no body to come (HEAD).
- * NULL: nothing is to be done with the body. Freed by chain_free. */
-struct body_chain *chain_answer(const struct rewriting *w, const struct chain_about *about, struct head *answer);
+ * NULL: nothing is to be done with the body. Freed by chain_free. *skipped (NULL is allowed) is set to why something
+ * that the rule wants is left undone, a literal for the log, or to NULL. */
+struct body_chain *chain_answer(const struct rewriting *w, const struct chain_about *about, struct head *answer,
+                                const char **skipped);
 /* For a request's body: the HTTP filter's texts in it (B-141) and its length where it is not announced (B-133). Changes
- * nothing in head or body; holds back what it has not judged. */
+ * nothing in head or body; holds back what it has not judged, at most CHAIN_OUT bytes. NULL: there is nothing to judge. */
 struct body_chain *chain_request(const struct rewriting *w, const struct chain_about *about);
 
 enum chain_result {

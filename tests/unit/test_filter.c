@@ -50,9 +50,18 @@ static void test_reading(void)
         "", ">",
         "<DeniedSignatures><Signature Enabled='false'/><Signature SearchIn='Request body' Pattern='x'/><Signature Pattern='x'/>"
         "<Signature SearchIn='RequestHeaders' Header='A b' Pattern='x'/><Signature SearchIn='Response headers' Header='Server:' Pattern='x'/></DeniedSignatures>");
-    check(f && f->unread == 2 && f->body_texts == 1 && f->answer_texts.n == 1 &&
+    check(f && f->unread == 2 && f->body_texts.n == 1 && f->answer_texts.n == 1 &&
               !strcmp(f->answer_texts.v[0].header, "Server"),
           "signatures", "");
+    f = parse(
+        "", ">",
+        "<DeniedSignatures><Signature SearchIn='Response body' Pattern='evil'/><Signature SearchIn='Request body' Format='Binary' Pattern='4D 5a' From='3' To='9'/>"
+        "<Signature SearchIn='Request body' Format='Binary' Pattern='4D5'/><Signature SearchIn='Request body' Pattern='x' From='9' To='3'/><Signature SearchIn='Request body'/></DeniedSignatures>");
+    check(f && f->unread == 3 && f->body_texts.n == 2 && f->parts == FILTER(BODY_TEXTS), "signatures in bodies", "");
+    const struct filter_body_text *t = f->body_texts.v;
+    check(t[0].in == BODY_OF_ANSWER && !strcmp(t[0].text, "evil") && t[0].from == 1 && t[0].to == 100, "text", "");
+    check(t[1].in == BODY_OF_REQUEST && !t[1].text && !strcmp(t[1].hex, "4d5a") && t[1].from == 3 && t[1].to == 9,
+          "bytes", "");
     f = parse("ViaHeaderAction='2' NewViaHeaderValue='a&#10;b' ServerHeaderAction='2' NewServerHeaderValue='x'", ">",
               "");
     check(f && f->via == HEADER_KEPT && f->unread == 1 && f->server == HEADER_REPLACED, "a value with a line end", "");

@@ -6,6 +6,7 @@
 static int passed, failed;
 static struct policy *p;
 static struct plan *plan;
+static struct site *site;
 static struct findings findings;
 
 static void check(bool ok, const char *what, const char *detail)
@@ -26,7 +27,7 @@ static void begin(void)
     *l = (struct listener){ .name = "L", .http = 80, .https = 443, .connection_timeout = 120 };
 }
 
-static struct rule *add_rule(const char *site, const char *name)
+static struct rule *add_rule(const char *server, const char *name)
 {
     struct rule *r = vec_push(p->arena, &p->rules);
     *r = (struct rule){ .name = arena_printf(p->arena, "rule %zu", p->rules.n),
@@ -34,7 +35,7 @@ static struct rule *add_rule(const char *site, const char *name)
                         .listener = "L",
                         .sources = { .any = true },
                         .all_users = true,
-                        .site = site,
+                        .site = server,
                         .http_port = 80,
                         .ssl_port = 443,
                         .translate_links = true,
@@ -61,12 +62,14 @@ static void make(void)
     struct strbuf err = { 0 };
     findings_init(&findings, p->arena);
     policy_finish(p);
-    plan = plan_make(p, site_read(NULL, &err), &findings);
+    site = site_read(NULL, &err);
+    plan = plan_make(p, site, &findings);
 }
 
 static void end(void)
 {
     plan_free(plan);
+    site_free(site);
     policy_free(p);
 }
 
