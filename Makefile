@@ -15,7 +15,7 @@ ALL_CFLAGS = $(WARN) $(PKG_CFLAGS) -DTMGC_VERSION='"$(VERSION)"' $(CFLAGS) -pthr
 ROOMS   = base settings ir parser emitters verify
 LIB     = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(ROOMS:%=%/*.c)))) $(BUILD)/gen/report_assets.o
 SERVING = config http rewrite auth proxy
-DAEMON_LIB = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(SERVING:%=%/*.c))))
+DAEMON_LIB = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard $(SERVING:%=%/*.c)))) $(BUILD)/gen/form_assets.o
 CLI     = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard cli/*.c)))
 DAEMON  = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard daemon/*.c)))
 UNIT    = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*.c)))
@@ -50,6 +50,14 @@ $(BUILD)/gen/report_assets.c: emitters/html/style.css emitters/html/script.js
 	  sed 's/[\\"]/\\&/g; s/.*/"&\\n",/' $$f; echo '(const char *)0};'; done > $@
 $(BUILD)/gen/report_assets.o: $(BUILD)/gen/report_assets.c
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+# The sign-in pages, their style sheet and texts: auth/forms.h declares them.
+$(BUILD)/gen/form_assets.c: $(sort $(wildcard auth/html/*))
+	@mkdir -p $(@D)
+	@{ echo '#include "auth/forms.h"'; echo 'const struct form_asset form_assets[] = {'; for f in $^; do \
+	  echo "{ \"$${f##*/}\", (const char *const[]){"; sed 's/[\\"]/\\&/g; s/.*/"&\\n",/' $$f; echo '(const char *)0 } },'; \
+	  done; echo '{ 0, 0 } };'; } > $@
+$(BUILD)/gen/form_assets.o: $(BUILD)/gen/form_assets.c auth/forms.h
+	$(CC) $(ALL_CFLAGS) -I. -c -o $@ $<
 -include $(LIB:.o=.d) $(CLI:.o=.d) $(DAEMON:.o=.d) $(DAEMON_LIB:.o=.d)
 
 # ---- for newcomers: each does its own set-up ----------------------------------
