@@ -88,7 +88,8 @@ goldens: all                          ## samples/*/out and emitters/cases afresh
 	  $(BUILD)/tmgc convert "$${s}export.xml" -m "$${s}site.yaml" -o "$${s}out" --fail-on never -q || exit 1; done
 	@tests/situations --update --build $(BUILD)
 	@git status --short samples emitters/cases
-docs: all $(BUILD)/gen_docs           ## the pages of docs/ that are made from tables, and README.md's examples, afresh
+docs: all $(BUILD)/gen_docs $(BUILD)/unit/test_key_tables ## docs that are made from tables, and README.md's examples, afresh
+	@$(BUILD)/unit/test_key_tables --update
 	@for p in findings settings versions; do $(BUILD)/gen_docs $$p > docs/$$p.md || exit 1; done
 	@tests/readme $(BUILD)
 format:                               ## the sources in the house's style

@@ -5,6 +5,7 @@
 #define PUBLISHD_CONFIG_H
 #include "../ir/filter.h"
 #include "../ir/policy.h"
+#include "../ir/service.h"
 
 enum bodyless_post { BODYLESS_CHALLENGE, BODYLESS_FORWARD };
 enum closed { CLOSED_NEVER, CLOSED_HTTP, CLOSED_ALWAYS };
@@ -95,6 +96,7 @@ struct conf_rule {
 };
 struct config {
     struct arena *arena;
+    struct service service;
     const char *trust;
     const char *error_pages;         /* folder; NULL: those built in */
     enum bodyless_post bodyless_post;

@@ -368,6 +368,7 @@ static const char *const bodyless[] = { "challenge", "forward", NULL };
 
 static const struct field config_fields[] = {
     { .key = "publishd", .type = Y_VERSION, .dflt = 1, .required = true, .help = "version of this format" },
+    OBJECT(config, service, service_schema, "from the site map's section `publishd`"),
     FILENAME(config, trust, "certificates of the authorities that vouch for TLS servers, PEM"),
     FILENAME(config, error_pages, "folder of pages `<status>.html` or `<code>.html` that replace those built in"),
     WORD(config, bodyless_post, bodyless, BODYLESS_CHALLENGE, "what becomes of an empty POST that begins a handshake"),

@@ -4,6 +4,7 @@
  * HTTP filter) stands in the file as settings of its own. Addresses, ports and files are those of the site map.
  * What has its default is left out. config/schema.c is the table of all keys, docs/publishd.yaml.md the manual.
  */
+#include "../ir/schema.h"
 #include "publishd.h"
 #include "../ir/policy_codecs.h"
 #include <stdlib.h>
@@ -275,6 +276,21 @@ static void write_switches(struct publishd *p)
     pd_links(p, policy->links.v, policy->links.n);
 }
 
+/* How publishd runs is the site map's to say; it goes on as it is. */
+static void write_service(struct publishd *p)
+{
+    struct strbuf b = { 0 };
+    schema_write(&b, &service_schema, &p->plan->site->service);
+    if (b.n)
+        pd_open_map(p, "service");
+    for (const char *at = b.p; at && *at; at += strcspn(at, "\n"), at += *at == '\n')
+        if (*at != '\n')
+            write_line(&p->w, "%.*s", (int)strcspn(at, "\n"), at);
+    if (b.n)
+        pd_close_map(p);
+    buf_free(&b);
+}
+
 int emit_publishd(const struct plan *plan, struct arena *a, struct emission *out, struct strbuf *err)
 {
     struct publishd p = { .plan = plan, .a = a, .w = { .indent = 2 } };
@@ -282,6 +298,7 @@ int emit_publishd(const struct plan *plan, struct arena *a, struct emission *out
     *out = (struct emission){ 0 };
     write_line(&p.w, "# Configuration of publishd, made by tmgc. What is left out has its default.");
     write_line(&p.w, "publishd: 1");
+    write_service(&p);
     pd_text(&p, "trust", plan->trust);
     write_switches(&p);
     write_listeners(&p);

@@ -28,12 +28,12 @@ static bool is_plain(const char *spn)
 
 /* ---- what the rules need ------------------------------------------------------------------ */
 
-struct service {
+struct spn_service {
     const char *spn;
     VEC(uint32_t) rules;
     bool constrained;
 };
-typedef VEC(struct service) services;
+typedef VEC(struct spn_service) services;
 
 /* Every service once, in the order of the rules. */
 static void gather(struct page *p, services *s)
@@ -55,7 +55,7 @@ static void gather(struct page *p, services *s)
                 vec_push(a, s)->spn = r->spns.v[k];
                 number[at] = (uint32_t)s->n;
             }
-            struct service *one = &s->v[number[at] - 1];
+            struct spn_service *one = &s->v[number[at] - 1];
             vec_add(a, &one->rules, (uint32_t)i);
             one->constrained |= r->delegation == DELEGATE_KERBEROS;
         }
@@ -88,7 +88,7 @@ static void put_services(struct page *p, const services *s)
     put(p,
         "<div class=\"scroll\" role=\"region\" aria-labelledby=\"h-spns\" tabindex=\"0\"><table class=\"spns\"><thead><tr><th scope=\"col\">Service</th><th scope=\"col\">Kind</th><th scope=\"col\">Rules</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < s->n && i < SERVICES; i++) {
-        const struct service *one = &s->v[i];
+        const struct spn_service *one = &s->v[i];
         put(p, "<tr><th scope=\"row\"><code>");
         put_text(p, one->spn);
         put(p, is_plain(one->spn) ? "</code></th><td>"

@@ -440,3 +440,31 @@ void schema_read_map(struct yaml_reader *r, const struct field *f, const struct 
     refuse_duplicates(r, keys, vec.n);
     memcpy(member, &vec, sizeof vec);
 }
+
+/* ---- after reading ------------------------------------------------------------- */
+void schema_defaults(const struct schema *s, void *object)
+{
+    set_defaults(s, 0, object);
+}
+
+void schema_absolute(struct arena *a, const struct schema *s, void *object, const char *folder)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct field *f = &s->fields[i];
+        void *member = (char *)object + f->at;
+        if (f->type == Y_TEXT && f->text == TEXT_FILE) {
+            const char *name;
+            memcpy(&name, member, sizeof name);
+            if (name && !str_equal(name, "-")) /* the usual sign for standard output */
+                name = path_absolute(a, path_join(a, *folder ? folder : ".", name));
+            memcpy(member, &name, sizeof name);
+        } else if (f->type == Y_OBJECT) {
+            schema_absolute(a, f->of, member, folder);
+        } else if (f->type == Y_LIST || f->type == Y_MAP) {
+            struct any_vec vec;
+            memcpy(&vec, member, sizeof vec);
+            for (size_t k = 0; k < vec.n; k++)
+                schema_absolute(a, f->of, (char *)vec.v + k * f->of->size, folder);
+        }
+    }
+}

@@ -64,6 +64,10 @@ struct schema {
 };
 #define FIELDS(array) (array), sizeof(array) / sizeof *(array)
 
+/* Sets the defaults in object (zeroed), and in the objects inside it. */
+void schema_defaults(const struct schema *s, void *object);
+/* File names (TEXT_FILE) in object, and in the objects and lists inside it, become absolute: relative ones are the folder's. */
+void schema_absolute(struct arena *a, const struct schema *s, void *object, const char *folder);
 /* Fills object (zeroed) from a map. Errors are told; r->errors counts them. */
 void schema_read(struct yaml_reader *r, const struct schema *s, const struct node *map, void *object);
 /* Fills member, a VEC of f->of, from a map that is keyed by names. */
@@ -77,5 +81,5 @@ void schema_markdown(struct strbuf *out, const struct schema *s);
 const char *schema_text(struct yaml_reader *r, const struct node *node, enum text_kind kind);
 bool schema_number(const char *text, long *value);  /* decimal digits, perhaps a minus; nothing else */
 
-extern const struct schema policy_schema, site_schema;
+extern const struct schema policy_schema, site_schema, service_schema;
 #endif

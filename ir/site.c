@@ -239,19 +239,17 @@ static const struct field site_fields[] = {
     MAP(users_schema, users, "user sets, by name"),
     MAP(rule_schema, rules, "by name, or by GUID in braces"),
     { MEMBER(site, accept), .type = Y_LIST, .of = &accept_schema, .help = "findings that were read and accepted" },
+    { .key = "publishd",
+      .at = offsetof(struct site, service),
+      .type = Y_OBJECT,
+      .of = &service_schema,
+      .help = "for the target publishd: goes into its configuration as it is" },
 };
 const struct schema site_schema = { .name = "the site map",
                                     .size = sizeof(struct site),
                                     .fields = FIELDS(site_fields) };
 
 /* ---- reading ----------------------------------------------------------------------- */
-/* Names are relative to the site map's own folder. Nothing is looked up on disk. */
-static const char *absolute(struct arena *a, const char *site_file, const char *name)
-{
-    const char *base = path_basename(site_file);
-    const char *folder = arena_strndup(a, site_file, (size_t)(base - site_file));
-    return path_absolute(a, path_join(a, *folder ? folder : ".", name));
-}
 
 #define INDEX(s, list, type, member)                                                                                   \
     index_build((s)->arena, &(s)->index->list, (s)->list.v, (s)->list.n, sizeof(struct type),                          \
@@ -259,13 +257,6 @@ static const char *absolute(struct arena *a, const char *site_file, const char *
 
 static void finish(struct site *s)
 {
-    for (size_t i = 0; i < s->certificates.n; i++) {
-        struct site_certificate *c = &s->certificates.v[i];
-        c->chain = absolute(s->arena, s->file, c->chain);
-        c->key = absolute(s->arena, s->file, c->key);
-    }
-    if (s->trust)
-        s->trust = absolute(s->arena, s->file, s->trust);
     s->index = arena_alloc(s->arena, sizeof *s->index);
     INDEX(s, listeners, site_listener, key);
     INDEX(s, certificates, site_certificate, thumbprint);
@@ -281,6 +272,7 @@ static struct site *site_new(const char *file)
     struct site *s = arena_alloc(a, sizeof *s);
     s->arena = a;
     s->file = file ? arena_strdup(a, file) : NULL;
+    schema_defaults(&site_schema, s);
     return s;
 }
 
@@ -297,6 +289,11 @@ struct site *site_parse(const char *file, const char *text, size_t n, struct str
         site_free(s);
         return NULL;
     }
+    /* Names are relative to the site map's own folder. Nothing is looked up on disk. */
+    const char *folder = arena_strndup(s->arena, file, (size_t)(path_basename(file) - file));
+    schema_absolute(s->arena, &site_schema, s, folder);
+    if (s->trust)
+        s->trust = path_absolute(s->arena, path_join(s->arena, *folder ? folder : ".", s->trust));
     finish(s);
     return s;
 }

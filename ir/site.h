@@ -3,6 +3,7 @@
 #ifndef TMGC_SITE_H
 #define TMGC_SITE_H
 #include "policy.h"
+#include "service.h"
 
 struct site_listener {
     const char *key;                 /* name or {GUID} */
@@ -43,6 +44,7 @@ struct site {
     VEC(struct site_users) users;
     VEC(struct site_rule) rules;
     VEC(struct site_accept) accept;
+    struct service service;          /* `publishd` in the file */
     struct site_index *index;        /* of the look-ups below */
 };
 
