@@ -82,6 +82,19 @@ asan:                                 ## with AddressSanitizer and UndefinedBeha
 clang:                                ## with clang, in build-clang
 	@$(MAKE) BUILD=$(BUILD)-clang CC=clang all
 
+# Every C file of tests/fuzz is a harness; tests/fuzz/seeds says what it begins with. What is found stays in build-fuzz.
+SECONDS ?= 20
+FUZZERS ?= $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
+fuzz:                                 ## each harness of tests/fuzz for SECONDS=20, or those of FUZZERS="a b"
+	@$(MAKE) -s BUILD=$(BUILD)-fuzz CC=clang CFLAGS="-O1 -g -fno-omit-frame-pointer $(SANITIZE) -fsanitize=fuzzer-no-link" fuzz-now
+fuzz-now: $(FUZZERS:%=$(BUILD)/fuzz/%)
+	@set -e; for f in $(FUZZERS); do tests/fuzz/seeds $$f $(BUILD)/corpus/$$f; echo "fuzz: $$f"; \
+	  $(BUILD)/fuzz/$$f -max_total_time=$(SECONDS) -max_len=16384 -timeout=20 -rss_limit_mb=1500 -verbosity=0 -print_final_stats=1 \
+	    -artifact_prefix=$(BUILD)/fuzz/$$f- $(BUILD)/corpus/$$f; done
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(wildcard tests/fuzz/*.h tests/http1/*.h) $(BUILD)/libpublishd.a $(BUILD)/libtmgc.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -I. -o $@ $(filter %.c %.a,$^) $(PKG_LIBS) $(DAEMON_LIBS)
+
 # ---- what is generated and checked in ----------------------------------------------
 goldens: all                          ## samples/*/out and emitters/cases afresh: read the difference before you commit it
 	@for s in samples/*/; do \
@@ -104,7 +117,7 @@ install: all                          ## PREFIX=/usr/local, DESTDIR=
 	install -m 644 completions/tmgc.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tmgc
 	install -m 644 completions/_tmgc $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 clean:                                ## removes what was built
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-gcc-werror $(BUILD)-clang-werror
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz $(BUILD)-clang $(BUILD)-gcc-werror $(BUILD)-clang-werror
 help:                                 ## this list
 	@sed -n 's/^\([a-z]*\):.*## *\(.*\)/  make \1\t\2/p' Makefile | expand -t 16
-.PHONY: all unit check check-now demo bench lint lint-now asan clang goldens docs format install clean help
+.PHONY: all unit check check-now demo bench lint lint-now asan fuzz fuzz-now clang goldens docs format install clean help

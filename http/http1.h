@@ -25,7 +25,7 @@ int http1_request(struct head *h, const char *p, size_t n, const char **why);
 int http1_answer(struct head *h, const char *method, const char *p, size_t n, const char **why);
 
 /* Chunked bodies. Extensions and trailers are read strictly and dropped. */
-struct chunks { int state; uint64_t left; uint32_t line; };
+struct chunks { unsigned state; uint64_t left; uint32_t line; };
 enum chunk_event { CHUNK_MORE, CHUNK_DATA, CHUNK_END, CHUNK_BAD };
 /* Looks at p[0..n): *used is what was taken. For CHUNK_DATA *data and *data_n are a piece of the body inside p.
  * Call again with the rest until CHUNK_MORE (all taken), CHUNK_END (the body is over; the rest is the next message)
