@@ -37,6 +37,11 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libpublishd.a $(BUILD)/libtmgc.a
 	$(CC) $(ALL_CFLAGS) -I. -o $@ $^ $(PKG_LIBS) $(DAEMON_LIBS) $(LDFLAGS)
 $(BUILD)/gen_docs: tests/gen_docs.c $(BUILD)/libtmgc.a
 	$(CC) $(ALL_CFLAGS) -I. -o $@ $^ $(PKG_LIBS) $(LDFLAGS)
+# What Debian's llhttp makes of the vectors, and what it costs: a test's oracle, no part of the daemon.
+$(BUILD)/http1_oracle: tests/http1/oracle.c $(wildcard tests/http1/*.h) $(BUILD)/libpublishd.a $(BUILD)/libtmgc.a
+	@mkdir -p $(BUILD)/obj/llhttp
+	@for f in api http llhttp; do $(CC) $(CFLAGS) -I/usr/share/include/llhttp -w -c -o $(BUILD)/obj/llhttp/$$f.o /usr/share/llhttp/$$f.c || exit 1; done
+	$(CC) $(ALL_CFLAGS) -I/usr/share/include/llhttp -o $@ $< $(BUILD)/obj/llhttp/*.o $(BUILD)/libpublishd.a $(BUILD)/libtmgc.a $(LDFLAGS)
 $(BUILD)/measure: tests/measure.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $<
@@ -66,7 +71,7 @@ check: ; @tests/setup build run pages lab && $(MAKE) -s -j2 check-now           
 bench: ; @tests/setup build bench && $(MAKE) -s -j2 all $(BUILD)/measure && tests/bench $(BUILD)  ## time and memory beside xmllint
 lint: ; @tests/setup build lint && $(MAKE) -s lint-now                   ## compilers, clang-tidy, cppcheck, formatting
 
-check-now: all $(UNIT) $(BUILD)/gen_docs asan
+check-now: all $(UNIT) $(BUILD)/gen_docs $(BUILD)/http1_oracle asan
 	@tests/run --build $(BUILD) --asan $(BUILD)-asan
 unit: $(UNIT)                         ## the unit tests alone
 	@set -e; for t in $(UNIT); do $$t; done

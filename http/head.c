@@ -1,124 +1,92 @@
 /* head: the fields of a message by name, and changing them. */
 #include "head.h"
+#include "scan.h"
 
 #include <stdlib.h>
 
-/* In lower case, in the order of enum field_id. */
-static const char *const field_names[FIELD_IDS] = {
-    [FIELD_OTHER] = "",
-    [FIELD_HOST] = "host",
-    [FIELD_CONNECTION] = "connection",
-    [FIELD_CONTENT_LENGTH] = "content-length",
-    [FIELD_TRANSFER_ENCODING] = "transfer-encoding",
-    [FIELD_KEEP_ALIVE] = "keep-alive",
-    [FIELD_PROXY_CONNECTION] = "proxy-connection",
-    [FIELD_TE] = "te",
-    [FIELD_TRAILER] = "trailer",
-    [FIELD_UPGRADE] = "upgrade",
-    [FIELD_EXPECT] = "expect",
-    [FIELD_AUTHORIZATION] = "authorization",
-    [FIELD_WWW_AUTHENTICATE] = "www-authenticate",
-    [FIELD_PROXY_AUTHORIZATION] = "proxy-authorization",
-    [FIELD_PROXY_AUTHENTICATE] = "proxy-authenticate",
-    [FIELD_COOKIE] = "cookie",
-    [FIELD_SET_COOKIE] = "set-cookie",
-    [FIELD_ACCEPT_ENCODING] = "accept-encoding",
-    [FIELD_CONTENT_ENCODING] = "content-encoding",
-    [FIELD_CONTENT_TYPE] = "content-type",
-    [FIELD_LOCATION] = "location",
-    [FIELD_CONTENT_LOCATION] = "content-location",
-    [FIELD_VIA] = "via",
-    [FIELD_SERVER] = "server",
-    [FIELD_DATE] = "date",
-    [FIELD_X_FORWARDED_FOR] = "x-forwarded-for",
-    [FIELD_FRONT_END_HTTPS] = "front-end-https",
-    [FIELD_USER_AGENT] = "user-agent",
-    [FIELD_REFERER] = "referer",
-    [FIELD_ORIGIN] = "origin",
-    [FIELD_ACCEPT] = "accept",
-    [FIELD_ACCEPT_LANGUAGE] = "accept-language",
-    [FIELD_CACHE_CONTROL] = "cache-control",
-    [FIELD_PRAGMA] = "pragma",
-    [FIELD_ETAG] = "etag",
-    [FIELD_RANGE] = "range",
-    [FIELD_CONTENT_RANGE] = "content-range",
-    [FIELD_VARY] = "vary",
+/* The names that somebody asks for, in lower case. Length, first and last letter make the slot; two names in one slot
+ * would be an initialiser overridden, which gcc and clang warn about. */
+#define SLOTS 128
+#define SLOT(n, first, last) ((6 * (n) + (first) + 8 * (last)) % SLOTS)
+#define NAME(id, text, n, first, last) [SLOT(n, first, last)] = { text, n, id }
+static const struct known {
+    char name[20];
+    unsigned char n, id;
+} known[SLOTS] = {
+    NAME(FIELD_HOST, "host", 4, 'h', 't'),
+    NAME(FIELD_CONNECTION, "connection", 10, 'c', 'n'),
+    NAME(FIELD_CONTENT_LENGTH, "content-length", 14, 'c', 'h'),
+    NAME(FIELD_TRANSFER_ENCODING, "transfer-encoding", 17, 't', 'g'),
+    NAME(FIELD_KEEP_ALIVE, "keep-alive", 10, 'k', 'e'),
+    NAME(FIELD_PROXY_CONNECTION, "proxy-connection", 16, 'p', 'n'),
+    NAME(FIELD_TE, "te", 2, 't', 'e'),
+    NAME(FIELD_TRAILER, "trailer", 7, 't', 'r'),
+    NAME(FIELD_UPGRADE, "upgrade", 7, 'u', 'e'),
+    NAME(FIELD_EXPECT, "expect", 6, 'e', 't'),
+    NAME(FIELD_AUTHORIZATION, "authorization", 13, 'a', 'n'),
+    NAME(FIELD_WWW_AUTHENTICATE, "www-authenticate", 16, 'w', 'e'),
+    NAME(FIELD_PROXY_AUTHORIZATION, "proxy-authorization", 19, 'p', 'n'),
+    NAME(FIELD_PROXY_AUTHENTICATE, "proxy-authenticate", 18, 'p', 'e'),
+    NAME(FIELD_COOKIE, "cookie", 6, 'c', 'e'),
+    NAME(FIELD_SET_COOKIE, "set-cookie", 10, 's', 'e'),
+    NAME(FIELD_ACCEPT_ENCODING, "accept-encoding", 15, 'a', 'g'),
+    NAME(FIELD_CONTENT_ENCODING, "content-encoding", 16, 'c', 'g'),
+    NAME(FIELD_CONTENT_TYPE, "content-type", 12, 'c', 'e'),
+    NAME(FIELD_LOCATION, "location", 8, 'l', 'n'),
+    NAME(FIELD_CONTENT_LOCATION, "content-location", 16, 'c', 'n'),
+    NAME(FIELD_VIA, "via", 3, 'v', 'a'),
+    NAME(FIELD_SERVER, "server", 6, 's', 'r'),
+    NAME(FIELD_DATE, "date", 4, 'd', 'e'),
+    NAME(FIELD_X_FORWARDED_FOR, "x-forwarded-for", 15, 'x', 'r'),
+    NAME(FIELD_FRONT_END_HTTPS, "front-end-https", 15, 'f', 's'),
+    NAME(FIELD_USER_AGENT, "user-agent", 10, 'u', 't'),
+    NAME(FIELD_REFERER, "referer", 7, 'r', 'r'),
+    NAME(FIELD_ORIGIN, "origin", 6, 'o', 'n'),
+    NAME(FIELD_ACCEPT, "accept", 6, 'a', 't'),
+    NAME(FIELD_ACCEPT_LANGUAGE, "accept-language", 15, 'a', 'e'),
+    NAME(FIELD_CACHE_CONTROL, "cache-control", 13, 'c', 'l'),
+    NAME(FIELD_PRAGMA, "pragma", 6, 'p', 'a'),
+    NAME(FIELD_ETAG, "etag", 4, 'e', 'g'),
+    NAME(FIELD_RANGE, "range", 5, 'r', 'e'),
+    NAME(FIELD_CONTENT_RANGE, "content-range", 13, 'c', 'e'),
+    NAME(FIELD_VARY, "vary", 4, 'v', 'y'),
 };
 
-/* Length, first and last letter tell all names apart: two of a kind would be two equal cases, which do not compile. */
-#define KEY(n, first, last) ((unsigned)(n) << 16 | (unsigned)(first) << 8 | (unsigned)(last))
-static enum field_id candidate(const char *name, size_t n)
+/* Four or eight bytes with every letter in lower case. Of the bytes of a token only letters become letters by it, and
+ * only '-' becomes '-'. */
+static uint32_t folded4(const char *p)
 {
-    switch (KEY(n, (unsigned char)name[0] | 0x20, (unsigned char)name[n - 1] | 0x20)) {
-    case KEY(4, 'h', 't'): return FIELD_HOST;
-    case KEY(10, 'c', 'n'): return FIELD_CONNECTION;
-    case KEY(14, 'c', 'h'): return FIELD_CONTENT_LENGTH;
-    case KEY(17, 't', 'g'): return FIELD_TRANSFER_ENCODING;
-    case KEY(10, 'k', 'e'): return FIELD_KEEP_ALIVE;
-    case KEY(16, 'p', 'n'): return FIELD_PROXY_CONNECTION;
-    case KEY(2, 't', 'e'): return FIELD_TE;
-    case KEY(7, 't', 'r'): return FIELD_TRAILER;
-    case KEY(7, 'u', 'e'): return FIELD_UPGRADE;
-    case KEY(6, 'e', 't'): return FIELD_EXPECT;
-    case KEY(13, 'a', 'n'): return FIELD_AUTHORIZATION;
-    case KEY(16, 'w', 'e'): return FIELD_WWW_AUTHENTICATE;
-    case KEY(19, 'p', 'n'): return FIELD_PROXY_AUTHORIZATION;
-    case KEY(18, 'p', 'e'): return FIELD_PROXY_AUTHENTICATE;
-    case KEY(6, 'c', 'e'): return FIELD_COOKIE;
-    case KEY(10, 's', 'e'): return FIELD_SET_COOKIE;
-    case KEY(15, 'a', 'g'): return FIELD_ACCEPT_ENCODING;
-    case KEY(16, 'c', 'g'): return FIELD_CONTENT_ENCODING;
-    case KEY(12, 'c', 'e'): return FIELD_CONTENT_TYPE;
-    case KEY(8, 'l', 'n'): return FIELD_LOCATION;
-    case KEY(16, 'c', 'n'): return FIELD_CONTENT_LOCATION;
-    case KEY(3, 'v', 'a'): return FIELD_VIA;
-    case KEY(6, 's', 'r'): return FIELD_SERVER;
-    case KEY(4, 'd', 'e'): return FIELD_DATE;
-    case KEY(15, 'x', 'r'): return FIELD_X_FORWARDED_FOR;
-    case KEY(15, 'f', 's'): return FIELD_FRONT_END_HTTPS;
-    case KEY(10, 'u', 't'): return FIELD_USER_AGENT;
-    case KEY(7, 'r', 'r'): return FIELD_REFERER;
-    case KEY(6, 'o', 'n'): return FIELD_ORIGIN;
-    case KEY(6, 'a', 't'): return FIELD_ACCEPT;
-    case KEY(15, 'a', 'e'): return FIELD_ACCEPT_LANGUAGE;
-    case KEY(13, 'c', 'l'): return FIELD_CACHE_CONTROL;
-    case KEY(6, 'p', 'a'): return FIELD_PRAGMA;
-    case KEY(4, 'e', 'g'): return FIELD_ETAG;
-    case KEY(5, 'r', 'e'): return FIELD_RANGE;
-    case KEY(13, 'c', 'e'): return FIELD_CONTENT_RANGE;
-    case KEY(4, 'v', 'y'): return FIELD_VARY;
-    default: return FIELD_OTHER;
-    }
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v | 0x20202020;
 }
-
-/* Eight bytes with every letter in lower case. Of the bytes of a token only letters become letters by it, and only '-'
- * becomes '-'. */
-static uint64_t folded(const char *p)
+static uint64_t folded8(const char *p)
 {
     uint64_t v;
     memcpy(&v, p, sizeof v);
     return v | UINT64_C(0x2020202020202020);
 }
 
-/* Two texts of the same length, without case; known is of letters and '-', in lower case. */
-static bool is_name(const char *name, const char *known, size_t n)
+/* Two names of the same length, without case, both of a token's bytes and lower without capitals. */
+static bool same_name(const char *name, const char *lower, size_t n)
 {
-    if (n < 8) {
-        for (size_t i = 0; i < n; i++)
-            if ((name[i] | 0x20) != known[i])
+    if (n >= 8) {
+        for (size_t i = 0; i + 8 < n; i += 8)
+            if (folded8(name + i) != folded8(lower + i))
                 return false;
-        return true;
+        return folded8(name + n - 8) == folded8(lower + n - 8);
     }
-    for (size_t i = 0; i + 8 < n; i += 8)
-        if (folded(name + i) != folded(known + i))
-            return false;
-    return folded(name + n - 8) == folded(known + n - 8);
+    if (n >= 4)
+        return folded4(name) == folded4(lower) && folded4(name + n - 4) == folded4(lower + n - 4);
+    return ascii_ncasecmp(name, lower, n) == 0;
 }
 
 enum field_id field_id_of(const char *name, size_t n)
 {
-    enum field_id id = n ? candidate(name, n) : FIELD_OTHER;
-    return id != FIELD_OTHER && is_name(name, field_names[id], n) ? id : FIELD_OTHER;
+    if (!n)
+        return FIELD_OTHER;
+    const struct known *k = &known[SLOT(n, (unsigned char)name[0] | 0x20u, (unsigned char)name[n - 1] | 0x20u)];
+    return k->n == n && same_name(name, k->name, n) ? (enum field_id)k->id : FIELD_OTHER;
 }
 
 static bool list_has_token(const char *list, const char *token)
@@ -182,8 +150,8 @@ char *head_room(struct head *h, size_t n)
         if (!h->text)
             mem_fatal();
     }
-    h->text[n] = '\0';
-    h->text_n = n + 1;
+    memset(h->text + n, 0, SCAN_SLACK);
+    h->text_n = n + SCAN_SLACK;
     return h->text;
 }
 

@@ -9,7 +9,7 @@
 #define HTTP_HEAD_H
 #include "../base/base.h"
 
-/* Fields that somebody asks for by name. In the order of field_names[] in head.c, which is what a parser looks up. */
+/* Fields that somebody asks for by name: known[] in head.c has the names. */
 enum field_id {
     FIELD_OTHER, FIELD_HOST, FIELD_CONNECTION, FIELD_CONTENT_LENGTH, FIELD_TRANSFER_ENCODING, FIELD_KEEP_ALIVE,
     FIELD_PROXY_CONNECTION, FIELD_TE, FIELD_TRAILER, FIELD_UPGRADE, FIELD_EXPECT, FIELD_AUTHORIZATION,
@@ -65,7 +65,7 @@ enum field_id field_id_of(const char *name, size_t n);   /* without case */
 bool head_has_token(const struct head *h, enum field_id id, const char *token);
 void head_reset(struct head *h);     /* empty again; keeps the buffer */
 void head_free(struct head *h);      /* the buffer alone: the struct is the caller's */
-char *head_room(struct head *h, size_t n);               /* for a reader: empties h; n bytes at the start of text, and a NUL behind */
+char *head_room(struct head *h, size_t n);               /* for a reader: empties h; n bytes at the start of text, and NULs behind */
 
 /* Changing a head that is to be sent on. Strings are borrowed: they outlive the head or come from head_copy.
  * False: HEAD_FIELDS_MAX are there already. */

@@ -10,23 +10,22 @@ size_t http1_leading(const char *p, size_t n)
     return i;
 }
 
+/* Line by line. What stands inside of a line is http1_request's matter: most heads come whole. */
 size_t http1_head_end(const char *p, size_t n, size_t from)
 {
-    size_t limit = n < HEAD_BYTES ? n : HEAD_BYTES;
-    size_t i = from && p[from - 1] == '\r' ? from - 1 : from; /* its LF may be here now */
+    size_t limit = n < HEAD_BYTES ? n : HEAD_BYTES, i = from;
+    if (i && p[i - 1] == '\r') /* its LF may be here now */
+        i--;
     while (i < limit) {
-        i += scan_text(p + i, limit - i);
-        if (i == limit)
+        bool line_begins = i == 0 || p[i - 1] == '\n';
+        if (line_begins && p[i] == '\r' && i + 1 < limit)
+            return i && p[i + 1] == '\n' ? i + 2 : SIZE_MAX;
+        const char *lf = memchr(p + i, '\n', limit - i);
+        if (!lf)
             break;
-        if (p[i] != '\r' || (i + 1 < n && p[i + 1] != '\n'))
+        if (lf == p || lf[-1] != '\r')
             return SIZE_MAX;
-        if (i + 1 >= limit)
-            break;
-        if (i == 0) /* http1_leading is for those */
-            return SIZE_MAX;
-        i += 2;
-        if (i >= 4 && p[i - 3] == '\n') /* a line ended just before: this one is empty */
-            return i;
+        i = (size_t)(lf - p) + 1;
     }
     return n >= HEAD_BYTES ? SIZE_MAX : 0;
 }
@@ -71,9 +70,15 @@ static int read_length(struct reader *r, const struct field *f)
 }
 
 /* What a host may not hold, since programs differ in where it ends (RFC 3986 section 3.2; bytes above 0x7f pass). */
+static const unsigned char no_host_bytes[256] = {
+    [' '] = 1, ['\t'] = 1, ['"'] = 1,  ['#'] = 1, [','] = 1, ['/'] = 1, [';'] = 1, ['<'] = 1, ['>'] = 1,
+    ['?'] = 1, ['@'] = 1,  ['\\'] = 1, ['^'] = 1, ['`'] = 1, ['{'] = 1, ['|'] = 1, ['}'] = 1,
+};
 static bool host_is_plain(const char *s)
 {
-    return s[strcspn(s, " \t\"#,/;<>?@\\^`{|}")] == '\0';
+    while (*s && !no_host_bytes[(unsigned char)*s])
+        s++;
+    return *s == '\0';
 }
 
 /* Framing, and that what must be said once is said once. The field is h's last. */
@@ -102,31 +107,36 @@ static int read_meaning(struct reader *r, const struct field *f)
 /* One line "name: value", with r->p at its start. The strings are ended in place. */
 static int read_field(struct reader *r)
 {
-    char *name = r->p;
-    size_t name_n = scan_token(name);
+    char *name = r->p, *colon = scan_token(name);
     if (*name == ' ' || *name == '\t')
         return refuse(r, 400, "a folded line");
-    if (name_n == 0 || name[name_n] != ':')
+    if (colon == name || *colon != ':')
         return refuse(r, 400, "a field name that is no token");
-    char *value = name + name_n + 1;
+    char *value = colon + 1;
     while (*value == ' ' || *value == '\t')
         value++;
-    char *end = value + scan_text(value, (size_t)(r->end - value));
-    if (end[0] != '\r' || end[1] != '\n') /* end[0] is the NUL at the very end, at worst */
+    char *end = scan_text(value);
+    if (end[0] != '\r' || end[1] != '\n')
         return refuse(r, 400, "a control character in a field");
     r->p = end + 2;
     while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
         end--;
-    name[name_n] = *end = '\0';
+    *colon = *end = '\0';
     if (r->h->n == HEAD_FIELDS)
         return refuse(r, 431, "too many fields");
-    struct field f = { .id = field_id_of(name, name_n),
-                       .name_n = (uint32_t)name_n,
-                       .value_n = (uint32_t)(end - value),
-                       .name = name,
-                       .value = value };
-    head_push(r->h, f);
-    return f.id == FIELD_OTHER ? 0 : read_meaning(r, &f);
+    size_t name_n = (size_t)(colon - name);
+    struct head *h = r->h;
+    struct field *f = &h->fields[h->n++];
+    *f = (struct field){ .id = field_id_of(name, name_n),
+                         .name_n = (uint32_t)name_n,
+                         .value_n = (uint32_t)(end - value),
+                         .name = name,
+                         .value = value };
+    if (f->id == FIELD_OTHER)
+        return 0;
+    if (!h->first[f->id])
+        h->first[f->id] = h->n;
+    return f->id <= FIELD_TRANSFER_ENCODING ? read_meaning(r, f) : 0;
 }
 
 /* A connection option: one of ours, or the name of a field that is for this connection alone. A field that we know to
@@ -216,15 +226,6 @@ static int begin(struct reader *r, struct head *h, const char *p, size_t n)
 }
 
 /* ---- requests -------------------------------------------------------------- */
-/* How far the target goes: every byte above the space but DEL. */
-static size_t target_length(const char *p)
-{
-    size_t n = 0;
-    while ((unsigned char)p[n] > ' ' && p[n] != 0x7f)
-        n++;
-    return n;
-}
-
 /* A path, an absolute URI, "*" for OPTIONS, or anything for CONNECT (RFC 9112 section 3.2). */
 static bool target_has_form(const char *method, const char *target)
 {
@@ -239,18 +240,17 @@ static bool target_has_form(const char *method, const char *target)
 static int read_request_line(struct reader *r)
 {
     struct head *h = r->h;
-    size_t n = scan_token(r->p);
-    if (n == 0 || r->p[n] != ' ')
+    char *end = scan_token(r->p);
+    if (end == r->p || *end != ' ')
         return refuse(r, 400, "a method that is no token");
     h->method = r->p;
-    r->p[n] = '\0';
-    r->p += n + 1;
-    n = target_length(r->p);
-    if (n == 0 || r->p[n] != ' ')
+    *end = '\0';
+    h->target = r->p = end + 1;
+    end = scan_visible(r->p);
+    if (end == r->p || *end != ' ')
         return refuse(r, 400, "a request line that is not of three parts");
-    h->target = r->p;
-    r->p[n] = '\0';
-    r->p += n + 1;
+    *end = '\0';
+    r->p = end + 1;
     int status = read_version(r);
     if (status)
         return status;
@@ -298,7 +298,7 @@ static int read_status_line(struct reader *r)
     else if (r->p[0] != '\r')
         return refuse(r, -1, "no status");
     h->reason = r->p;
-    r->p += scan_text(r->p, (size_t)(r->end - r->p));
+    r->p = scan_text(r->p);
     if (r->p[0] != '\r' || r->p[1] != '\n')
         return refuse(r, -1, "a control character in the status line");
     *r->p = '\0';

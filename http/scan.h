@@ -1,13 +1,39 @@
-/* scan: bytes of a head by class, sixteen at a time. */
+/* scan: bytes of a head by class, sixteen at a time.
+ *
+ * Sixteen bytes are compared at once (GCC's and clang's vectors: any processor), and a mask says which of them are
+ * meant. The functions read up to SCAN_SLACK bytes behind what they are asked about: the caller owns those. */
 #ifndef HTTP_SCAN_H
 #define HTTP_SCAN_H
-#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
+enum { SCAN_SLACK = 16 };
 typedef unsigned char scan_bytes __attribute__((vector_size(16)));
+
+static inline scan_bytes scan_load(const char *p)
+{
+    scan_bytes v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* Bit i is set where byte i is all ones: what a comparison makes of a byte for which it holds. */
+static inline unsigned scan_mask(scan_bytes v)
+{
+#ifdef __SSE2__
+    return (unsigned)_mm_movemask_epi8((__m128i)v);
+#else
+    unsigned mask = 0;
+    for (unsigned i = 0; i < 16; i++)
+        mask |= (v[i] & 1u) << i;
+    return mask;
+#endif
+}
 
 /* What may stand in a value: a tab, the space, everything above it but DEL (RFC 9110 section 5.5; bytes above 0x7f are
  * taken as they are). */
@@ -16,24 +42,26 @@ static inline bool scan_is_text(unsigned char c)
     return (c >= 0x20 && c != 0x7f) || c == '\t';
 }
 
-/* How many bytes at p are text; at most n. */
-static inline size_t scan_text(const char *p, size_t n)
+/* The first byte at or behind p that is no text. There is one: every text ends with a NUL. */
+static inline char *scan_text(char *p)
 {
-    size_t i = 0;
-    for (; n - i >= sizeof(scan_bytes); i += sizeof(scan_bytes)) {
-        scan_bytes v;
-        uint64_t half[2];
-        memcpy(&v, p + i, sizeof v);
-        v = (scan_bytes)(((v < 0x20) & (v != '\t')) | (v == 0x7f)); /* all ones where it is none */
-        memcpy(half, &v, sizeof half);
-        if (half[0])
-            return i + (size_t)__builtin_ctzll(le64toh(half[0])) / 8;
-        if (half[1])
-            return i + 8 + (size_t)__builtin_ctzll(le64toh(half[1])) / 8;
+    for (;; p += 16) {
+        scan_bytes v = scan_load(p);
+        unsigned mask = scan_mask((scan_bytes)(((v < 0x20) & (v != '\t')) | (v == 0x7f)));
+        if (mask)
+            return p + __builtin_ctz(mask);
     }
-    while (i < n && scan_is_text((unsigned char)p[i]))
-        i++;
-    return i;
+}
+
+/* The first byte that is a space, a control character or DEL. */
+static inline char *scan_visible(char *p)
+{
+    for (;; p += 16) {
+        scan_bytes v = scan_load(p);
+        unsigned mask = scan_mask((scan_bytes)((v <= ' ') | (v == 0x7f)));
+        if (mask)
+            return p + __builtin_ctz(mask);
+    }
 }
 
 /* A letter, digit or one of !#$%&'*+-.^_`|~: what names and methods are made of (RFC 9110 section 5.6.2). */
@@ -48,12 +76,14 @@ static const unsigned char scan_token_bytes[256] = {
     ['t'] = 1, ['u'] = 1, ['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1,  ['z'] = 1,
 };
 
-/* How many bytes at p are of a token; p ends with one that is not. */
-static inline size_t scan_token(const char *p)
+/* The first byte that is not of a token. Most tokens are letters and hyphens, and short. */
+static inline char *scan_token(char *p)
 {
-    size_t i = 0;
-    while (scan_token_bytes[(unsigned char)p[i]])
-        i++;
-    return i;
+    scan_bytes v = scan_load(p), letter = (v | 0x20) - 'a';
+    unsigned mask = ~scan_mask((scan_bytes)((letter < 26) | (v == '-'))) & 0xffff;
+    p += mask ? __builtin_ctz(mask) : 16;
+    while (scan_token_bytes[(unsigned char)*p])
+        p++;
+    return p;
 }
 #endif
