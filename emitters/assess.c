@@ -3,6 +3,7 @@
  * rule's bit in plan_rule.closed, and only an acceptance takes it off again.
  */
 #include "emit.h"
+#include "nginx_links.h"
 #include "versions.h"
 
 #include <string.h>
@@ -19,6 +20,7 @@ struct assessing {
     const char *today;
     struct findings *f;
     VEC(struct closing) closings;
+    struct shared_links links;
 };
 
 /* One finding about rule r for those of `on` that are asked for. */
@@ -259,6 +261,64 @@ static void assess_filter(struct assessing *s, const struct plan_rule *r)
     }
 }
 
+/* "http://srv -> https://mail.example, ..." */
+static void buf_mappings(struct strbuf *b, const struct link_table *t)
+{
+    enum { SHOWN = 4 };
+    size_t shown = 0;
+    for (size_t i = 0; i < t->links.n && shown < SHOWN; i++) {
+        const struct link *l = &t->links.v[i];
+        if (l->escaped)
+            continue;
+        buf_printf(b, "%s%.*s -> %s%.*s", shown++ ? ", " : "", (int)l->from_n, l->from,
+                   l->origin ? "the client's own address" : "", (int)l->to_n, l->to);
+    }
+    if (shown < t->links.n)
+        buf_puts(b, ", ...");
+}
+
+/* B-123 to B-127: bodies on nginx with a residue, on HAProxy not at all. */
+static void assess_links(struct assessing *s, const struct plan_rule *r)
+{
+    struct arena *a = arena_new();
+    struct chosen_links chosen;
+    struct link_table own;
+    struct strbuf text = { 0 };
+    links_own(s->plan, r->index, true, a, &own);
+    nginx_links_choose(s->plan, r, &s->links, a, s->f->arena, &chosen);
+    buf_printf(&text,
+               "links in pages are no longer translated; redirects still are (%zu mappings, and those of other rules: ",
+               own.links.n);
+    buf_mappings(&text, &own);
+    buf_putc(&text, ')');
+    if (own.links.n || chosen.links.n)
+        about(s, F_LINK_TRANSLATION_LOST, ON(TARGET_HAPROXY), r->rule, "translate_links", "TranslateLinks",
+              arena_strdup(s->f->arena, text.p));
+    buf_clear(&text);
+    if (!chosen.whole)
+        buf_puts(&text, "links in pages are translated, in pages that are not compressed");
+    else if (!chosen.delimiters)
+        buf_puts(&text,
+                 "links in pages are translated wherever their text stands, in front of a longer name or path too");
+    else {
+        buf_puts(&text, "links in pages are translated only where one of these follows:");
+        for (size_t i = 0; i < chosen.delimiters; i++)
+            buf_printf(&text, " %s", *nginx_delimiters[i] == ' ' ? "space" : nginx_delimiters[i]);
+        buf_puts(&text, "; before others a shorter mapping may apply");
+    }
+    if (r->rule->link_mode)
+        buf_printf(&text, "; its mode %ld is not taken notice of", r->rule->link_mode);
+    if (chosen.links.n)
+        about(s, F_LINKS_DIFFER, ON(TARGET_NGINX), r->rule, "translate_links", "TranslateLinks",
+              arena_strdup(s->f->arena, text.p));
+    if (chosen.left_out)
+        about(s, F_LINK_TRANSLATION_LOST, ON(TARGET_NGINX), r->rule, "translate_links", "TranslateLinks",
+              arena_printf(s->f->arena, "%zu of its link mappings do not apply: nginx has no room for them",
+                           chosen.left_out));
+    buf_free(&text);
+    arena_free(a);
+}
+
 static void assess_forwarding(struct assessing *s, struct plan_rule *r)
 {
     const struct rule *rule = r->rule;
@@ -266,8 +326,7 @@ static void assess_forwarding(struct assessing *s, struct plan_rule *r)
         close_rule(s, F_FTP_BRIDGING, ON_ALL, r, "bridging", "PublishedServerType", false,
                    "answers 403: requests were translated to FTP, which no target does");
     if (rule->translate_links)
-        about(s, F_LINK_TRANSLATION_LOST, ON_PROXIES, rule, "translate_links", "TranslateLinks",
-              "links to internal names in pages are no longer rewritten; redirects still are");
+        assess_links(s, r);
     if (r->filter)
         assess_filter(s, r);
     if (rule->backend_certificate)

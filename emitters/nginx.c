@@ -360,6 +360,9 @@ static void write_http_settings(struct writer *w, struct maker *m)
     }
     if (m->uses_upgrade)
         write_line(w, "map $http_upgrade $connection_upgrade { default upgrade; \"\" \"\"; }    # D-17");
+    if (m->uses_escaped_host)
+        write_line(w, "map $http_host $host_escaped { default $http_host; \"~^(?<host_name>.+):(?<host_port>[0-9]+)$\" "
+                      "\"$host_name%%3a$host_port\"; }    # B-126");
     if (m->uses_via)
         write_line(w, "map $http_via $via_before { default \"$http_via, \"; \"\" \"\"; }");
     if (m->body.uses_dollar || m->maps.uses_dollar)

@@ -4,11 +4,13 @@
  * nginx_cluster.c  which rules of a listener must stand in one server
  * nginx_rule.c     one rule's block: its condition and what it does
  * nginx_filter.c   the rule's HTTP filter
+ * nginx_links.c    link translation
  * nginx_shared.c   upstreams, source sets and maps, each written once and used by name
  */
 #ifndef TMGC_NGINX_PARTS_H
 #define TMGC_NGINX_PARTS_H
 #include "emit.h"
+#include "nginx_links.h"
 
 /* ---- a table of strings -------------------------------------------------- */
 struct table { struct table_slot *v; size_t n, cap; };
@@ -49,7 +51,8 @@ struct maker {
     size_t line, counted;            /* lines of body so far, and up to which byte they were counted */
     size_t host_names, longest_host; /* of all server_name lines */
     size_t variables, longest_variable;
-    bool uses_dots, uses_upgrade, uses_via;
+    bool uses_dots, uses_upgrade, uses_via, uses_escaped_host;
+    struct shared_links links;
 };
 size_t maker_line(struct maker *m);  /* the line of body that is written next, from 1 */
 
@@ -75,6 +78,10 @@ bool rule_needs_resolved(const struct plan_rule *r);               /* its block 
 /* nginx_filter.c: what the rule's HTTP filter refuses; what it does to answers (with Via in both directions). */
 void nginx_filter(struct maker *m, const struct plan_rule *r);
 void nginx_answer_filter(struct maker *m, const struct plan_rule *r);
+/* nginx_links.c: what is replaced in pages. true: something is, so the server must not compress them. */
+bool nginx_links(struct maker *m, const struct place *at, const struct plan_rule *r);
+/* A value in quotes: trusted text with variables, then text of the source, then trusted text. */
+const char *nginx_value(struct writer *w, struct arena *a, const char *before, const char *text, const char *after);
 bool rule_limits_body(const struct plan_rule *r);                  /* its block uses @filtered */
 bool rule_blocks_sign_in(const struct plan_rule *r);               /* its block uses @blocked (D-11) */
 #endif

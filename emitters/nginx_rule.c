@@ -35,14 +35,18 @@ static const char *pattern_quoted(struct block *b, const char *pattern)
     return quoted(b->w, b->scratch, Q_NGINX_REGEX, pattern);
 }
 
-/* A value of text and then trusted nginx variables, in one pair of quotes. */
-static const char *value_with(struct block *b, const char *before, const char *text, const char *after)
+const char *nginx_value(struct writer *w, struct arena *a, const char *before, const char *text, const char *after)
 {
-    const char *q = quoted(b->w, b->scratch, Q_NGINX, text);
+    const char *q = quoted(w, a, Q_NGINX, text);
     size_t n = strlen(q);
     if (q[0] == '"')
-        return arena_printf(b->scratch, "\"%s%.*s%s\"", before, (int)(n - 2), q + 1, after);
-    return arena_printf(b->scratch, "\"%s%s%s\"", before, q, after);
+        return arena_printf(a, "\"%s%.*s%s\"", before, (int)(n - 2), q + 1, after);
+    return arena_printf(a, "\"%s%s%s\"", before, q, after);
+}
+
+static const char *value_with(struct block *b, const char *before, const char *text, const char *after)
+{
+    return nginx_value(b->w, b->scratch, before, text, after);
 }
 
 static void proven(struct block *b, int rc)
@@ -379,7 +383,7 @@ static void write_header(struct block *b, const char *name, const char *value)
 }
 
 /* What the client sent passes; only these differ (D-10 to D-12, D-17). */
-static void write_headers(struct block *b)
+static void write_headers(struct block *b, bool translates)
 {
     const struct plan_rule *r = b->r;
     const struct rule *rule = r->rule;
@@ -393,8 +397,10 @@ static void write_headers(struct block *b)
     }
     if (!passes)
         write_header(b, "Authorization", "\"\"");
-    if (!rule->accept_encoding)
+    if (!rule->accept_encoding || translates)
         write_header(b, "Accept-Encoding", "\"\"");
+    if (rule->accept_encoding && translates) /* what the server no longer compresses */
+        write_line(b->w, "gzip on; gzip_proxied any; gzip_vary on;");
     if (rule->front_end_https)
         write_header(b, "Front-End-Https", "On");
     if (r->x_forwarded_for)
@@ -415,7 +421,7 @@ static void write_forwarding(struct block *b)
     write_line(b->w, "proxy_pass %s%s;", url, rewrites ? "$to" : b->at->simple && url[0] != '$' ? "" : "$request_uri");
     if (tls && r->rule->site)
         write_line(b->w, "proxy_ssl_name %s;", quoted(b->w, b->scratch, Q_NGINX, r->rule->site));
-    write_headers(b);
+    write_headers(b, nginx_links(b->m, b->at, r));
     nginx_answer_filter(b->m, r);
     if (rule_blocks_sign_in(r)) {
         write_line(b->w, "proxy_intercept_errors on;");

@@ -91,9 +91,9 @@ void client_head(struct strbuf *o, const struct probe *b, size_t n, const char *
         buf_printf(o, "Host: %s\r\n", b->host);
     /* Fields that targets like to touch (D-10 to D-12, B-60, B-64, B-79); the comparison knows what must come of each. */
     buf_printf(o,
-               "User-Agent: tmgc-verify\r\nX-Tmgc-Probe: %zu\r\nAccept-Encoding: gzip, deflate\r\n"
+               "User-Agent: tmgc-verify\r\nX-Tmgc-Probe: %zu\r\nAccept-Encoding: %s\r\n"
                "Authorization: Basic dG1nYzp2ZXJpZnk=\r\nX_Under_Score: kept\r\nCookie: %s\r\n",
-               n, cookie ? cookie : "a=1; b=2");
+               n, b->page ? "identity" : "gzip, deflate", cookie ? cookie : "a=1; b=2");
     if (b->extra == EXTRA_FORGED)
         buf_puts(
             o,

@@ -82,7 +82,7 @@ const char *curl_command(const struct plan *p, const struct probe *b, struct are
 
 /* ---- what the target may refuse by itself ----------------------------------------------- */
 
-static bool declared(const struct judge *j, enum finding_id id)
+bool declared(const struct judge *j, enum finding_id id)
 {
     for (size_t i = 0; i < j->findings->list.n; i++) {
         const struct finding *f = &j->findings->list.v[i];

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "pages.h"
 
 struct text {
     const char *p;
@@ -76,6 +77,12 @@ static bool authorization_passes(const struct rule *r)
     return r->delegation == DELEGATE_NONE_PASS || r->delegation == DELEGATE_BASIC;
 }
 
+/* nginx translates links in what the server did not compress. */
+static bool keeps_plain(const struct judge *j, const struct plan_rule *r)
+{
+    return j->target == TARGET_NGINX && r->rule->translate_links && declared(j, F_LINKS_DIFFER);
+}
+
 /* What must become of a field that the client sent: the same value, another, or nothing (NULL). */
 static const char *field_becomes(const struct judge *j, const struct probe *b, const struct decision *d,
                                  const char *name, const char *value, struct arena *a)
@@ -84,7 +91,7 @@ static const char *field_becomes(const struct judge *j, const struct probe *b, c
     if (ascii_casecmp(name, "Host") == 0)
         return d->host;
     if (ascii_casecmp(name, "Accept-Encoding") == 0)
-        return r->rule->accept_encoding ? value : NULL; /* B-64 */
+        return r->rule->accept_encoding && !keeps_plain(j, r) ? value : NULL; /* B-64 */
     if (ascii_casecmp(name, "Authorization") == 0)
         return authorization_passes(r->rule) ? value : NULL; /* D-11 */
     if (ascii_casecmp(name, "Upgrade") == 0)
@@ -294,9 +301,17 @@ static void judge_location(const struct judge *j, const struct probe *b, const s
     arena_free(a);
 }
 
-static void judge_answer_fields(size_t number, const struct probe *b, const struct exchange *e, struct judgement *out)
+/* Whether links in this answer are translated here. */
+static bool translates(const struct judge *j, const struct probe *b)
 {
-    char tag[48], plain[24];
+    return b->page && j->target == TARGET_NGINX && link_content_type(b->page_type);
+}
+
+static void judge_answer_fields(const struct judge *j, size_t number, const struct probe *b, const struct exchange *e,
+                                struct judgement *out)
+{
+    char tag[48], plain[24], type[64];
+    snprintf(type, sizeof type, "%s; charset=utf-8", b->page ? b->page_type : "text/x-tmgc");
     snprintf(tag, sizeof tag, "\"%zu\"", number);
     snprintf(plain, sizeof plain, "%zu", number);
     const struct {
@@ -304,10 +319,10 @@ static void judge_answer_fields(size_t number, const struct probe *b, const stru
         size_t nth;
     } fields[] = {
         { "Server", "tmgc-stand-in/1", 0 },
-        { "Content-Type", "text/x-tmgc; charset=utf-8", 0 },
+        { "Content-Type", type, 0 },
         { "X-Tmgc-Answer", plain, 0 },
         { "X_Tmgc_Answer", "kept", 0 },
-        { "ETag", tag, 0 },
+        { "ETag", translates(j, b) ? NULL : tag, 0 }, /* no longer that page */
         { "Cache-Control", "private", 0 },
         { "Set-Cookie", "one=1; Domain=internal.example; Path=/internal", 0 },
         { "Set-Cookie", "two=2; Secure; HttpOnly", 1 },
@@ -315,13 +330,41 @@ static void judge_answer_fields(size_t number, const struct probe *b, const stru
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         struct text got;
         got.p = head_field(e->head.p, fields[i].name, fields[i].nth, &got.n);
-        if (!same(got, fields[i].value))
-            differs_text(out, fields[i].value, got, fields[i].name);
+        if (fields[i].value ? !same(got, fields[i].value) : got.p != NULL)
+            differs_text(out, fields[i].value ? fields[i].value : "none", got, fields[i].name);
     }
     size_t n;
     const char *asks = head_field(e->head.p, "WWW-Authenticate", 1, &n);
     if (b->status == 401 && asks == NULL)
         differs(out, "both, as the published server sent them", "not both", "WWW-Authenticate");
+}
+
+static void judge_body(const struct judge *j, const struct probe *b, size_t number, const struct decision *d,
+                       const struct exchange *e, struct judgement *out)
+{
+    struct strbuf text = { 0 }, want = { 0 }, got = { 0 };
+    reply_text(&text, number, b);
+    const char *body = e->body.n ? e->body.p : "";
+    if (strcmp(b->method, "HEAD") == 0) {
+        /* none */
+    } else if (e->cut || !translates(j, b)) {
+        if (e->cut || e->body.n != text.n || (text.n && memcmp(body, text.p, text.n) != 0))
+            differs(out, "as the published server sent it", e->body.n < text.n ? "cut" : "changed", "answer's body");
+    } else {
+        bool tls = j->plan->listeners.v[b->listener].sockets.v[b->socket].tls;
+        enum page_verdict v = judge_page(j->plan, &j->plan->rules.v[d->rule], tls, b->host ? b->host : "", b->page,
+                                         body, e->body.n, &want, &got);
+        bool announced = v == PAGE_SHORT && out->verdict == VERDICT_AGREED && declared(j, F_LINKS_DIFFER);
+        if (v != PAGE_RIGHT)
+            differs(out, want.n ? want.p : "no more", got.n ? got.p : "less", "line of the page");
+        if (announced) {
+            out->verdict = VERDICT_DECLARED;
+            out->finding = F_LINKS_DIFFER;
+        }
+    }
+    buf_free(&text);
+    buf_free(&want);
+    buf_free(&got);
 }
 
 static void judge_answer(const struct judge *j, const struct probe *b, size_t number, const struct decision *d,
@@ -345,15 +388,10 @@ static void judge_answer(const struct judge *j, const struct probe *b, size_t nu
     }
     if (e->answer_held)
         differs(out, "passed on as it comes", "held until it was complete", "answer's body"); /* B-74 */
-    judge_answer_fields(number, b, e, out);
+    judge_answer_fields(j, number, b, e, out);
     judge_location(j, b, d, "Location", b->location, e, out);
     judge_location(j, b, d, "Content-Location", b->content_location, e, out);
-    struct strbuf text = { 0 };
-    reply_text(&text, number, b->reply);
-    if (strcmp(b->method, "HEAD") != 0 &&
-        (e->cut || e->body.n != text.n || (text.n && memcmp(e->body.p, text.p, text.n) != 0)))
-        differs(out, "as the published server sent it", e->body.n < text.n ? "cut" : "changed", "answer's body");
-    buf_free(&text);
+    judge_body(j, b, number, d, e, out);
 }
 
 void judge_forwarded(const struct judge *j, const struct probe *b, size_t number, const struct decision *d,

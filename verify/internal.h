@@ -60,6 +60,7 @@ struct probe {
     int status;                      /* how the stand-in is to answer */
     const char *location, *content_location;   /* ... with these; NULL */
     enum reply_body reply;
+    const char *page, *page_type;    /* the stand-in sends this, and as this type, instead; NULL */
     int group;                       /* > 0: farm probes that are judged together */
     bool bad_certificate;            /* the stand-in shows a certificate for another name */
 };
@@ -145,7 +146,7 @@ void stand_in_take(struct stand_in *s, size_t probe, struct sighting *out);   /*
 bool stand_in_begun(struct stand_in *s, size_t probe);                 /* has the head of the request arrived? */
 void stand_in_release(struct stand_in *s, size_t probe);               /* lets the rest of a held answer go */
 uint64_t hash_bytes(const char *s, size_t n);
-void reply_text(struct strbuf *b, size_t probe, enum reply_body kind); /* the body that the stand-in sends */
+void reply_text(struct strbuf *b, size_t number, const struct probe *p); /* the body that the stand-in sends */
 void body_text(struct strbuf *b, size_t probe, enum body kind);        /* the body that the client sends */
 
 /* ---- client.c: asks ------------------------------------------------------------ */
@@ -185,6 +186,7 @@ void judge_exchange(const struct judge *j, const struct probe *b, size_t number,
 /* compare_forward.c: what must arrive at the published server, and come back from it. Adds what differs to out. */
 void judge_forwarded(const struct judge *j, const struct probe *b, size_t number, const struct decision *d,
                      const struct exchange *e, const struct sighting *s, struct judgement *out);
+bool declared(const struct judge *j, enum finding_id id);              /* does a finding say so for this target? */
 void differs(struct judgement *out, const char *expected, const char *got, const char *what);
 const char *curl_command(const struct plan *p, const struct probe *b, struct arena *a);
 uint32_t probe_place(const struct plan *p, const struct probe *b);     /* index of its socket in places->sockets */

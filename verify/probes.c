@@ -7,6 +7,7 @@
 
 #include "../ir/atoms.h"
 #include "internal.h"
+#include "pages.h"
 
 #define NAMES_VARIED 24 /* of one rule, in every spelling; the others as published */
 #define PATHS_VARIED 4  /* of one rule, with dots and odd characters; the others around their boundary */
@@ -41,10 +42,10 @@ void probe_request(const struct plan *p, const struct probe *b, struct request *
 static uint64_t fingerprint(const struct probe *b)
 {
     struct strbuf t = { 0 };
-    buf_printf(&t, "%u %u %s %s %d %s %d %u %d %d %d %s %s %d %d %d %s", b->listener, b->socket, b->method,
+    buf_printf(&t, "%u %u %s %s %d %s %d %u %d %d %d %s %s %d %d %d %s %s %p", b->listener, b->socket, b->method,
                b->host ? b->host : "", b->host != NULL, b->target, b->http10, b->client, b->body, b->extra, b->status,
                b->location ? b->location : "", b->content_location ? b->content_location : "", b->reply, b->group,
-               b->bad_certificate, b->field ? b->field : "");
+               b->bad_certificate, b->field ? b->field : "", b->page_type ? b->page_type : "", (const void *)b->page);
     uint64_t h = hash_bytes(t.p, t.n) | 1;
     buf_free(&t);
     return h;
@@ -457,6 +458,29 @@ static void vary_locations(struct maker *m, const struct plan_rule *r)
     }
 }
 
+/* Link translation: the usual places and the rare ones, whole and in pieces, and a type that is left alone (B-127). */
+static void vary_pages(struct maker *m, const struct plan_rule *r)
+{
+    struct probe b = m->base;
+    const struct plan_socket *s = &m->plan->listeners.v[b.listener].sockets.v[b.socket];
+    const char *usual = page_with_links(m->plan, r, s->tls, false, m->a);
+    if (!usual)
+        return;
+    b.page_type = "text/html";
+    b.page = usual;
+    make_schemes(m, "links in a page", &b);
+    b.reply = REPLY_CHUNKED;
+    make_either(m, "links in a page that comes in chunks", &b);
+    b.status = 404;
+    make_either(m, "links in a page of an error", &b);
+    b.status = 200;
+    b.page = page_with_links(m->plan, r, s->tls, true, m->a);
+    make_either(m, "links in a page, before rare characters", &b);
+    b.page_type = "text/javascript";
+    b.page = usual;
+    make_either(m, "links in a script", &b);
+}
+
 static void vary_answers(struct maker *m, const struct plan_rule *r)
 {
     static const char *const aims[] = { [REPLY_LONG] = "long answer",
@@ -476,6 +500,7 @@ static void vary_answers(struct maker *m, const struct plan_rule *r)
         make_either(m, aims[k], &b);
     }
     vary_locations(m, r);
+    vary_pages(m, r);
 }
 
 /* ---- farms and certificates ---------------------------------------------------------------------- */

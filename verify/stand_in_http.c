@@ -31,11 +31,14 @@ static void pattern(struct strbuf *b, size_t probe, size_t n)
     buf_free(&line);
 }
 
-void reply_text(struct strbuf *b, size_t probe, enum reply_body kind)
+void reply_text(struct strbuf *b, size_t number, const struct probe *p)
 {
+    enum reply_body kind = p->reply;
     buf_clear(b);
-    if (kind != REPLY_NONE)
-        pattern(b, probe,
+    if (p->page)
+        buf_puts(b, p->page);
+    else if (kind != REPLY_NONE)
+        pattern(b, number,
                 kind == REPLY_LONG    ? 300 * 1000
                 : kind == REPLY_SHORT ? 33
                 : kind == REPLY_HELD  ? 600
@@ -137,12 +140,12 @@ static void answer(struct stand_in *s, struct peer *p, size_t probe)
     const struct probe *b = probe < s->list->n ? &s->list->v[probe] : &plain;
     struct strbuf text = { 0 }, *o = &p->out;
     bool head_only = strncmp(p->head, "HEAD ", 5) == 0;
-    reply_text(&text, probe, b->reply);
+    reply_text(&text, probe, b);
     buf_printf(o,
-               "HTTP/1.1 %d %s\r\nServer: tmgc-stand-in/1\r\nContent-Type: text/x-tmgc; charset=utf-8\r\n"
+               "HTTP/1.1 %d %s\r\nServer: tmgc-stand-in/1\r\nContent-Type: %s; charset=utf-8\r\n"
                "X-Tmgc-Answer: %zu\r\nX_Tmgc_Answer: kept\r\nETag: \"%zu\"\r\nCache-Control: private\r\n"
                "Set-Cookie: one=1; Domain=internal.example; Path=/internal\r\nSet-Cookie: two=2; Secure; HttpOnly\r\n",
-               b->status, reason(b->status), probe, probe);
+               b->status, reason(b->status), b->page ? b->page_type : "text/x-tmgc", probe, probe);
     if (b->status == 401)
         buf_puts(o, "WWW-Authenticate: Basic realm=\"internal\"\r\nWWW-Authenticate: NTLM\r\n");
     if (b->location)

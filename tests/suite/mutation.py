@@ -150,6 +150,7 @@ def move(expected, change, base=None, code=None, what="changed"):
     return (base, lambda parent, root, name: change(parent, root), expected, code, what)
 
 
+LINKS = each("TMG3041", "TMG2033", "")
 FORWARD_HOST = r"(?i)host"
 P, L, W = "WebPublishingProperties/", "WebListenerProperties/", "FormsBasedAuthenticationProperties/"
 F, V, S = "ServerFarm/", "ConnectivityVerifier/", "SourceSelectionIPs/"
@@ -211,10 +212,10 @@ CASES = {
     P + "RequireSSLClientCertificate": [case(r"403|deny|certificate", 1), case(None, 0, code="")],
     P + "SSLClientCertificateClaim": [case(r"403|deny|certificate", 1), case(None, 0, code="")],
     P + "SSLClientCertificate": [move(None, lambda p, r: put(p, hexadecimal("SSLClientCertificate", OTHER_CERT)))],
-    P + "TranslateLinks": [case(r"link", 1), case(None, 0, code="")],
-    P + "LinkTranslationMode": [case(r"link", 1, base="links")],
-    P + "LinkTranslationOptions": [case(r"link", 1, base="links")],
-    P + "CodePages": [move(r"1252", lambda p, r: put(p, strings("CodePages", ["1252"])), base="links")],
+    P + "TranslateLinks": [case(each(r"sub_filter", None, r"link"), 1, code=LINKS), case(None, 0, code="")],
+    P + "LinkTranslationMode": [case(r"link", 1, base="links", code=LINKS)],
+    P + "LinkTranslationOptions": [case(each(r"%3a", None, r"link"), 1, base="links", code=LINKS), case(each(r"sub_filter", None, r"link"), 2, base="links", code=LINKS)],
+    P + "CodePages": [move(each(None, None, r"1252"), lambda p, r: put(p, strings("CodePages", ["1252"])), base="links", code=LINKS)],
     P + "PublishedServerApplication": [case(None, 0), case(r"3600", 1), case(None, 2)],
     P + "LogoffURL": [case(r"/bye", "/bye")],
     P + "BlockAttachmentsForPublicComputers": [case(None, 1), case(None, 0, code="")],
@@ -311,7 +312,7 @@ CASES = {
 
 
 FILTER = '<Configuration BlockExecutables="true" MaxRequestBodyLen="1000"><Verbs AllowUnlisted="1"><Verb Value="TRACE"/></Verbs></Configuration>'
-VENDOR_CHANGES = {"XML_POLICY": r"filter|405|403|method|TRACE", "LinkTranslationDictionary": r"from\.example|link", "ArrayParameters": None}
+VENDOR_CHANGES = {"XML_POLICY": r"filter|405|403|method|TRACE", "LinkTranslationDictionary": r"from\.example", "ArrayParameters": None}
 
 
 def at(name, storage=None):
@@ -337,7 +338,7 @@ for _row, _base, _change in (
         ("XML_POLICY", "plain", lambda p, r: put(find(r, "PolicyRule"), parameters({HTTP_FILTER: {"XML_POLICY": FILTER}}))),
         ("LinkTranslationDictionary", "links", lambda p, r: put(find(r, "PolicyRule"), parameters({LINK_DICTIONARY: {"http://from.example": "https://to.example"}}))),
         ("ArrayParameters", "plain", lambda p, r: find(r, "Array").insert(0, element(parameters({KB_SWITCHES: {"SomeSwitch": 1}}))))):
-    PLACED["VendorParametersSet/" + _row] = [(lambda root: root, move(VENDOR_CHANGES[_row], _change, base=_base))]
+    PLACED["VendorParametersSet/" + _row] = [(lambda root: root, move(VENDOR_CHANGES[_row], _change, base=_base, code=LINKS if _base == "links" else None))]
 # The parts of an HTTP filter: (attributes of the root, of UrlValidation, below UrlValidation, behind it), beside the same
 # filter without them.
 _exe = '<Extensions AllowCondition="2"><Extension Value=".exe"/></Extensions>'

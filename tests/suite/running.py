@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 import time
-from fpc import HTTP_FILTER, schedule, subnet
-from .common import SAMPLES, TOP, export_of, site_of, test, test_each
+from fpc import HTTP_FILTER, LINK_DICTIONARY, schedule, subnet
+from .common import SAMPLES, TOP, export_of, read, site_of, test, test_each
 from .meaning import rule, small
 
 POLICIES_A_RUN, RUNS = 5, 40          # 200 random policies
@@ -118,3 +118,31 @@ def test_releases(t):
         normalise="true", urls="", body=-1, verbs=0, extensions=0)}}))), "-v", "--nginx-version", release).err for release in ("1.22", "1.23")}
     t.check(b"first header field" in said["1.22"] and b"first header field" not in said["1.23"], "what is said of repeated headers")
     t.note = "%d probes to each of nginx and HAProxy" % probes
+
+
+HOSTILE = {r"http://odd\name/$host/a;b": "https://$http_host/${scheme}", 'say "hi" {$uri}': '}" ; return 444; #', "back\\slash\\": "two\\\\",
+           "quote'quote": "%[src] 'x' \\1", "http://f\u00fcr.example/\u00e4": "https://f\u00fcr.example/\u00f6"}
+
+
+@test
+def test_links(t):
+    """Links in pages on nginx: every mapping of plain rules, all of it right; dictionaries full of what a config could misread (B-123 to B-127)."""
+    on = dict(TranslateLinks=True)
+    rules = [rule("Plain", ("p.contoso.example",), site="plain.corp.example", **on),
+             rule("Escaped", ("e.contoso.example",), site="escaped.corp.example", LinkTranslationOptions=1, **on),
+             rule("Parts", ("q.contoso.example",), site="parts.corp.example", LinkTranslationOptions=2, vendor={LINK_DICTIONARY: {"intern": "extern"}}, **on),
+             rule("Hostile", ("h.contoso.example",), site="hostile.corp.example", vendor={LINK_DICTIONARY: HOSTILE}, **on),
+             rule("Paths", ("m.contoso.example",), site="paths.corp.example", paths=[("/out/*", "/in/*"), ("/x.htm", "/y.htm"), "/same/*"], **on)]
+    probes = texts = 0
+    for name, some in [(r_name, [r]) for r_name, r in zip(("plain", "escaped", "parts", "hostile", "paths"), rules)] + [("two", rules[:1] + rules[2:3]), ("all", rules)]:
+        source = t.write(name + ".xml", small(*some))
+        report = verified(t, "of links, " + name, source)
+        pages = [c for c in report.get("cases", []) if "links in" in c.get("aim", "")]
+        short = [c for c in pages if c["verdict"] == "declared" and "rare" not in c["aim"]]
+        t.check(not short or name == "all", name + ": pages that nginx translates with a difference:", short[:3])
+        t.check(pages or name in ("parts", "two"), name + ": no page told of the rarer characters")
+        t.convert(source, t.path(name), "-t", "nginx", "-q")
+        texts += read(t.path(name, "nginx", "nginx.conf")).decode().count("sub_filter ")
+        probes += report.get("probes", 0)
+    t.check(texts > 300, "%d texts" % texts)
+    t.note = "%s probes to each of nginx and HAProxy, %d texts in nginx.conf" % (probes, texts)
