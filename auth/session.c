@@ -102,6 +102,11 @@ long long session_expires(const struct session_rules *r, const struct session *s
     return (r->form.absolute_timeout ? s->signed_in : s->renewed) + timeout_of(r, s);
 }
 
+long long session_last(const struct session_rules *r, const struct session *s, long long now)
+{
+    return (r->form.absolute_timeout ? s->signed_in : now) + timeout_of(r, s);
+}
+
 bool session_due(const struct session_rules *r, const struct session *s, long long now)
 {
     return !r->form.absolute_timeout && now - s->renewed >= timeout_of(r, s) / 3;
@@ -247,8 +252,8 @@ void session_clear_cookie(const struct session_rules *r, const char *host, struc
     buf_puts(out, "; Max-Age=0");
 }
 
-static enum session_state judge(const struct session_rules *r, struct logged_off *off, const struct session *s,
-                                uint32_t address, long long now)
+enum session_state session_judge(const struct session_rules *r, struct logged_off *off, const struct session *s,
+                                 uint32_t address, long long now)
 {
     if (s->renewed > now + SKEW || s->signed_in > now + SKEW || now >= session_expires(r, s))
         return SESSION_EXPIRED;
@@ -265,7 +270,7 @@ static enum session_state open_cookie(const struct session_rules *r, struct logg
     if (have < 0)
         return SESSION_FORGED;
     struct cursor c = { .p = bytes, .n = (size_t)have };
-    enum session_state state = read_session(s, &c) ? judge(r, off, s, address, now) : SESSION_FORGED;
+    enum session_state state = read_session(s, &c) ? session_judge(r, off, s, address, now) : SESSION_FORGED;
     OPENSSL_cleanse(bytes, sizeof bytes);
     if (state != SESSION_GOOD)
         session_end(s);

@@ -60,6 +60,9 @@ enum session_state session_find(const struct session_rules *r, struct logged_off
 /* Its cookie should be renewed: a third of the idle time has passed (as B-87 has it: the time is 2/3 T to T). */
 bool session_due(const struct session_rules *r, const struct session *s, long long now);
 long long session_expires(const struct session_rules *r, const struct session *s);
+long long session_last(const struct session_rules *r, const struct session *s, long long now);   /* when the last copy made until now expires */
+/* The same for one that is open already: times, address, log-off. */
+enum session_state session_judge(const struct session_rules *r, struct logged_off *off, const struct session *s, uint32_t address, long long now);
 /* The value of Set-Cookie. renewed becomes now in idle mode. */
 void session_set_cookie(const struct session_rules *r, const char *host, struct session *s, long long now, struct strbuf *out);
 void session_clear_cookie(const struct session_rules *r, const char *host, struct strbuf *out);

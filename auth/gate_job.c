@@ -1,0 +1,145 @@
+/* gate_job: what blocks - passwords, handshakes, directories - on a thread of the pool. */
+#include "gate_internal.h"
+#include "token.h"
+
+#include <openssl/crypto.h>
+
+/* ---- whom an NTLM message speaks of ------------------------------------------------------------- */
+
+static uint32_t little(const unsigned char *p, int bytes)
+{
+    uint32_t v = 0;
+    while (bytes-- > 0)
+        v = v << 8 | p[bytes];
+    return v;
+}
+
+/* The text that the field at place points to (MS-NLMP 2.2.1.3). UTF-16 becomes ASCII with the rest as ?: it is for
+ * counting alone. NULL: it points outside, or is longer than a name. */
+static const char *ntlm_text(struct arena *a, const unsigned char *m, size_t n, size_t place, bool wide)
+{
+    size_t length = little(m + place, 2), offset = little(m + place + 4, 4), step = wide ? 2 : 1;
+    if (length > 512 || offset > n || n - offset < length)
+        return NULL;
+    char *out = arena_alloc(a, length / step + 1);
+    for (size_t i = 0; i < length / step; i++) {
+        unsigned char c = m[offset + i * step];
+        out[i] = c < 0x20 || c >= 0x7f || (wide && m[offset + i * step + 1]) ? '?' : (char)c;
+    }
+    return out;
+}
+
+/* Before winbindd is asked, so that guesses over NTLM count like those over forms. */
+static bool ntlm_name(struct arena *a, const struct strbuf *token, struct user_name *name)
+{
+    enum { DOMAIN = 28, USER = 36, FLAGS = 60, LEAST = 64, UNICODE = 1 };
+    size_t n;
+    const unsigned char *m = token_ntlm(token->p ? token->p : "", token->n, &n);
+    if (!m || n < LEAST || little(m + 8, 4) != 3)
+        return false;
+    bool wide = little(m + FLAGS, 4) & UNICODE;
+    name->account = ntlm_text(a, m, n, USER, wide);
+    name->domain = ntlm_text(a, m, n, DOMAIN, wide);
+    name->realm = "";
+    return name->account && name->domain && *name->account;
+}
+
+/* ---- the tasks ------------------------------------------------------------------------------------- */
+
+static enum verdict ask_auth(void *context, enum validator v, const struct user_name *name, struct secret *password,
+                             struct identity **who, struct strbuf *why)
+{
+    return password_check(context, v, name, password, who, why);
+}
+
+static void check(struct gate_job *j)
+{
+    const struct gate *g = j->gate;
+    const struct credentials_question q = { .validator = gate_validator(g),
+                                            .name = &j->name,
+                                            .password = j->password,
+                                            .address = j->address,
+                                            .now = j->now,
+                                            .check = ask_auth,
+                                            .context = g->auth };
+    j->verdict = credentials_ask(g->credentials, &q, &j->who, &j->wait, &j->why);
+}
+
+/* The old password is a guess like any other. */
+static void change(struct gate_job *j)
+{
+    const struct gate *g = j->gate;
+    j->wait = throttle_ask(g->throttle, &j->name, j->address, j->now);
+    if (j->wait) {
+        j->verdict = VERDICT_LOCKED;
+        return;
+    }
+    j->verdict = password_change(g->auth, gate_validator(g), &j->name, j->password, j->wanted, &j->why);
+    bool right = j->verdict == VERDICT_OK || j->verdict == VERDICT_WEAK;
+    throttle_result(g->throttle, &j->name, j->address,
+                    right                               ? THROTTLE_RIGHT
+                    : j->verdict == VERDICT_UNAVAILABLE ? THROTTLE_UNKNOWN
+                                                        : THROTTLE_WRONG,
+                    j->now);
+    if (j->verdict == VERDICT_OK)
+        credentials_forget(g->credentials, &j->name);
+}
+
+static void leg(struct gate_job *j)
+{
+    struct user_name name;
+    bool counted = ntlm_name(j->arena, &j->token, &name);
+    j->wait = counted ? throttle_ask(j->gate->throttle, &name, j->address, j->now) : 0;
+    if (j->wait) {
+        j->leg = LEG_REFUSED;
+        buf_puts(&j->why, "too many failed sign-ins");
+        return;
+    }
+    j->leg = handshake_step(j->handshake, j->token.p ? j->token.p : "", j->token.n, &j->reply, &j->who, &j->why);
+    if (counted)
+        throttle_result(j->gate->throttle, &name, j->address,
+                        j->leg == LEG_DONE      ? THROTTLE_RIGHT
+                        : j->leg == LEG_REFUSED ? THROTTLE_WRONG
+                                                : THROTTLE_UNKNOWN,
+                        j->now);
+}
+
+static void judge(struct gate_job *j)
+{
+    const struct gate *g = j->gate;
+    j->member = USER_OUTSIDE;
+    for (size_t i = 0; i < j->sets_n && j->member != USER_INSIDE; i++) {
+        enum membership m = users_holds(g->users, j->sets[i], j->who);
+        if (m == USER_ASK)
+            m = users_ask(g->users, g->auth, j->sets[i], j->who, &j->why);
+        j->member = m == USER_INSIDE ? USER_INSIDE : USER_OUTSIDE;
+    }
+}
+
+void gate_job_run(struct gate_job *j)
+{
+    switch (j->task) {
+    case TASK_PASSWORD:
+    case TASK_SIGN_IN: check(j); break;
+    case TASK_CHANGE: change(j); break;
+    case TASK_LEG: leg(j); break;
+    case TASK_USERS: break;
+    }
+    if (j->judge && j->who)
+        judge(j);
+}
+
+void gate_job_free(struct gate_job *j)
+{
+    if (!j)
+        return;
+    secret_release(j->password);
+    secret_release(j->wanted);
+    session_end(&j->session);
+    handshake_free(j->handshake);
+    identity_release(j->who);
+    secure_clear(&j->token);
+    buf_free(&j->reply);
+    buf_free(&j->why);
+    arena_free(j->arena);
+}
