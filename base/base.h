@@ -75,7 +75,10 @@ void buf_printf(struct strbuf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct strbuf *b, const char *fmt, va_list ap);
 
 /* ---- text -------------------------------------------------------------- */
-char ascii_lower(char c);
+static inline char ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
 int ascii_casecmp(const char *a, const char *b);               /* ASCII only, any locale */
 int ascii_ncasecmp(const char *a, const char *b, size_t n);
 bool str_equal(const char *a, const char *b);                  /* NULL equals NULL only */

@@ -106,11 +106,6 @@ void buf_printf(struct strbuf *b, const char *fmt, ...)
     va_end(ap);
 }
 
-char ascii_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 int ascii_ncasecmp(const char *a, const char *b, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

@@ -115,6 +115,10 @@ struct config {
 struct config *config_read(const char *file, struct strbuf *err);
 void config_free(struct config *c);
 
+/* The literal of a path's internal, which is written in the kind of its external: "/x/" "*", "/x" "*" or "/x". NULL: it is
+ * not one. */
+const char *conf_internal(struct arena *a, enum path_kind kind, const char *internal);
+
 /* The tables of all keys, as Markdown. */
 void config_keys(struct strbuf *out);
 #endif

@@ -68,18 +68,33 @@ static void check_authentication(struct yaml_reader *r, const struct node *node,
         yaml_error(r, node, "integrated: what to offer is missing; allowed is offer: [negotiate, ntlm] or [ntlm]");
 }
 
+const char *conf_internal(struct arena *a, enum path_kind kind, const char *internal)
+{
+    static const char *const tails[] = { [PATH_PREFIX] = "/*", [PATH_EXACT] = "", [PATH_STEM] = "*" };
+    enum path_kind inside;
+    const char *literal;
+    bool odd;
+    size_t n = strlen(internal), tail = strlen(tails[kind]);
+    bool all = kind == PATH_STEM && n == tail; /* "*": nothing stands before the rest */
+    if (n < tail || strcmp(internal + n - tail, tails[kind]) != 0 || strchr(internal, '\\'))
+        return NULL;
+    if (!all &&
+        (!normalise_path(a, internal, &inside, &literal, &odd) || (inside == PATH_EXACT) != (kind == PATH_EXACT)))
+        return NULL;
+    return arena_strndup(a, internal, n - tail);
+}
+
 static void check_path(struct yaml_reader *r, const struct node *node, void *object)
 {
     const struct conf_path *p = object;
-    enum path_kind outside, inside;
+    enum path_kind kind;
     const char *literal;
     bool odd;
-    if (!normalise_path(r->arena, p->external, &outside, &literal, &odd))
+    if (!normalise_path(r->arena, p->external, &kind, &literal, &odd))
         yaml_error(r, place(node, "external"), "external: \"%.200s\" is not a path like /a/* or /a.htm", p->external);
-    else if (p->internal && !normalise_path(r->arena, p->internal, &inside, &literal, &odd))
-        yaml_error(r, place(node, "internal"), "internal: \"%.200s\" is not a path like /a/* or /a.htm", p->internal);
-    else if (p->internal && inside != outside)
-        yaml_error(r, node, "external and internal path are not of the same kind");
+    else if (p->internal && !conf_internal(r->arena, kind, p->internal))
+        yaml_error(r, place(node, "internal"),
+                   "internal: \"%.200s\" is not a path of the same kind as the external one", p->internal);
 }
 
 static void check_upstream(struct yaml_reader *r, const struct node *node, void *object)

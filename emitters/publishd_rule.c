@@ -21,6 +21,14 @@ static const char *pattern(struct publishd *p, enum path_kind kind, const char *
     return s;
 }
 
+/* What the external part is replaced by, with the same tail, so that it reads back as the same literal. */
+static const char *internal(struct publishd *p, const struct path *path)
+{
+    static const char *const tails[] = { [PATH_PREFIX] = "/*", [PATH_EXACT] = "", [PATH_STEM] = "*" };
+    const char *literal = path->kind == PATH_EXACT && !*path->internal ? "/" : path->internal;
+    return pd_quoted(p, arena_printf(p->a, "%s%s", literal, tails[path->kind]));
+}
+
 /* In trying order, as the source writes them. */
 static void write_paths(struct publishd *p, const struct rule *r)
 {
@@ -30,7 +38,7 @@ static void write_paths(struct publishd *p, const struct rule *r)
         pd_open_item(p);
         pd_line(p, "external", pattern(p, path->kind, path->external));
         if (path->internal)
-            pd_line(p, "internal", pattern(p, path->kind, path->internal));
+            pd_line(p, "internal", internal(p, path));
         pd_close_item(p);
     }
     pd_close_list(p);
@@ -230,7 +238,8 @@ static void write_action(struct publishd *p, const struct plan_rule *r)
     static const char *const levels[] = { "optional", "required", "required-128" };
     static const char *const claims[] = { "ignored", "required", "requested" };
     const struct rule *rule = r->rule;
-    if (r->closed & ON(TARGET_PUBLISHD))
+    bool nowhere = rule->action == ACTION_ALLOW && !r->forwards;
+    if (nowhere || r->closed & ON(TARGET_PUBLISHD))
         pd_line(p, "closed", "always");
     else if (r->closed_http & ON(TARGET_PUBLISHD))
         pd_line(p, "closed", "http");

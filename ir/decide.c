@@ -88,8 +88,21 @@ static char decode_twice(const char *s, size_t n, size_t *i, bool *deep)
     return c;
 }
 
+/* Only what is encoded, or two dots side by side, can be a ".." segment. */
+static bool may_have_dots(const char *path, size_t n)
+{
+    if (memchr(path, '%', n))
+        return true;
+    for (const char *p = path, *end = path + n; (p = memchr(p, '.', (size_t)(end - p))) && p + 1 < end; p++)
+        if (p[1] == '.')
+            return true;
+    return false;
+}
+
 bool path_has_dots(const char *path, size_t n)
 {
+    if (!may_have_dots(path, n))
+        return false;
     size_t dots = 0; /* of the segment so far; 3: it holds something else */
     for (size_t i = 0; i < n;) {
         bool deep;

@@ -18,7 +18,7 @@ bool schema_number(const char *text, long *value)
 {
     const char *s = text + (*text == '-');
     long v = 0;
-    if (*s == '\0' || strlen(s) > 10 || (*s == '0' && s[1]))
+    if (*s == '\0' || strlen(s) > 18 || (*s == '0' && s[1]))
         return false;
     for (; *s; s++) {
         if (*s < '0' || *s > '9')

@@ -44,9 +44,7 @@ static const uint64_t SEED = UINT64_C(0xcbf29ce484222325), PRIME = UINT64_C(0x9e
 
 static uint64_t hash_step(uint64_t h, char c)
 {
-    unsigned char b = (unsigned char)c;
-    b |= (unsigned char)((unsigned)(b - 'A') < 26u) << 5;
-    return (h ^ b) * PRIME;
+    return (h ^ (unsigned char)ascii_lower(c)) * PRIME;
 }
 
 static uint64_t finish(uint64_t h, uint64_t salt)

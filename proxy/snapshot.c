@@ -72,11 +72,11 @@ static void add_paths(struct snapshot *s, struct rule *r, const struct conf_rule
     for (size_t i = 0; i < c->paths.n; i++) {
         const struct conf_path *from = &c->paths.v[i];
         struct path to = { 0 };
-        enum path_kind inside;
         bool odd;
-        if (!normalise_path(a, from->external, &to.kind, &to.external, &odd) ||
-            (from->internal && !normalise_path(a, from->internal, &inside, &to.internal, &odd)))
+        if (!normalise_path(a, from->external, &to.kind, &to.external, &odd))
             continue; /* config_read has refused such a file */
+        if (from->internal)
+            to.internal = conf_internal(a, to.kind, from->internal);
         vec_add(a, &r->paths, to);
     }
 }
