@@ -243,9 +243,11 @@ static void begin_body(struct h1 *h, const struct head *r)
 static size_t read_head(struct h1 *h, const char *p, size_t n)
 {
     const char *why;
-    size_t leading = h->looked ? 0 : http1_leading(p, n);
-    if (leading || !n)
+    size_t leading = http1_leading(p, n);
+    if (leading || !n) {
+        h->looked = 0;
         return leading;
+    }
     size_t end = http1_head_end(p, n, h->looked);
     if (!end) {
         if (!h->looked)
@@ -406,7 +408,7 @@ static void on_readable(struct sock *s)
         close_h1(h);
     } else if (n == SOCK_END) {
         h->ended = true;
-        after_end(h);
+        work_on(h, h->in.p, h->in.n); /* requests may wait there whose turn has come */
     }
 }
 

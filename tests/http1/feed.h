@@ -83,7 +83,7 @@ static inline bool feed_head(struct feed *f)
     if (end == 0)
         return false;
     const char *why;
-    int status = end == SIZE_MAX ? 400
+    int status = end == SIZE_MAX ? n >= HEAD_BYTES ? 431 : 400
                  : f->answers_to ? http1_answer(&f->head, f->answers_to, p, end, &why)
                                  : http1_request(&f->head, p, end, &why);
     if (status)
