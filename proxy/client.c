@@ -4,6 +4,11 @@
 
 static atomic_ulong numbers;
 
+static atomic_ulong *counter(const struct client *c)
+{
+    return &c->serving->listeners.v[c->at->listener].connections->n;
+}
+
 void client_begin(struct client *c, const struct arrival *a)
 {
     struct loop *l = a->loop;
@@ -20,7 +25,7 @@ void client_begin(struct client *c, const struct arrival *a)
         c->next->back = &c->next;
     l->clients.first = c;
     l->clients.n++;
-    atomic_fetch_add_explicit(&c->serving->listeners.v[a->at->listener].connections->n, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(counter(c), 1, memory_order_relaxed);
 }
 
 void client_end(struct client *c)
@@ -34,6 +39,19 @@ void client_end(struct client *c)
     if (c->next)
         c->next->back = c->back;
     c->loop->clients.n--;
-    atomic_fetch_sub_explicit(&c->serving->listeners.v[c->at->listener].connections->n, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(counter(c), 1, memory_order_relaxed);
     serving_release(c->serving);
+}
+
+void client_refresh(struct client *c)
+{
+    struct serving *next = c->loop->serving, *old = c->serving;
+    const struct serving_socket *at = next && next != old ? serving_place(next, c->at) : NULL;
+    if (!at)
+        return;
+    atomic_fetch_sub_explicit(counter(c), 1, memory_order_relaxed);
+    c->serving = serving_ref(next);
+    c->at = at;
+    atomic_fetch_add_explicit(counter(c), 1, memory_order_relaxed);
+    serving_release(old);
 }

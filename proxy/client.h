@@ -10,7 +10,7 @@ struct upstream;
 /* First member of a front's own struct. listening.c accepts and fills what it knows, h1.c makes one of it. */
 struct client {
     struct loop *loop;
-    struct serving *serving;             /* the configuration that it came in under; a reference */
+    struct serving *serving;             /* the configuration that the request under way came in under; a reference */
     const struct serving_socket *at;     /* where it came in; in serving */
     uint32_t address;                    /* IPv4, host byte order */
     uint16_t port;                       /* the client's */
@@ -42,5 +42,8 @@ struct arrival {
 };
 void client_begin(struct client *c, const struct arrival *a);
 void client_end(struct client *c);
+/* Before a request, while no other is under way: from now on the connection is served under the loop's newest
+ * configuration - unless that does not listen where it came in. */
+void client_refresh(struct client *c);
 void h1_begin(const struct arrival *a);  /* a new connection: reads HTTP/1 from it */
 #endif

@@ -173,10 +173,16 @@ static void on_over(struct exchange *x)
         loop_later(h->c.loop, &h->more);
 }
 
+/* What was sent still arrives: that the body ended early shows in its framing. Without one only a reset tells. */
 static void on_abort(struct exchange *x)
 {
     struct h1 *h = x->stream;
+    bool framed = x->answer.framing != BODY_UNTIL_CLOSE;
     h->x = NULL;
+    if (framed && h->state != H1_TUNNEL) {
+        linger(h);
+        return;
+    }
     sock_abort(&h->s);
     close_h1(h);
 }
@@ -256,6 +262,7 @@ static size_t read_head(struct h1 *h, const char *p, size_t n)
         return 0;
     }
     h->looked = 0;
+    client_refresh(&h->c);
     struct exchange *x = exchange_new(&h->c, &front, h);
     int status = end == SIZE_MAX ? n >= HEAD_BYTES ? 431 : 400 : http1_request(&x->request, p, end, &why);
     if (status) {
@@ -347,7 +354,9 @@ static void after_end(struct h1 *h)
 {
     if (h->state == H1_TUNNEL && !h->in.n)
         exchange_body_end(h->x);
-    else if (h->state == H1_HEAD || h->state == H1_SKIP || (h->state == H1_BODY && !h->in.n))
+    else if (h->state == H1_HEAD || h->state == H1_SKIP)
+        linger(h); /* an answer may still be in the queue */
+    else if (h->state == H1_BODY && !h->in.n)
         close_h1(h);
     else if (h->state == H1_WAIT)
         timer_set(h->c.loop, &h->timer, HALF_CLOSED_TIME);

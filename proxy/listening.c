@@ -49,14 +49,6 @@ static int open_one(const struct serving_socket *k, struct strbuf *err)
     return -1;
 }
 
-static bool has_place(const struct serving *s, const struct serving_socket *k)
-{
-    for (size_t i = 0; s && i < s->sockets.n; i++)
-        if (s->sockets.v[i].port == k->port && str_equal(s->sockets.v[i].address, k->address))
-            return true;
-    return false;
-}
-
 int *listening_open(const struct serving *next, const struct serving *now, int loops, struct strbuf *err)
 {
     size_t n = next->sockets.n, all = n * (size_t)loops;
@@ -66,7 +58,7 @@ int *listening_open(const struct serving *next, const struct serving *now, int l
     for (size_t i = 0; i < all; i++) {
         const struct serving_socket *k = &next->sockets.v[i % n];
         fds[i] = -1;
-        if (has_place(now, k) || (fds[i] = open_one(k, err)) >= 0)
+        if ((now && serving_place(now, k)) || (fds[i] = open_one(k, err)) >= 0)
             continue;
         while (i--)
             if (fds[i] >= 0)
@@ -166,20 +158,11 @@ static void open_on(struct loop *l, struct serving *next, const struct serving_s
         mem_fatal();
 }
 
-/* The socket of `next` at the same place; NULL. */
-static const struct serving_socket *same_place(const struct serving *next, const struct serving_socket *at)
-{
-    for (size_t i = 0; next && i < next->sockets.n; i++)
-        if (next->sockets.v[i].port == at->port && str_equal(next->sockets.v[i].address, at->address))
-            return &next->sockets.v[i];
-    return NULL;
-}
-
 void listening_set(struct loop *l, struct serving *next, const int *fds)
 {
     for (struct listening **at = &l->listening; *at;) {
         struct listening *k = *at;
-        const struct serving_socket *same = same_place(next, k->at);
+        const struct serving_socket *same = next ? serving_place(next, k->at) : NULL;
         if (same) {
             move_to(k, next, same);
             at = &k->next;
@@ -191,6 +174,9 @@ void listening_set(struct loop *l, struct serving *next, const int *fds)
     for (size_t i = 0; next && i < next->sockets.n; i++)
         if (fds[i] >= 0)
             open_on(l, next, &next->sockets.v[i], fds[i]);
+    struct serving *old = l->serving;
+    l->serving = next ? serving_ref(next) : NULL;
+    serving_release(old);
 }
 
 void listening_close(struct loop *l)

@@ -44,6 +44,7 @@ struct loop {
     size_t spares_n;
     uint64_t queued;                     /* bytes that wait in this loop's queues */
     struct { struct exchange **v; size_t n, cap; struct exchange *free; } exchanges;     /* exchange.c's table */
+    struct serving *serving;             /* the newest configuration; a reference of listening.c's. NULL: none */
     struct listening *listening;         /* its sockets that accept */
     struct { struct client *first; size_t n; } clients;      /* all connections of clients */
     int hour;                            /* of the week, for schedules; */

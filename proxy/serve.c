@@ -45,8 +45,8 @@ static void run_change(struct loop *l, struct message *m)
     listening_set(l, c->next, c->fds);
     for (struct client *k = l->clients.first, *next; k; k = next) {
         next = k->next;
-        if (k->serving != c->next)
-            k->drain(k); /* idle ones end, so that the next request comes under the new rules */
+        if (!serving_place(c->next, k->at))
+            k->drain(k); /* the others' next requests come under the new configuration */
     }
     serving_release(c->next);
     free(c);
@@ -66,11 +66,15 @@ static void give(struct server *s, const int *fds)
     }
 }
 
-/* Tells a loop to stop: no new connections, then none at all. left: how many it has, for the main thread. */
+/* Tells a loop to stop: no new connections, then none at all. It says how many it has. */
+struct census {
+    atomic_int loops;
+    atomic_ulong clients;
+};
 struct ending {
     struct message m;
     bool now;
-    atomic_ulong *left;
+    struct census *census;
 };
 
 static void run_ending(struct loop *l, struct message *m)
@@ -82,7 +86,8 @@ static void run_ending(struct loop *l, struct message *m)
         next = c->next;
         (e->now ? c->kill : c->drain)(c);
     }
-    atomic_fetch_add(e->left, l->clients.n + 1);
+    atomic_fetch_add(&e->census->clients, l->clients.n);
+    atomic_fetch_add(&e->census->loops, 1);
     if (e->now) {
         upstream_close_idle(l);
         l->stop = true;
@@ -90,13 +95,13 @@ static void run_ending(struct loop *l, struct message *m)
     free(e);
 }
 
-static void tell_end(struct server *s, bool now, atomic_ulong *left)
+static void tell_end(struct server *s, bool now, struct census *census)
 {
     for (int i = 0; i < s->started; i++) {
         struct ending *e = malloc(sizeof *e);
         if (!e)
             mem_fatal();
-        *e = (struct ending){ { .run = run_ending }, now, left };
+        *e = (struct ending){ { .run = run_ending }, now, census };
         loop_post(s->loop[i], &e->m);
     }
 }
@@ -118,26 +123,26 @@ static bool start(struct server *s)
     return true;
 }
 
-/* Waits until the loops have no connection, or for so long. */
+/* Waits until the loops have no connection, or for so long. A loop always answers: it never blocks. */
 static void drain(struct server *s, int seconds)
 {
-    struct timespec pause = { 0, 50000000 };
-    for (int i = 0; i < seconds * 20; i++) {
-        static atomic_ulong left;
-        atomic_store(&left, 0);
-        tell_end(s, false, &left);
-        for (int k = 0; atomic_load(&left) < (unsigned long)s->started && k < 20; k++)
+    struct timespec pause = { 0, 20000000 };
+    time_t end = time(NULL) + seconds;
+    do {
+        struct census census = { 0 };
+        tell_end(s, false, &census);
+        while (atomic_load(&census.loops) < s->started)
             nanosleep(&pause, NULL);
-        if (atomic_load(&left) == (unsigned long)s->started)
+        if (!atomic_load(&census.clients))
             return;
         nanosleep(&pause, NULL);
-    }
+    } while (time(NULL) < end);
 }
 
 static void stop(struct server *s)
 {
-    static atomic_ulong left;
-    tell_end(s, true, &left);
+    struct census census = { 0 };
+    tell_end(s, true, &census);
     for (int i = 0; i < s->started; i++)
         pthread_join(s->thread[i], NULL);
     if (s->jobs)

@@ -127,6 +127,11 @@ struct serving *serving_new(const char *file, const struct serving *before, stru
     return NULL;
 }
 
+const struct serving_socket *serving_place(const struct serving *s, const struct serving_socket *like)
+{
+    return same_place(s, like->address, like->port);
+}
+
 struct serving *serving_ref(struct serving *s)
 {
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);

@@ -39,6 +39,8 @@ struct serving {
 /* Reads the configuration's files and finds its peers. before: the one that is served now, NULL at first. NULL with lines
  * in err. The caller has a reference. */
 struct serving *serving_new(const char *file, const struct serving *before, struct strbuf *err);
+/* The socket at the same address and port; NULL. */
+const struct serving_socket *serving_place(const struct serving *s, const struct serving_socket *like);
 struct serving *serving_ref(struct serving *s);
 void serving_release(struct serving *s); /* NULL is allowed */
 #endif

@@ -92,9 +92,11 @@ static void on_failed(struct sock *s)
         connect_failed(u, CAUSE_CONNECT);
     else if (u->state == U_CONNECTING)
         fail(u, s->ssl ? tls_trouble(s->ssl) : CAUSE_CLOSED_CONNECTION);
-    else if (u->x && s->readable && !u->x->paused)
-        sock_resume(s); /* it closed while the request was being sent: its answer may be there */
-    else
+    else if (u->x) {
+        s->readable = true; /* it closed while the request was being sent: its answer may be there */
+        if (!u->x->paused)
+            sock_resume(s);
+    } else
         fail(u, CAUSE_CLOSED_CONNECTION);
 }
 
