@@ -360,6 +360,10 @@ static void after_end(struct h1 *h)
         close_h1(h);
     else if (h->state == H1_WAIT)
         timer_set(h->c.loop, &h->timer, HALF_CLOSED_TIME);
+    else if (h->state == H1_LINGER && sock_queued(&h->s))
+        h->s.room_at = 0; /* our last word has not left yet */
+    else if (h->state == H1_LINGER)
+        close_h1(h);
 }
 
 /* What was not used of p waits in `in`. */
