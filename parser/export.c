@@ -75,6 +75,7 @@ static void read_all(struct reader *r)
     read_farms(r);
     read_rules(r);
     read_array_vendor(r);
+    read_array_links(r);
     read_unknown(r);
     read_ledger(r);
 }

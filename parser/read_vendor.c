@@ -245,3 +245,21 @@ void read_array_vendor(struct reader *r)
         i = s->items[i].end;
     }
 }
+
+/* ---- the array's dictionary of link translation (B-125) --------------------------------------------------------------------- */
+/* Documented as WebProxy.ExplicitLinkTranslationMappings; where it stands in an export was never seen, so that the
+ * collection's name, or an item's, is enough. */
+void read_array_links(struct reader *r)
+{
+    const struct store *s = r->store;
+    for (uint32_t i = 2; i < s->n; i++) {
+        bool listed = item_is(s, s->items[i].parent, N_LINK_MAPPINGS) && !item_is_leaf(s, i);
+        if (!listed && s->items[i].name != N_LINK_MAPPING)
+            continue;
+        struct object o = object_read(r, NULL, OBJ_LINK, i);
+        const char *from = object_string(&o, S_LINK_FROM), *to = object_string(&o, S_LINK_TO);
+        object_field(&o, S_LINK_DESCRIPTION);
+        if (from)
+            vec_add(r->arena, &r->policy->links, ((struct link_mapping){ from, to ? to : "" }));
+    }
+}

@@ -446,18 +446,24 @@ static void read_certificates(struct web *w)
     }
 }
 
+static void read_texts(struct web *w, enum setting_id id, strings *out)
+{
+    texts list = { 0 };
+    for (uint32_t c = object_field(&w->web, id); c; c = object_more(&w->web, id, c))
+        list_read(w->r, c, &list);
+    for (size_t i = 0; i < list.n; i++)
+        vec_add(w->r->arena, out, arena_strdup(w->r->arena, list.v[i].text));
+}
+
 static void read_links(struct web *w)
 {
     struct object *o = &w->web;
     struct rule *rule = &w->rule;
-    texts pages = { 0 };
     rule->translate_links = object_bool(o, S_WEB_TRANSLATE_LINKS);
     rule->link_mode = object_int(o, S_WEB_LINK_MODE, 0, 3);
     rule->link_options = object_int(o, S_WEB_LINK_OPTIONS, 0, 3);
-    for (uint32_t c = object_field(o, S_WEB_CODE_PAGES); c; c = object_more(o, S_WEB_CODE_PAGES, c))
-        list_read(w->r, c, &pages);
-    for (size_t i = 0; i < pages.n; i++)
-        vec_add(w->r->arena, &rule->code_pages, arena_strdup(w->r->arena, pages.v[i].text));
+    read_texts(w, S_WEB_CODE_PAGES, &rule->code_pages);
+    read_texts(w, S_WEB_LINK_PATTERNS, &rule->link_patterns);
     rule->logoff_url = object_string(o, S_WEB_LOGOFF);
     rule->application = object_int(o, S_WEB_APPLICATION, 0, 2);
     rule->alternate_access_mapping = object_bool(o, S_WEB_MAPPING_DONE);

@@ -125,6 +125,7 @@ const char *schedule_name(struct reader *r, uint32_t item);        /* adds it to
 const char *user_set_name(struct reader *r, uint32_t item);
 void read_rule_vendor(struct reader *r, struct about *who, struct rule *rule, uint32_t sets);
 void read_array_vendor(struct reader *r);                          /* the switches of hotfixes, wherever they stand */
+void read_array_links(struct reader *r);                           /* the array's dictionary of link translation */
 void read_unknown(struct reader *r);                               /* notes for what nobody read */
 void note_attribute(struct reader *r, uint32_t top, uint32_t item, const char *name);   /* the same for an attribute */
 void read_ledger(struct reader *r);                                /* counts where each element went; after all others */

@@ -27,7 +27,8 @@ static enum meaning of_setting(enum setting_id id)
     case S_SCHEDULE_HOURS:
     case S_SCHEME_VERSION:
     case S_ADDRESS_MASK:
-    case S_WEB_CODE_PAGES: return MEANS_VOCABULARY;
+    case S_WEB_CODE_PAGES:
+    case S_WEB_LINK_PATTERNS: return MEANS_VOCABULARY;
     case S_ROOT_ITEM: return MEANS_STORAGE;
     case S_ROOT_COMMENT:
     case S_RULE_DESCRIPTION:
@@ -40,7 +41,8 @@ static enum meaning of_setting(enum setting_id id)
     case S_SCHEDULE_DESCRIPTION:
     case S_USERS_DESCRIPTION:
     case S_SCHEME_DESCRIPTION:
-    case S_VENDOR_DESCRIPTION: return MEANS_TEXT;
+    case S_VENDOR_DESCRIPTION:
+    case S_LINK_DESCRIPTION: return MEANS_TEXT;
     case S_WEB_NAMES:
     case S_WEB_SITE:
     case S_WEB_SERVER:
@@ -55,6 +57,8 @@ static enum meaning of_setting(enum setting_id id)
     case S_ADDRESS_FROM:
     case S_ADDRESS_TO: return MEANS_HOST;
     case S_WEB_REDIRECT:
+    case S_LINK_FROM:
+    case S_LINK_TO:
     case S_VERIFIER_ADDRESS: return MEANS_URL;
     case S_WEB_LOGOFF:
     case S_PATH_EXTERNAL:

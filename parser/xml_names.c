@@ -54,6 +54,8 @@ static const char *const fixed[N_FIXED] = {
     [N_ITEM] = "Item",
     [N_PARAMETER] = "Parameter",
     [N_PARAMETERS] = "Parameters",
+    [N_LINK_MAPPINGS] = "ExplicitLinkTranslationMappings",
+    [N_LINK_MAPPING] = "ExplicitLinkTranslationMapping",
 };
 
 enum { MOST_NAMES = 65000 };

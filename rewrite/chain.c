@@ -231,12 +231,12 @@ static enum chain_result decode(struct body_chain *c, const char *p, size_t n, s
 {
     size_t made;
     enum coding_result r = decoder_push(c->decoder, p, n, used, c->block, BLOCK, &made);
-    if (r == CODING_BAD) {
+    c->pending = r == CODING_FULL;
+    enum chain_result result = inspect(c, c->block, made, false);
+    if (r == CODING_BAD && result == CHAIN_MORE) {
         c->why = "the server's content coding is damaged or absurd";
         return CHAIN_BROKEN;
     }
-    c->pending = r == CODING_FULL;
-    enum chain_result result = inspect(c, c->block, made, false);
     if (result == CHAIN_MORE)
         result = c->translates ? translate(c, c->block, made, false, out) : give(c, p, *used, out);
     return result;

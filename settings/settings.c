@@ -36,6 +36,7 @@ const char *const setting_object_names[SETTING_OBJECTS] = {
     [OBJ_REF] = "Ref",
     [OBJ_VENDOR] = "VendorParametersSet",
     [OBJ_PROTOCOL] = "Protocol",
+    [OBJ_LINK] = "ExplicitLinkTranslationMapping",
 };
 const char *const fate_names[5] = { "exact", "differs", "lost", "closed", "none" };
 

@@ -25,7 +25,7 @@ NTLM_SET = "{11111111-2222-3333-4444-555555555555}"
 
 
 # ---- the plain exports ---------------------------------------------------------------------------------------------
-def array(rule_options=None, listener_options=None, more_rules=(), vendor=None, extra_elements=None):
+def array(rule_options=None, listener_options=None, more_rules=(), vendor=None, extra_elements=None, extra=()):
     where = listener("Web", ["127.0.0.1"], http=18080, https=18443, certificates=[(CERT, "")], **(listener_options or {}))
     mixed = node("ComputerSet", guid("computerset", "Mixed"), string("Name", "Mixed"),
                  node("Computers", "Computers", computer("Three", "198.51.100.3")),
@@ -44,7 +44,7 @@ def array(rule_options=None, listener_options=None, more_rules=(), vendor=None, 
     nets = node("NetworkSets", "NetworkSets", plain_set)
     return document(("{F52B2AE5-0D87-4A3B-8F0B-7E9CDCE2A5B1}", guid("array", "ONE")),
                     [web_rule("Site", 1, "Web", ["www.example"], **options), *more_rules], elements=elements, name="ONE", vendor=vendor,
-                    networks=[external(), network("Branch", [("10.1.0.0", "10.1.255.255")]), network("Nowhere")], extra=[nets])
+                    networks=[external(), network("Branch", [("10.1.0.0", "10.1.255.255")]), network("Nowhere")], extra=[nets, *extra])
 
 
 FORMS = dict(forms={"SessionTimeOutForPublicComputers": 10})
@@ -71,6 +71,9 @@ BASES = {
     "mapped": lambda: array(dict(paths=[("/one/*", "/two/*")])),
     "ssl": lambda: array(dict(PublishedServerType=SSL)),
     "links": lambda: array(dict(TranslateLinks=True)),
+    "array links": lambda: array(dict(TranslateLinks=True), extra=[node("WebProxy", "WebProxy", node(
+        "ExplicitLinkTranslationMappings", "ExplicitLinkTranslationMappings", node(
+            "ExplicitLinkTranslationMapping", guid("mapping"), string("OriginalUrl", "http://old.example"), string("TranslatedUrl", "https://new.example"))))]),
     "vendor": lambda: array(dict(vendor={NTLM_SET: {"Plain": 1}})),
     "front": lambda: array(dict(vendor={FRONT_END_HTTPS: {"AddHttpsFrontEndOn": 0}})),
     "server": lambda: array(more_rules=[server_rule("Mail", 2, "10.0.0.9", "192.0.2.1")]),
@@ -134,7 +137,7 @@ AT = {
 BASE_OF = {"SourceSelectionIPs": "computer", "PathMapping": "path", "LoadBalancingConfig": "farm", "ServerFarm": "farm", "PublishedServer": "farm",
            "ConnectivityVerifier": "farm", "FormsBasedAuthenticationProperties": "forms", "AuthenticationScheme": "forms", "Network": "network",
            "Addresses": "computer", "ProxyScheduleTemplate": "scheduled", "UserSet": "users", "Account": "users", "VendorParametersSet": "vendor",
-           "ServerPublishingProperties": "server", "AccessProperties": "access"}
+           "ExplicitLinkTranslationMapping": "array links", "ServerPublishingProperties": "server", "AccessProperties": "access"}
 
 
 def each(nginx, haproxy, publishd):
@@ -215,6 +218,9 @@ CASES = {
     P + "TranslateLinks": [case(each(r"sub_filter", None, r"link"), 1, code=LINKS), case(None, 0, code="")],
     P + "LinkTranslationMode": [case(r"link", 1, base="links", code=LINKS)],
     P + "LinkTranslationOptions": [case(each(r"%3a", None, r"link"), 1, base="links", code=LINKS), case(each(r"sub_filter", None, r"link"), 2, base="links", code=LINKS)],
+    P + "LinkTranslationPatterns": [move(each(None, None, r"replyforwardnote"), lambda p, r: put(p, strings("LinkTranslationPatterns", ["CURRENT FILE==*replyforwardnote"])), base="links", code=LINKS)],
+    "ExplicitLinkTranslationMapping/OriginalUrl": [case(each(r"older", None, r"older"), "http://older.example", code=LINKS)],
+    "ExplicitLinkTranslationMapping/TranslatedUrl": [case(each(r"newer", None, r"newer"), "https://newer.example", code=LINKS)],
     P + "CodePages": [move(each(None, None, r"1252"), lambda p, r: put(p, strings("CodePages", ["1252"])), base="links", code=LINKS)],
     P + "PublishedServerApplication": [case(None, 0), case(r"3600", 1), case(None, 2)],
     P + "LogoffURL": [case(r"/bye", "/bye")],
