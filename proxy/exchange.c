@@ -189,6 +189,14 @@ void exchange_connected(struct exchange *x)
     }
 }
 
+void exchange_hold(struct exchange *x)
+{
+    if (!x->body_wanted)
+        return;
+    x->body_wanted = false;
+    x->front->want_body(x, false);
+}
+
 static size_t high(const struct loop *l)
 {
     return l->queued > l->queued_most ? QUEUE_LOW : QUEUE_HIGH;
@@ -211,10 +219,8 @@ void exchange_body(struct exchange *x, const char *p, size_t n)
         return;
     }
     upstream_body(x->up, p, n);
-    if (x->up && x->body_wanted && upstream_queued(x->up) > high(x->loop)) {
-        x->body_wanted = false;
-        x->front->want_body(x, false);
-    }
+    if (x->up && upstream_queued(x->up) > high(x->loop))
+        exchange_hold(x);
 }
 
 void exchange_body_end(struct exchange *x)

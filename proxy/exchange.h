@@ -117,6 +117,7 @@ void exchange_page(struct exchange *x, enum cause why);          /* the page of 
 
 /* ---- for upstream connections ------------------------------------------------------- */
 void exchange_connected(struct exchange *x);                     /* the head is on its way: the body is wanted */
+void exchange_hold(struct exchange *x);                          /* the head is still to be sent: no body now */
 void exchange_interim(struct exchange *x, const struct head *h);
 void exchange_head(struct exchange *x);                          /* x->answer is read */
 void exchange_piece(struct exchange *x, const char *p, size_t n);

@@ -445,7 +445,16 @@ static void on_lost(struct sock *s)
     close_h1(container_of(s, struct h1, s));
 }
 
-static const struct sock_calls calls = { on_readable, on_room, on_ready, on_lost, on_lost };
+/* It is gone if it was reset, or has ended before all of a body that it announced: what it sent, read or not, is less. */
+static void on_hung_up(struct sock *s, bool reset)
+{
+    struct h1 *h = container_of(s, struct h1, s);
+    bool short_of = h->state == H1_BODY && h->framing == BODY_LENGTH && h->in.n + sock_unread(s) < h->left;
+    if (reset || short_of)
+        close_h1(h);
+}
+
+static const struct sock_calls calls = { on_readable, on_room, on_ready, on_lost, on_hung_up };
 
 /* ---- time --------------------------------------------------------------------------------------------- */
 

@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -329,8 +330,8 @@ static void ready(struct watch *w, uint32_t events)
         return;
     if (s->reading && s->readable)
         give(s);
-    else if (hung_up)
-        s->calls->hung_up(s);
+    else if (hung_up && s->calls->hung_up)
+        s->calls->hung_up(s, events & (EPOLLHUP | EPOLLERR));
 }
 
 bool sock_open(struct sock *s, struct loop *l, int fd, SSL *ssl, const struct sock_calls *calls, bool connecting)
@@ -378,4 +379,12 @@ void sock_abort(struct sock *s)
     s->broken = true; /* no close_notify */
     setsockopt(s->watch.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
     sock_close(s);
+}
+
+size_t sock_unread(const struct sock *s)
+{
+    int n = 0;
+    if (ioctl(s->watch.fd, FIONREAD, &n) || n < 0)
+        n = 0;
+    return (size_t)n + (s->ssl ? (size_t)SSL_pending(s->ssl) : 0);
 }

@@ -17,7 +17,9 @@ struct sock_calls {
     void (*ready)(struct sock *s);       /* connected, and the TLS handshake done */
     /* It cannot go on: the peer reset it, or the handshake failed (s->handshaken is false). Called once. */
     void (*failed)(struct sock *s);
-    void (*hung_up)(struct sock *s);     /* the peer ended its sending while nothing was read; reading will tell */
+/* The peer ended its sending (reset: it takes nothing either, or is gone) while nothing is read. NULL: reading will
+     * tell in time. */
+    void (*hung_up)(struct sock *s, bool reset);
 };
 enum { SOCK_END = -1, SOCK_ERROR = -2 };         /* of sock_read */
 #define NO_ROOM_CALL UINT32_MAX
@@ -53,6 +55,7 @@ static inline bool sock_is_open(const struct sock *s)
 
 /* Bytes read, 0 for none now, SOCK_END, SOCK_ERROR. */
 long sock_read(struct sock *s, char *p, size_t n);
+size_t sock_unread(const struct sock *s);        /* bytes that wait to be read; over TLS no fewer than those of its content */
 void sock_pause(struct sock *s);
 void sock_resume(struct sock *s);        /* readable is called in the next turn if there is something */
 

@@ -206,6 +206,7 @@ void upstream_take(struct exchange *x)
     bool fresh = !u;
     if (fresh)
         u = upstream_new(x);
+    exchange_hold(x);
     x->up = u;
     u->x = x;
     u->patience = x->rule->read_timeout;
@@ -476,14 +477,7 @@ static void on_readable(struct sock *s)
     }
 }
 
-static void on_hung_up(struct sock *s)
-{
-    struct upstream *u = container_of(s, struct upstream, s);
-    if (s->broken && u->state != U_CLOSED)
-        fail(u, CAUSE_CLOSED_CONNECTION);
-}
-
-static const struct sock_calls calls = { on_readable, on_room, on_ready, on_failed, on_hung_up };
+static const struct sock_calls calls = { on_readable, on_room, on_ready, on_failed, NULL };
 
 void upstream_read(struct upstream *u, bool more)
 {

@@ -1,5 +1,6 @@
 """publishd as it serves: real traffic on loopback, with servers that answer, stall, lie and die as a test says."""
 import os
+import select
 import socket
 import ssl
 import threading
@@ -315,6 +316,11 @@ def test_serving_faults(t, build):
                 stream.rest()
                 told["upload ended"] = time.monotonic()
                 return
+            if path == b"/stalled":          # reads nothing, but sees that the other side has ended
+                poll = select.poll()
+                poll.register(stream.sock, select.POLLRDHUP | select.POLLHUP | select.POLLERR)
+                told["stalled"] = bool(poll.poll(5000))
+                return
             if path == b"/extra":            # one answer too many: it must never reach the next request
                 stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
                 continue
@@ -324,7 +330,7 @@ def test_serving_faults(t, build):
                 stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
                 continue
             stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-    with Server(server) as s, start(t, build, [rule(s.port, more="read_timeout: 1"), rule(free_port(), name="refusing.example"),
+    with Server(server) as s, start(t, build, [rule(s.port, more="read_timeout: 2"), rule(free_port(), name="refusing.example"),
                                                rule(80, name="unknown.example", host="no-such-name.invalid")]) as p:
         for path in (b"/short", b"/cut", b"/badchunk"):
             c = p.connect()
@@ -368,6 +374,19 @@ def test_serving_faults(t, build):
             if "upload ended" in told:
                 break
         t.check("upload ended" in told and told["upload ended"] - gone < 2, "the server sees that the client has gone", told)
+        c = p.connect(timeout=1)
+        c.send(get(b"/stalled", method=b"POST", fields=b"Content-Length: 500000000\r\n"))
+        try:
+            while True:
+                c.send(bytes(100000))
+        except TimeoutError:                 # all queues on the way are full
+            pass
+        c.close()
+        for _ in range(30):
+            time.sleep(0.1)
+            if "stalled" in told:
+                break
+        t.check(told.get("stalled"), "also while nothing is read from the client", told)
         for broken in (b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", b"GET / HTTP/1.1\nHost: x\n\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
                        get(method=b"POST", fields=b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n")):
             c = p.connect()
