@@ -253,11 +253,22 @@ long sock_read(struct sock *s, char *p, size_t n)
     return s->ssl ? read_tls(s, p, n) : read_plain(s, p, n);
 }
 
+/* The system tells an end only once: it is passed on whenever nothing is read. */
+static void hung_up(struct sock *s)
+{
+    if (s->ended && s->calls->hung_up)
+        s->calls->hung_up(s, s->reset);
+}
+
 static void give(struct sock *s)
 {
     s->calls->readable(s);
-    if (sock_is_open(s) && s->reading && s->readable)
+    if (!sock_is_open(s) || !s->readable)
+        return;
+    if (s->reading)
         loop_again(s->loop, &s->read);
+    else
+        hung_up(s);
 }
 
 static void read_again(struct task *t)
@@ -316,12 +327,13 @@ static void ready(struct watch *w, uint32_t events)
     struct sock *s = container_of(w, struct sock, watch);
     if (s->connecting && !connected(s, events))
         return;
-    bool hung_up = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+    bool end = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
     if (events & EPOLLOUT)
         s->blocked = false;
-    if (events & EPOLLIN || hung_up)
+    if (events & EPOLLIN || end)
         s->readable = true;
-    s->ended |= hung_up;
+    s->ended |= end;
+    s->reset |= (events & (EPOLLHUP | EPOLLERR)) != 0;
     if (!s->handshaken && !shook_hands(s))
         return;
     if (!s->blocked && (sock_queued(s) || s->closing))
@@ -330,8 +342,8 @@ static void ready(struct watch *w, uint32_t events)
         return;
     if (s->reading && s->readable)
         give(s);
-    else if (hung_up && s->calls->hung_up)
-        s->calls->hung_up(s, events & (EPOLLHUP | EPOLLERR));
+    else if (end)
+        hung_up(s);
 }
 
 bool sock_open(struct sock *s, struct loop *l, int fd, SSL *ssl, const struct sock_calls *calls, bool connecting)

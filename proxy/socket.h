@@ -38,7 +38,7 @@ struct sock {
     bool blocked;                        /* the system takes no more now */
     bool broken;                         /* failed is, or will be, called */
     bool told;                           /* it was */
-    bool ended;                          /* the peer has ended its sending */
+    bool ended, reset;                   /* the peer has ended its sending; and takes nothing */
     bool closing;                        /* sock_finish: our sending ends when the queue is empty */
     uint64_t sent;                       /* bytes, ever */
     int error;                           /* errno of what broke it; 0: TLS, see the OpenSSL queue's text in tls_error */

@@ -35,7 +35,10 @@ void upstream_drop(struct upstream *u)
     upstream_unlist(u);
     timer_stop(&u->timer);
     task_cancel(&u->nowhere);
-    sock_close(&u->s);
+    if (sock_queued(&u->s))
+        sock_abort(&u->s); /* cut in the middle: the server need not wait behind what the system still holds */
+    else
+        sock_close(&u->s);
     loop_bury(u->loop, &u->grave, release);
 }
 

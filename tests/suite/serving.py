@@ -379,8 +379,9 @@ def test_serving_faults(t, build):
         try:
             while True:
                 c.send(bytes(100000))
-        except TimeoutError:                 # all queues on the way are full
+        except TimeoutError:                 # all queues on the way are full: an orderly end would wait behind them
             pass
+        c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         c.close()
         for _ in range(30):
             time.sleep(0.1)
