@@ -1,20 +1,26 @@
 /* publishd: the command line. */
+#include "supervise.h"
 #include "../proxy/serve.h"
+#include "../proxy/tell.h"
 #include "../config/config.h"
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "Usage: publishd -f -c FILE      serve, in the foreground\n"
-                            "       publishd -t -c FILE      check a configuration and the files that it names\n"
-                            "       publishd --keys          the configuration's keys, as Markdown tables\n"
-                            "       publishd --help | --version\n"
-                            "\n"
-                            "  -l, --loops N          threads that serve; one a processor by default\n"
-                            "  -d, --drain SECONDS    for what is under way when it is told to stop; 30\n"
-                            "\n"
-                            "SIGHUP reads the configuration again, SIGTERM and SIGINT stop.\n"
-                            "Exit status: 0 if the configuration is good, 1 if not, 2 for bad usage.\n";
+static const char usage[] =
+    "Usage: publishd -c FILE         serve, in the background; messages go to the system's log\n"
+    "       publishd -f -c FILE      serve, in the foreground; messages go to standard error\n"
+    "       publishd -t -c FILE      check a configuration and the files that it names\n"
+    "       publishd --keys          the configuration's keys, as Markdown tables\n"
+    "       publishd --help | --version\n"
+    "\n"
+    "  -l, --loops N          threads that serve, whatever the file says\n"
+    "  -d, --drain SECONDS    for what is under way when it is told to stop, likewise\n"
+    "\n"
+    "Signals: HUP reads the configuration again (one that is not good changes nothing), USR1 opens the\n"
+    "log again, TERM and INT stop when what is under way is done, QUIT stops now.\n"
+    "\n"
+    "Exit status: 0 if all was well, 1 if the configuration is not good or cannot be served, 2 for bad usage.\n";
 
 enum { EXIT_GOOD, EXIT_BAD, EXIT_USAGE };
 
@@ -50,6 +56,19 @@ static int number(const char *text, long least, long most)
     return *text && !*end && v >= least && v <= most ? (int)v : -1;
 }
 
+static void ready(void *context)
+{
+    readiness_tell(context);
+}
+
+static int work(void *context, struct readiness *r)
+{
+    struct serve_options *o = context;
+    o->ready = ready;
+    o->context = r;
+    return serve(o);
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -63,28 +82,30 @@ int main(int argc, char **argv)
         { "drain", required_argument, NULL, 'd' },
         { NULL, 0, NULL, 0 },
     };
-    struct serve_options serving = { .drain_time = 30 };
+    struct serve_options serving = { .drain_time = -1 };
     const char *file = NULL;
-    bool test = false;
+    bool test = false, foreground = false, bad = false;
     for (int o; (o = getopt_long(argc, argv, "c:tfhl:d:", options, NULL)) != -1;) {
         switch (o) {
         case 'c': file = optarg; break;
         case 't': test = true; break;
-        case 'f': break;
-        case 'l': serving.loops = number(optarg, 1, 64); break;
-        case 'd': serving.drain_time = number(optarg, 0, 86400); break;
+        case 'f': foreground = true; break;
+        case 'l': bad |= (serving.loops = number(optarg, 1, 64)) < 0; break;
+        case 'd': bad |= (serving.drain_time = number(optarg, 0, 86400)) < 0; break;
         case 'k': return keys();
         case 'h': fputs(usage, stdout); return EXIT_GOOD;
         case 'V': puts("publishd " TMGC_VERSION); return EXIT_GOOD;
         default: fputs(usage, stderr); return EXIT_USAGE;
         }
     }
-    if (!file || optind < argc || serving.loops < 0 || serving.drain_time < 0) {
+    if (!file || optind < argc || bad) {
         fputs(usage, stderr);
         return EXIT_USAGE;
     }
     if (test)
         return check(file);
     serving.file = file;
-    return serve(&serving) ? EXIT_BAD : EXIT_GOOD;
+    if (!foreground)
+        tell_to_syslog();
+    return supervise(work, &serving, !foreground);
 }

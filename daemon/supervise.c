@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "supervise.h"
 #include "notify.h"
+#include "../proxy/tell.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -10,7 +11,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -80,7 +80,7 @@ static void leave_terminal(int done)
     for (int fd = 0; null >= 0 && fd < 3; fd++)
         dup2(null, fd);
     if (write(done, "!", 1) < 0)
-        syslog(LOG_WARNING, "nobody waits any more: %s", strerror(errno));
+        tell(LOG_WARNING, "nobody waits any more: %s", strerror(errno));
     close(done);
 }
 
@@ -114,10 +114,10 @@ static int status_of(int status)
 static void say_death(int status, unsigned pause)
 {
     if (WIFSIGNALED(status))
-        syslog(LOG_ERR, "the worker was ended by signal %d (%s); starting it again in %u s", WTERMSIG(status),
-               strsignal(WTERMSIG(status)), pause);
+        tell(LOG_ERR, "the worker was ended by signal %d (%s); starting it again in %u s", WTERMSIG(status),
+             strsignal(WTERMSIG(status)), pause);
     else
-        syslog(LOG_ERR, "the worker ended with status %d; starting it again in %u s", WEXITSTATUS(status), pause);
+        tell(LOG_ERR, "the worker ended with status %d; starting it again in %u s", WEXITSTATUS(status), pause);
 }
 
 /* Waits for the worker's end and passes signals on meanwhile. *stopping: it was told to end. */
@@ -156,7 +156,7 @@ int supervise(int (*work)(void *context, struct readiness *r), void *context, bo
         time_t began = time(NULL);
         pid_t child = start(work, context, &before, &ready);
         if (child < 0) {
-            syslog(LOG_ERR, "cannot start the worker: %s", strerror(errno));
+            tell(LOG_ERR, "cannot start the worker: %s", strerror(errno));
             break;
         }
         if (became_ready(ready)) {

@@ -4,6 +4,7 @@
  * against the site's name, and send that name as SNI (D-14).
  */
 #include "haproxy.h"
+#include "../ir/probe.h"
 #include <string.h>
 
 /* ---- what may stand in a server line ------------------------------------------ */
@@ -65,50 +66,14 @@ static void write_affinity(struct haproxy *h, const struct plan_rule *r)
 
 /* ---- probes ---------------------------------------------------------------------- */
 
-/* "http://STAR:8080/path": scheme, port (0: the scheme's own is meant) and path. */
-struct probe {
-    bool tls;
-    long port;
-    const char *path;
-};
-
-static struct probe parse_probe(const char *url)
-{
-    struct probe p = { .path = "/" };
-    if (!url)
-        url = "";
-    p.tls = !ascii_ncasecmp(url, "https://", 8);
-    const char *authority = strstr(url, "://");
-    authority = authority ? authority + 3 : url;
-    size_t n = strcspn(authority, "/?#");
-    if (authority[n] == '/')
-        p.path = authority + n;
-    const char *colon = memchr(authority, ':', n);
-    for (const char *d = colon ? colon + 1 : ""; *d >= '0' && *d <= '9' && p.port <= UINT16_MAX; d++)
-        p.port = p.port * 10 + (*d - '0');
-    if (p.port <= 0 || p.port > UINT16_MAX)
-        p.port = p.tls ? 443 : 80;
-    return p;
-}
-
-/* What stands in a request line: a blank or a byte outside ASCII would end it. */
-static const char *probe_target(struct haproxy *h, const char *path)
-{
-    struct strbuf b = { 0 };
-    for (size_t n = strcspn(path, "#"); n; n--, path++)
-        buf_printf(&b, *path <= ' ' || *path > '~' ? "%%%02X" : "%c", (unsigned char)*path);
-    const char *s = arena_strdup(h->a, b.p);
-    buf_free(&b);
-    return haproxy_word(h, s);
-}
-
 /* B-118, B-119: a GET, where 1xx to 3xx and 401 are good answers. */
-static void write_http_probe(struct haproxy *h, const struct plan_rule *r, struct probe p)
+static void write_http_probe(struct haproxy *h, const struct plan_rule *r)
 {
     struct writer *w = &h->w;
     const char *host = r->farm->probe_host ? r->farm->probe_host : r->rule->site;
+    const char *path = probe_url_parse(h->a, r->farm->probe_url).path;
     write_line(w, "option httpchk");
-    write_line(w, "http-check send meth GET uri %s ver HTTP/1.1 hdr Host %s", probe_target(h, p.path),
+    write_line(w, "http-check send meth GET uri %s ver HTTP/1.1 hdr Host %s", haproxy_word(h, path),
                quoted(w, h->a, Q_HAPROXY_FORMAT, host));
     write_line(w, "http-check expect rstatus '^(?:[123]..|401)$'");
 }
@@ -117,14 +82,10 @@ static void write_http_probe(struct haproxy *h, const struct plan_rule *r, struc
 static const char *check_words(struct haproxy *h, const struct farm *f, const struct plan_upstream *to,
                                const struct plan_server *s)
 {
-    const char *every = "check inter 30s rise 1 fall 1";
-    if (f->probe == PROBE_HTTP) {
-        struct probe p = parse_probe(f->probe_url);
-        long port = p.port == to->port ? s->port : p.port;
-        return arena_printf(h->a, " %s port %ld%s", every, port, p.tls ? " check-ssl" : " no-check-ssl");
-    }
-    long port = f->probe == PROBE_TCP && f->probe_port > 0 && f->probe_port <= UINT16_MAX ? f->probe_port : to->port;
-    return arena_printf(h->a, " %s port %ld no-check-ssl", every, port == to->port ? (long)s->port : port);
+    struct probe_url u = probe_url_parse(h->a, f->probe_url);
+    bool tls = f->probe == PROBE_HTTP && u.tls;
+    return arena_printf(h->a, " check inter 30s rise 1 fall 1 port %u%s", probe_port(f, &u, to->port, s->port),
+                        tls ? " check-ssl" : " no-check-ssl");
 }
 
 static void write_probe(struct haproxy *h, const struct plan_rule *r)
@@ -132,7 +93,7 @@ static void write_probe(struct haproxy *h, const struct plan_rule *r)
     const struct farm *f = r->farm;
     long threshold = f->probe_threshold > 0 && f->probe_threshold < 3600000 ? f->probe_threshold : 5000;
     if (f->probe == PROBE_HTTP)
-        write_http_probe(h, r, parse_probe(f->probe_url));
+        write_http_probe(h, r);
     else
         write_line(&h->w, "option tcp-check");
     write_line(&h->w, "timeout check %ldms", threshold);

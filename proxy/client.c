@@ -25,6 +25,7 @@ void client_begin(struct client *c, const struct arrival *a)
         c->next->back = &c->next;
     l->clients.first = c;
     l->clients.n++;
+    count(&l->counts, connections, 1);
     atomic_fetch_add_explicit(counter(c), 1, memory_order_relaxed);
 }
 

@@ -2,6 +2,7 @@
 #include "exchange.h"
 #include "steer.h"
 #include "members.h"
+#include "record.h"
 #include "upstream.h"
 #include <stdlib.h>
 
@@ -52,6 +53,7 @@ struct exchange *exchange_new(struct client *c, const struct front_calls *calls,
     x->state = X_READY;
     x->began = l->now;
     c->requests++;
+    count(&l->counts, requests, 1);
     return x;
 }
 
@@ -105,6 +107,7 @@ static void bury(struct exchange *x)
 {
     let_go(x);
     x->state = X_OVER;
+    record(x);
     if (x->peer)
         member_left(x);
     if (x->waiting && x->waiting_free)
@@ -120,6 +123,7 @@ static void over(struct exchange *x)
 
 static void abort_both(struct exchange *x)
 {
+    x->cut_short = true;
     x->front->abort(x);
     bury(x);
 }
@@ -246,6 +250,7 @@ void exchange_server_room(struct exchange *x)
 
 void exchange_gone(struct exchange *x)
 {
+    x->cut_short = true;
     bury(x);
 }
 

@@ -81,6 +81,7 @@ struct exchange {
     bool paused;                         /* the server is not read: the client is slower */
     bool tunnel;                         /* 101 was answered */
     unsigned tries;                      /* connections that failed before the server can have seen the request */
+    bool cut_short;                      /* the client did not get it all */
     enum cause cause;                    /* why publishd answered itself, or cut the answer short */
     uint64_t received, sent;             /* bytes of bodies: from the client, to the client */
     uint64_t began;                      /* ms */

@@ -226,6 +226,7 @@ static enum cause cause_of_status(int status)
 /* Answers what is no request, and closes. */
 static void refuse(struct h1 *h, struct exchange *x, int status)
 {
+    count(&h->c.loop->counts, refused_heads, 1);
     h->keep = false;
     h->x = x;
     h->state = H1_WAIT;

@@ -235,6 +235,7 @@ void loop_free(struct loop *l)
 {
     run_messages(l);
     end_turn(l);
+    buf_free(&l->log_lines);
     if (l->p->epoll >= 0)
         close(l->p->epoll);
     if (l->p->wake.fd >= 0)

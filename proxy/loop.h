@@ -15,6 +15,7 @@
 #ifndef PROXY_LOOP_H
 #define PROXY_LOOP_H
 #include "../base/base.h"
+#include "status.h"
 
 enum { SCRATCH = 64 << 10, LOOPS_MOST = 64 };    /* bytes of the read buffer; loops of a process */
 
@@ -35,6 +36,7 @@ struct message { struct message *next; void (*run)(struct loop *l, struct messag
 
 struct exchange;
 struct client;
+struct access_log;
 struct loop {
     int index;                           /* from 0 */
     char *scratch;                       /* SCRATCH bytes */
@@ -54,6 +56,10 @@ struct loop {
     uint64_t queued_most;                /* its share of the cap on queued bytes; above it everybody queues less */
     bool draining;                       /* no new connections, no keep-alive */
     bool stop;                           /* end the thread when this turn is over */
+    struct counts counts;                /* others read them */
+    struct access_log *log;              /* NULL: none. Set before the loop runs */
+    struct strbuf log_lines;             /* that wait for the log's writer; */
+    struct timer log_timer;              /* not for long */
     struct loop_private *p;
 };
 

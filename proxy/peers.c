@@ -1,6 +1,7 @@
 /* peers: the list of all of them, their names and their TLS sessions. */
 #include "peers.h"
 #include "jobs.h"
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -267,4 +268,23 @@ void peers_each(void (*each)(struct peer *p, void *arg), void *arg)
         peer_release(all[i]);
     }
     free(all);
+}
+
+SSL *peer_tls(struct peer *p)
+{
+    SSL *ssl = SSL_new(p->ctx);
+    if (!ssl)
+        return NULL;
+    X509_VERIFY_PARAM *check = SSL_get0_param(ssl);
+    struct in_addr literal;
+    bool numeric = inet_pton(AF_INET, p->site, &literal) == 1;
+    bool named = numeric ? X509_VERIFY_PARAM_set1_ip_asc(check, p->site) == 1
+                         : SSL_set1_host(ssl, p->site) == 1 && SSL_set_tlsext_host_name(ssl, p->site) == 1;
+    if (!named) {
+        SSL_free(ssl);
+        return NULL;
+    }
+    SSL_set_connect_state(ssl);
+    peer_use_session(p, ssl);
+    return ssl;
 }

@@ -45,6 +45,9 @@ void addresses_release(struct addresses *a);
 struct jobs;
 void peers_resolve(struct jobs *pool);
 
+/* The beginning of a TLS connection to it: its name is asked for and expected (D-14), its last session offered. NULL: none
+ * can be made. Any thread. */
+SSL *peer_tls(struct peer *p);
 /* The TLS session of the last connection, so that the next need not begin anew. Any thread. */
 void peer_use_session(struct peer *p, SSL *ssl);
 

@@ -1,9 +1,15 @@
 /* serve: starts the loops, gives them configurations, ends them. */
 #include "serve.h"
+#include "access.h"
+#include "admin.h"
 #include "client.h"
 #include "exchange.h"
 #include "jobs.h"
 #include "listening.h"
+#include "overview.h"
+#include "privileges.h"
+#include "record.h"
+#include "tell.h"
 #include "upstream.h"
 #include <errno.h>
 #include <pthread.h>
@@ -14,15 +20,6 @@
 
 enum { POOL_THREADS = 8, POOL_WAITING = 4096, RESOLVE_TIME = 30 }; /* s */
 #define QUEUED_MOST (UINT64_C(256) << 20)                          /* bytes in all queues of the process */
-
-struct server {
-    struct serving *serving; /* the one that new connections get */
-    struct jobs *jobs;
-    int loops;
-    struct loop *loop[LOOPS_MOST];
-    pthread_t thread[LOOPS_MOST];
-    int started;
-};
 
 static void *run(void *arg)
 {
@@ -108,12 +105,19 @@ static void tell_end(struct server *s, bool now, struct census *census)
 
 /* ---- starting and ending -------------------------------------------------------------------- */
 
-static bool start(struct server *s)
+static int how_many(long wanted)
+{
+    long n = wanted > 0 ? wanted : sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > LOOPS_MOST ? LOOPS_MOST : (int)n;
+}
+
+static bool start_loops(struct server *s)
 {
     for (int i = 0; i < s->loops; i++) {
         if (!(s->loop[i] = loop_new(i)))
             return false;
         s->loop[i]->queued_most = QUEUED_MOST / (unsigned)s->loops;
+        record_to(s->loop[i], s->log);
         if (pthread_create(&s->thread[i], NULL, run, s->loop[i])) {
             loop_free(s->loop[i]);
             return false;
@@ -124,7 +128,7 @@ static bool start(struct server *s)
 }
 
 /* Waits until the loops have no connection, or for so long. A loop always answers: it never blocks. */
-static void drain(struct server *s, int seconds)
+static void drain(struct server *s, long seconds)
 {
     struct timespec pause = { 0, 20000000 };
     time_t end = time(NULL) + seconds;
@@ -142,51 +146,84 @@ static void drain(struct server *s, int seconds)
 static void stop(struct server *s)
 {
     struct census census = { 0 };
+    admin_free(s->admin);
+    health_free(s->health);
     tell_end(s, true, &census);
     for (int i = 0; i < s->started; i++)
         pthread_join(s->thread[i], NULL);
     if (s->jobs)
         jobs_free(s->jobs); /* its results go to loops that still take messages */
     for (int i = 0; i < s->started; i++) {
+        record_flush(s->loop[i]);
         exchanges_free(s->loop[i]);
         loop_free(s->loop[i]);
     }
+    access_close(s->log);
     serving_release(s->serving);
+    pthread_mutex_destroy(&s->lock);
 }
 
 /* ---- configurations ----------------------------------------------------------------------------- */
 
-static bool change_to(struct server *s, const char *file)
+/* What new connections get from now on. */
+static void put(struct server *s, struct serving *next)
 {
-    struct strbuf err = { 0 };
-    struct serving *next = serving_new(file, s->serving, &err);
-    int *fds = next ? listening_open(next, s->serving, s->loops, &err) : NULL;
-    if (!fds) {
-        fprintf(stderr, "publishd: %s", err.p ? err.p : "\n");
-        serving_release(next);
-        buf_free(&err);
-        return false;
-    }
+    pthread_mutex_lock(&s->lock);
     struct serving *old = s->serving;
     s->serving = next;
-    peers_resolve(s->jobs);
-    give(s, fds);
-    free(fds);
+    s->loaded = time(NULL);
+    pthread_mutex_unlock(&s->lock);
     serving_release(old);
-    buf_free(&err);
-    return true;
+    health_watch(s->health, next);
+    peers_resolve(s->jobs);
 }
 
-/* Until a signal says stop. */
-static void watch_signals(struct server *s, const char *file, const sigset_t *set)
+static const struct service *service_of(const struct serving *s)
+{
+    return &s->snapshot->config->service;
+}
+
+/* What is read at the start alone. */
+static bool same_service(const struct service *x, const struct service *y)
+{
+    return x->loops == y->loops && x->log_format == y->log_format && str_equal(x->log, y->log) &&
+           str_equal(x->status, y->status) && str_equal(x->user, y->user);
+}
+
+static void reload(struct server *s)
+{
+    struct strbuf err = { 0 };
+    struct serving *next = serving_new(s->file, s->serving, &err);
+    int *fds = next ? listening_open(next, s->serving, s->loops, &err) : NULL;
+    if (fds) {
+        if (!same_service(service_of(next), service_of(s->serving)))
+            tell(LOG_WARNING, "%s: user, loops, log and status count from the next start on", s->file);
+        s->reloads++;
+        put(s, next);
+        give(s, fds);
+        tell(LOG_NOTICE, "%s read again", s->file);
+    } else {
+        s->failed_reloads++;
+        tell_lines(LOG_ERR, &err);
+        tell(LOG_ERR, "%s is not good: the configuration that was loaded before stays", s->file);
+        serving_release(next);
+    }
+    free(fds);
+    buf_free(&err);
+}
+
+/* Until a signal says stop; true: now. */
+static bool watch_signals(struct server *s, const sigset_t *set)
 {
     time_t resolved = time(NULL);
     for (;;) {
         int got = sigtimedwait(set, NULL, &(struct timespec){ 1, 0 });
-        if (got == SIGTERM || got == SIGINT)
-            return;
-        if (got == SIGHUP && change_to(s, file))
-            fprintf(stderr, "publishd: %s read again\n", file);
+        if (got == SIGTERM || got == SIGINT || got == SIGQUIT)
+            return got == SIGQUIT;
+        if (got == SIGHUP)
+            reload(s);
+        if (got == SIGUSR1 && s->log)
+            access_reopen(s->log);
         if (time(NULL) - resolved >= RESOLVE_TIME) {
             peers_resolve(s->jobs);
             resolved = time(NULL);
@@ -194,30 +231,66 @@ static void watch_signals(struct server *s, const char *file, const sigset_t *se
     }
 }
 
-static int how_many(int wanted)
+/* ---- the whole -------------------------------------------------------------------------------------- */
+
+/* Files, sockets, and then what they were needed for is given up; threads come after that. */
+static int *prepare(struct server *s, const struct serve_options *o, struct strbuf *err)
 {
-    long n = wanted > 0 ? wanted : sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : n > LOOPS_MOST ? LOOPS_MOST : (int)n;
+    if (!(s->serving = serving_new(o->file, NULL, err)))
+        return NULL;
+    const struct service *how = service_of(s->serving);
+    s->loops = how_many(o->loops ? o->loops : how->loops);
+    int *fds = listening_open(s->serving, NULL, s->loops, err);
+    bool good = fds && (!how->log || (s->log = access_open(how->log, (enum access_format)how->log_format, err))) &&
+                !privileges_drop(how->user, false, err) && !privileges_confine(err);
+    if (good && how->status)
+        good = (s->admin = admin_new(how->status, overview, s, err));
+    if (good)
+        return fds;
+    free(fds);
+    return NULL;
+}
+
+static bool begin(struct server *s, const struct serve_options *o)
+{
+    struct strbuf err = { 0 };
+    int *fds = prepare(s, o, &err);
+    bool good = fds && (s->jobs = jobs_new(POOL_THREADS, POOL_WAITING)) && (s->health = health_new(overview_tell)) &&
+                start_loops(s);
+    if (good) {
+        struct serving *first = s->serving;
+        s->serving = NULL;
+        put(s, first);
+        give(s, fds);
+        if (o->ready)
+            o->ready(o->context);
+    } else {
+        tell_lines(LOG_ERR, &err);
+        if (!err.n)
+            tell(LOG_ERR, "cannot start: %s", strerror(errno));
+    }
+    free(fds);
+    buf_free(&err);
+    return good;
 }
 
 int serve(const struct serve_options *o)
 {
-    struct server s = { .loops = how_many(o->loops) };
+    struct server s = { .file = o->file, .start = time(NULL) };
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGQUIT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &set, NULL); /* threads inherit it: signals come to sigtimedwait alone */
     signal(SIGPIPE, SIG_IGN);
-    s.jobs = jobs_new(POOL_THREADS, POOL_WAITING);
-    bool good = s.jobs && start(&s);
-    if (!good)
-        fprintf(stderr, "publishd: cannot start: %s\n", strerror(errno));
-    if (good && (good = change_to(&s, o->file))) {
-        watch_signals(&s, o->file, &set);
-        drain(&s, o->drain_time);
-    }
+    pthread_mutex_init(&s.lock, NULL);
+    privileges_hide();
+    bool good = begin(&s, o);
+    if (good && !watch_signals(&s, &set))
+        drain(&s, o->drain_time >= 0 ? o->drain_time : service_of(s.serving)->drain_timeout);
     stop(&s);
     return good ? 0 : 1;
 }

@@ -14,12 +14,15 @@ struct serving_socket {
     size_t listener;                     /* index into snapshot->plan->listeners */
 };
 struct serving_member { struct peer *peer; bool drained; };
+/* Since the configuration was loaded. Any loop counts, anybody reads. */
+struct rule_counts { atomic_ulong requests, refused, failed; };
 struct serving_rule {
     struct { struct serving_member *v; size_t n; } members[2];       /* for requests over HTTP, HTTPS */
     bool farm, by_address;               /* affinity: by cookie, or by the client's address (B-116) */
     char cookie[24];                     /* its name */
     const char *cookies[2];              /* the same, as forward.h wants it */
     uint64_t read_timeout;               /* ms to wait for the server */
+    struct rule_counts *counts;
 };
 /* How many connections a listener has: shared by configurations that have a listener of this name. */
 struct connections { atomic_ulong n; atomic_int refs; };

@@ -312,11 +312,15 @@ static bool shook_hands(struct sock *s)
         ERR_clear_error();
         int r = SSL_do_handshake(s->ssl);
         if (r != 1) {
-            if (!tls_waits(s, r))
+            if (!tls_waits(s, r)) {
+                count(&s->loop->counts, tls_failures, SSL_is_server(s->ssl) != 0);
                 break_later(s, 0);
+            }
             return false;
         }
     }
+    if (s->ssl && SSL_is_server(s->ssl))
+        count(&s->loop->counts, tls_handshakes, 1);
     s->handshaken = true;
     s->calls->ready(s);
     return sock_is_open(s);

@@ -112,25 +112,6 @@ static void on_ready(struct sock *s)
     send_request(u);
 }
 
-static SSL *client_tls(struct peer *p)
-{
-    SSL *ssl = SSL_new(p->ctx);
-    if (!ssl)
-        return NULL;
-    X509_VERIFY_PARAM *check = SSL_get0_param(ssl);
-    struct in_addr literal;
-    bool numeric = inet_pton(AF_INET, p->site, &literal) == 1;
-    bool named = numeric ? X509_VERIFY_PARAM_set1_ip_asc(check, p->site) == 1
-                         : SSL_set1_host(ssl, p->site) == 1 && SSL_set_tlsext_host_name(ssl, p->site) == 1;
-    if (!named) {
-        SSL_free(ssl);
-        return NULL;
-    }
-    SSL_set_connect_state(ssl);
-    peer_use_session(p, ssl);
-    return ssl;
-}
-
 static const struct sock_calls calls;
 
 /* Begins to connect to the next address. false: there is none left. */
@@ -145,7 +126,7 @@ static bool try_address(struct upstream *u)
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
         SSL *ssl = NULL;
         if ((connect(fd, (const struct sockaddr *)&a->at, a->n) && errno != EINPROGRESS) ||
-            (u->peer->tls && !(ssl = client_tls(u->peer)))) {
+            (u->peer->tls && !(ssl = peer_tls(u->peer)))) {
             close(fd);
             continue;
         }
@@ -207,6 +188,10 @@ void upstream_take(struct exchange *x)
     struct upstream *u = pool_take(x);
     atomic_fetch_add_explicit(&x->peer->state.requests, 1, memory_order_relaxed);
     bool fresh = !u;
+    if (fresh)
+        count(&x->loop->counts, server_connections, 1);
+    else
+        count(&x->loop->counts, server_reuses, 1);
     if (fresh)
         u = upstream_new(x);
     exchange_hold(x);

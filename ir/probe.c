@@ -1,0 +1,35 @@
+#include "probe.h"
+
+struct probe_url probe_url_parse(struct arena *a, const char *url)
+{
+    struct probe_url u = { .path = "/" };
+    if (!url)
+        url = "";
+    u.tls = !ascii_ncasecmp(url, "https://", 8);
+    const char *authority = strstr(url, "://");
+    authority = authority ? authority + 3 : url;
+    size_t n = strcspn(authority, "/?#");
+    const char *colon = memchr(authority, ':', n);
+    long port = 0;
+    for (const char *d = colon ? colon + 1 : ""; *d >= '0' && *d <= '9' && port <= UINT16_MAX; d++)
+        port = port * 10 + (*d - '0');
+    u.port = port > 0 && port <= UINT16_MAX ? (uint16_t)port : u.tls ? 443 : 80;
+    struct strbuf path = { 0 };
+    if (authority[n] != '/')
+        buf_putc(&path, '/');
+    for (const char *p = authority + n; *p && *p != '#'; p++)
+        buf_printf(&path, *p <= ' ' || *p > '~' ? "%%%02X" : "%c", (unsigned char)*p);
+    u.path = arena_strdup(a, path.p);
+    buf_free(&path);
+    return u;
+}
+
+uint16_t probe_port(const struct farm *f, const struct probe_url *u, uint16_t own, uint16_t at)
+{
+    long port = own;
+    if (f->probe == PROBE_HTTP)
+        port = u->port;
+    else if (f->probe == PROBE_TCP && f->probe_port > 0 && f->probe_port <= UINT16_MAX)
+        port = f->probe_port;
+    return port == own ? at : (uint16_t)port;
+}
