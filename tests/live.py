@@ -231,9 +231,14 @@ class Publishd:
         self.stop()
         self.log.close()
 
+    def worker(self):
+        """The process that serves; the one that was started looks after it."""
+        with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)) as f:
+            return int(f.read().split()[0])
+
     def memory(self):
         """Highest resident memory so far, in bytes."""
-        with open("/proc/%d/status" % self.process.pid) as f:
+        with open("/proc/%d/status" % self.worker()) as f:
             return int(re.search(r"VmHWM:\s*(\d+)", f.read()).group(1)) * 1024
 
     def connect(self, port=None, timeout=20, source=None):
