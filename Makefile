@@ -42,6 +42,9 @@ $(BUILD)/http1_oracle: tests/http1/oracle.c $(wildcard tests/http1/*.h) $(BUILD)
 	@mkdir -p $(BUILD)/obj/llhttp
 	@for f in api http llhttp; do $(CC) $(CFLAGS) -I/usr/share/include/llhttp -w -c -o $(BUILD)/obj/llhttp/$$f.o /usr/share/llhttp/$$f.c || exit 1; done
 	$(CC) $(ALL_CFLAGS) -I/usr/share/include/llhttp -o $@ $< $(BUILD)/obj/llhttp/*.o $(BUILD)/libpublishd.a $(BUILD)/libtmgc.a $(LDFLAGS)
+$(BUILD)/lab_auth: tests/lab_auth.c $(BUILD)/libpublishd.a $(BUILD)/libtmgc.a
+	$(CC) $(ALL_CFLAGS) -D_GNU_SOURCE -I. -o $@ $^ $(PKG_LIBS) $(DAEMON_LIBS) $(LDFLAGS)
+lab_auth: $(BUILD)/lab_auth
 $(BUILD)/measure: tests/measure.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $<
@@ -71,7 +74,7 @@ check: ; @tests/setup build run pages lab && $(MAKE) -s -j2 check-now           
 bench: ; @tests/setup build bench && $(MAKE) -s -j2 all $(BUILD)/measure && tests/bench $(BUILD)  ## time and memory beside xmllint
 lint: ; @tests/setup build lint && $(MAKE) -s lint-now                   ## compilers, clang-tidy, cppcheck, formatting
 
-check-now: all $(UNIT) $(BUILD)/gen_docs $(BUILD)/http1_oracle asan
+check-now: all $(UNIT) $(BUILD)/gen_docs $(BUILD)/http1_oracle $(BUILD)/lab_auth asan
 	@tests/run --build $(BUILD) --asan $(BUILD)-asan
 unit: $(UNIT)                         ## the unit tests alone
 	@set -e; for t in $(UNIT); do $$t; done
@@ -83,7 +86,7 @@ lint-now:
 # ---- other builds ---------------------------------------------------------------
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 asan:                                 ## with AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan
-	@$(MAKE) BUILD=$(BUILD)-asan CFLAGS="-O1 -g -fno-omit-frame-pointer $(SANITIZE)" LDFLAGS="$(SANITIZE)" all
+	@$(MAKE) BUILD=$(BUILD)-asan CFLAGS="-O1 -g -fno-omit-frame-pointer $(SANITIZE)" LDFLAGS="$(SANITIZE)" all lab_auth
 clang:                                ## with clang, in build-clang
 	@$(MAKE) BUILD=$(BUILD)-clang CC=clang all
 
@@ -125,4 +128,4 @@ clean:                                ## removes what was built
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz $(BUILD)-clang $(BUILD)-gcc-werror $(BUILD)-clang-werror
 help:                                 ## this list
 	@sed -n 's/^\([a-z]*\):.*## *\(.*\)/  make \1\t\2/p' Makefile | expand -t 16
-.PHONY: all unit check check-now demo bench lint lint-now asan fuzz fuzz-now clang goldens docs format install clean help
+.PHONY: all lab_auth unit check check-now demo bench lint lint-now asan fuzz fuzz-now clang goldens docs format install clean help

@@ -9,7 +9,8 @@
 
 enum handshake_scheme { HANDSHAKE_NEGOTIATE, HANDSHAKE_NTLM };
 struct handshake;
-struct handshake *handshake_new(struct auth *a, enum handshake_scheme scheme);
+/* host: the name that the client came by, without a port; an NTLM challenge says it, and some clients compare. */
+struct handshake *handshake_new(struct auth *a, enum handshake_scheme scheme, const char *host);
 void handshake_free(struct handshake *h);                /* at any time; NULL is allowed */
 
 enum leg {

@@ -1,0 +1,132 @@
+/* internal: what the files of this folder share and nobody else sees. */
+#ifndef AUTH_INTERNAL_H
+#define AUTH_INTERNAL_H
+#include "auth.h"
+#include "validate.h"
+#include <gssapi/gssapi.h>
+#include <gssapi/gssapi_ext.h>
+#include <gssapi/gssapi_krb5.h>
+#include <pthread.h>
+#include <time.h>
+
+struct password_file;
+struct tickets;
+struct directory;
+
+/* The credential that this server runs as. It holds a ticket-granting ticket, so it is renewed before that ends; whoever
+ * uses one holds it. */
+struct service {
+    _Atomic unsigned references;
+    gss_cred_id_t cred;
+    char *cache;                     /* the name of its ticket cache, in memory */
+    time_t renew, end;               /* monotonic: to be renewed from then on; of no use after that */
+};
+struct evidence { _Atomic unsigned references; uint64_t number; gss_cred_id_t cred; };     /* number: no two have the same */
+
+struct auth {
+    struct arena *arena;
+    struct auth_settings s;
+    struct secret *ldap_secret, *radius_secret;      /* NULL: not configured */
+    struct password_file *passwords;                 /* NULL: none */
+    struct tickets *tickets;                         /* auth/tickets.c */
+    unsigned char digest_key[32];                    /* random */
+    pthread_mutex_t lock;                            /* of what follows */
+    struct service *service;
+    time_t kdc_again;                                /* monotonic; until then the KDC counts as lost (B-115) */
+};
+
+/* ---- gss.c ----------------------------------------------------------------------------------------------- */
+extern const gss_OID_desc gss_krb5, gss_ntlm;
+gss_OID_set gss_one(const gss_OID_desc *mech);       /* the set of that one; a static */
+/* "what: text of both codes", appended. mech: whose minor codes they are. */
+void gss_why(struct strbuf *why, const char *what, OM_uint32 major, OM_uint32 minor, const gss_OID_desc *mech);
+/* Made or renewed as needed; blocks. NULL: why; *unavailable: no KDC could be asked. The caller releases it. */
+struct service *service_get(struct auth *a, bool *unavailable, struct strbuf *why);
+void service_release(struct service *s);
+bool minor_is_unavailable(OM_uint32 minor);          /* the KDC could not be reached */
+struct evidence *evidence_new(gss_cred_id_t cred);   /* takes it over */
+time_t monotonic(void);                              /* seconds */
+
+/* ---- accept.c, for validate_kerberos.c ----------------------------------------------------------------------- */
+/* Gets a ticket for ourselves with a user's credential and accepts it by the keytab: proves that the KDC that made the
+ * credential is the one that made the keytab (nobody can play a KDC that says yes), and tells the groups. NULL: why. */
+struct identity *identity_by_ticket(struct auth *a, gss_cred_id_t user, struct secret *password, bool *unavailable, struct strbuf *why);
+
+/* ---- validate_kerberos.c ---- */
+enum verdict verdict_of_kdc(int32_t code);           /* a krb5_error_code: what the KDC thinks of the account */
+
+/* ---- validate_*.c: each fills *who for VERDICT_OK ------------------------------------------------------------ */
+enum verdict check_by_file(struct auth *a, const struct user_name *name, struct secret *password, struct identity **who, struct strbuf *why);
+enum verdict check_by_kerberos(struct auth *a, const struct user_name *name, struct secret *password, struct identity **who, struct strbuf *why);
+enum verdict check_by_ldap(struct auth *a, const struct user_name *name, struct secret *password, struct identity **who, struct strbuf *why);
+enum verdict check_by_winbind(struct auth *a, const struct user_name *name, struct secret *password, struct identity **who, struct strbuf *why);
+enum verdict check_by_radius(struct auth *a, const struct user_name *name, struct secret *password, struct identity **who, struct strbuf *why);
+enum verdict change_by_kerberos(struct auth *a, const struct user_name *name, struct secret *old, struct secret *wanted, struct strbuf *why);
+enum verdict change_by_ldap(struct auth *a, const struct user_name *name, struct secret *old, struct secret *wanted, struct strbuf *why);
+struct password_file *password_file_read(const char *file, struct strbuf *err);
+void password_file_free(struct password_file *f);
+
+/* The NetBIOS name of a realm and the realm of a NetBIOS name, by the settings; "" if they do not say. */
+const char *realm_of_domain(const struct auth *a, const char *domain);
+const char *domain_of_realm(const struct auth *a, const char *realm);
+
+/* ---- directory.c: looking things up, by LDAP where servers are given, else by winbind; all block ---------------- */
+/* true: found. */
+bool directory_sid(struct auth *a, const char *domain, const char *name, struct arena *to, const char **sid, struct strbuf *why);
+/* The user's own and the groups' SIDs, nested groups included. */
+bool directory_sids(struct auth *a, const struct user_name *name, struct arena *to, strings *sids, struct strbuf *why);
+/* The account and realm that a user principal name belongs to. */
+bool directory_account(struct auth *a, const struct user_name *upn, struct arena *to, struct user_name *out, struct strbuf *why);
+
+/* ---- winbind.c -------------------------------------------------------------------------------------------------- */
+bool winbind_sid(const char *domain, const char *name, struct arena *to, const char **sid, struct strbuf *why);
+bool winbind_sids(const struct user_name *name, struct arena *to, strings *sids, struct strbuf *why);
+bool winbind_account(const struct user_name *upn, struct arena *to, struct user_name *out, struct strbuf *why);
+
+/* ---- ldap.c ------------------------------------------------------------------------------------------------- */
+typedef struct ldap LDAP;
+/* A connection to the first server that answers, under TLS, not signed in; NULL: why. ldap_close it. */
+LDAP *ldap_connect_first(struct auth *a, struct strbuf *why);
+/* The same, signed in as the searching user. */
+LDAP *ldap_connect_search(struct auth *a, struct strbuf *why);
+void ldap_close(LDAP *l);
+int ldap_bind_as(LDAP *l, const char *name, const struct secret *password);     /* an LDAP result code */
+/* One object below the base, by sAMAccountName or uid, or by userPrincipalName: what is known of it. */
+struct ldap_object {
+    const char *dn, *account, *sid;  /* sid NULL: not Active Directory */
+    const char *realm;               /* from the DN's last parts, "LAB.TEST"; "" */
+    unsigned long control;           /* userAccountControl; 0: not said */
+    bool locked, expired, must_change;
+    strings member_of;               /* common names of the groups that it is in itself */
+    strings delegates_to;            /* msDS-AllowedToDelegateTo */
+};
+enum ldap_found { LDAP_FOUND, LDAP_ABSENT, LDAP_FAILED };
+enum ldap_found ldap_lookup(struct auth *a, LDAP *l, const char *attribute, const char *value, struct arena *to, struct ldap_object *out, struct strbuf *why);
+/* The same by sAMAccountName or, where there is no such attribute, uid. */
+enum ldap_found ldap_lookup_account(struct auth *a, LDAP *l, const char *account, struct arena *to, struct ldap_object *out, struct strbuf *why);
+/* The SIDs of the object and, nested ones included, of its groups. */
+bool ldap_token_groups(LDAP *l, const struct ldap_object *o, struct arena *to, strings *sids);
+
+/* ---- tickets.c: credentials of users for services, kept until they end; the least used go first ------------------ */
+enum ticket_state { TICKET_GOOD, TICKET_REFUSED, TICKET_UNAVAILABLE, TICKET_WRONG };      /* wrong: the password, or nobody by that name */
+struct ticket {
+    _Atomic unsigned references;
+    enum ticket_state state;
+    gss_cred_id_t cred;              /* for TICKET_GOOD: holds the ticket */
+    struct evidence *evidence;       /* whose cred it is; NULL: its own */
+    time_t end;                      /* monotonic */
+    char *why;                       /* for the others */
+};
+struct tickets *tickets_new(void);
+void tickets_free(struct tickets *t);
+struct ticket *ticket_new(enum ticket_state state, gss_cred_id_t cred, struct evidence *evidence, time_t end, const char *why);
+void ticket_release(struct ticket *t);
+struct ticket *tickets_find(struct tickets *t, const struct strbuf *key);    /* held; NULL: none, or it has ended */
+void tickets_keep(struct tickets *t, const struct strbuf *key, struct ticket *ticket);   /* holds it; replaces another */
+void tickets_drop(struct tickets *t, const struct strbuf *key);
+
+/* ---- delegate.c, for explain.c ------------------------------------------------------------------------------------ */
+gss_name_t service_name(struct auth *a, const char *spn);                /* GSS_C_NO_NAME: no such name */
+bool impersonated_name(struct auth *a, const struct user_name *who, struct strbuf *principal, struct strbuf *why);
+gss_cred_id_t impersonate(struct service *s, const char *principal, OM_uint32 *major, OM_uint32 *minor);
+#endif
