@@ -112,6 +112,7 @@ Mutex file:{d}/apache default
 ErrorLog {d}/log/apache.log
 LogLevel warn
 User www-data
+Group www-data
 KeepAlive On
 KeepAliveTimeout 60
 MaxKeepAliveRequests 0
@@ -120,6 +121,7 @@ MaxRequestWorkers 64
 {modules}
 LogFormat "%m %U %>s %u" requests
 CustomLog {d}/log/requests.log requests
+SetEnv ap_trust_cgilike_cl 1
 ScriptAlias / {d}/apache/say.cgi/
 <Directory {d}/apache>
 	Require all granted
@@ -155,7 +157,7 @@ ScriptAlias / {d}/apache/say.cgi/
 	Require valid-user
 </Location>
 """
-MODULES = "mpm_prefork authn_core authn_file authz_core authz_user auth_basic auth_gssapi alias cgi"
+MODULES = "mpm_prefork authn_core authn_file authz_core authz_user auth_basic auth_gssapi alias cgi env"
 RADIUS_CONF = """prefix = /usr
 logdir = {d}/log
 raddbdir = {d}/radius
@@ -169,6 +171,7 @@ log {{
 }}
 security {{
 	allow_core_dumps = no
+	reject_delay = 0
 	require_message_authenticator = yes
 }}
 client lab {{
@@ -202,6 +205,16 @@ server lab {{
 	authenticate {{
 		Auth-Type PAP {{
 			pap
+		}}
+	}}
+	post-auth {{
+		update reply {{
+			Message-Authenticator := 0x00
+		}}
+		Post-Auth-Type REJECT {{
+			update reply {{
+				Message-Authenticator := 0x00
+			}}
 		}}
 	}}
 }}
@@ -267,6 +280,7 @@ class Lab:
 
     def requests(self, path):
         """How many requests for a path the backends have answered with something else than 401."""
+        time.sleep(0.2)                                  # the log is written behind the answer
         with open(self.path("log", "requests.log")) as f:
             return sum(1 for line in f if line.split()[1].startswith(path) and line.split()[2] != "401")
 
@@ -352,6 +366,9 @@ class Lab:
             self.wait(port, "samba")
         wbinfo = ["wbinfo", "--ping-dc"]
         self.wait_for(lambda: subprocess.run(wbinfo, env=self.environ(), capture_output=True).returncode == 0, "winbindd")
+        for folder, names, _ in os.walk(self.path("dc")):          # who checks NTLM answers there must be of its group
+            if "winbindd_privileged" in names:
+                shutil.chown(os.path.join(folder, "winbindd_privileged"), group="www-data")
 
     def web(self):
         self.write("apache/say.cgi", CGI.replace("{", "{{").replace("}", "}}"), 0o755)

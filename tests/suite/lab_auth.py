@@ -1,0 +1,22 @@
+"""The credentials side of publishd in the lab: a domain controller, servers that want to know the user (tests/lab.py)."""
+import json
+import os
+import subprocess
+import sys
+
+from .common import TOP, test
+
+
+@test
+def test_lab_auth(t):
+    """tests/lab_cases.py inside the lab. Root is needed: as somebody else through sudo."""
+    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    tests = os.path.join(TOP, "tests")
+    p = subprocess.run(root + [sys.executable, os.path.join(tests, "lab.py"), "run", sys.executable, os.path.join(tests, "lab_cases.py"), t.build, t.asan],
+                       capture_output=True, timeout=400)
+    for line in p.stdout.decode("utf-8", "replace").splitlines():
+        if line.startswith("["):
+            name, passed, what = json.loads(line)
+            if name != "seconds":
+                t.check(passed, name + ":", what)
+    t.check(p.returncode == 0 and t.passed > 200, "the lab ran to its end:", p.returncode, p.stderr.decode("utf-8", "replace")[-3000:])
