@@ -352,7 +352,8 @@ static void leg(struct gate_at *at, enum scheme scheme, struct strbuf *token, bo
         handshake_drop(c);
         identity_release(c->who);
         c->who = NULL;
-        c->handshake = handshake_new(at->g->auth, scheme == SCHEME_NTLM ? HANDSHAKE_NTLM : HANDSHAKE_NEGOTIATE);
+        c->handshake =
+            handshake_new(at->g->auth, scheme == SCHEME_NTLM ? HANDSHAKE_NTLM : HANDSHAKE_NEGOTIATE, at->q->host);
         c->scheme = scheme;
     }
     struct gate_job *j = gate_job_new(at, TASK_LEG);
