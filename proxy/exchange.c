@@ -1,6 +1,7 @@
 /* exchange: the way of a request between its two sides. Who decides where it goes is in steer.c, members.c. */
 #include "exchange.h"
 #include "steer.h"
+#include "bodies.h"
 #include "members.h"
 #include "record.h"
 #include "upstream.h"
@@ -106,6 +107,7 @@ static void let_go(struct exchange *x)
 static void bury(struct exchange *x)
 {
     let_go(x);
+    bodies_free(x);
     x->state = X_OVER;
     record(x);
     if (x->peer)
@@ -165,6 +167,7 @@ void exchange_start(struct exchange *x)
     x->method = x->request.method;
     x->target = x->request.target;
     x->host = head_value(&x->request, FIELD_HOST);
+    x->accept_encoding = head_value(&x->request, FIELD_ACCEPT_ENCODING);
     x->body_ended = x->request.framing == BODY_NONE || (x->request.framing == BODY_LENGTH && !x->request.length);
     steer(x);
 }
@@ -206,8 +209,18 @@ static size_t high(const struct loop *l)
     return l->queued > l->queued_most ? QUEUE_LOW : QUEUE_HIGH;
 }
 
-/* A body without a length turns out to be more than the rule's HTTP filter lets pass (B-133). */
-static void body_too_long(struct exchange *x)
+/* The server connection may serve others. */
+static void leave(struct exchange *x)
+{
+    struct upstream *u = x->up;
+    x->up = NULL;
+    if (u)
+        upstream_release(u);
+}
+
+/* A body without a length turns out to be more than the rule's HTTP filter lets pass (B-133), or one of its texts is
+ * in it (B-141). */
+static void body_refused(struct exchange *x)
 {
     if (x->head_sent)
         abort_both(x);
@@ -215,14 +228,30 @@ static void body_too_long(struct exchange *x)
         exchange_page(x, CAUSE_FILTERED);
 }
 
+/* What the HTTP filter has looked at goes on; true: all is well. */
+static bool judge(struct exchange *x, const char *p, size_t n, bool end)
+{
+    struct strbuf out = { 0 };
+    bool good = bodies_judge(x, p, n, end, &out);
+    if (good && out.n)
+        upstream_body(x->up, out.p, out.n);
+    buf_free(&out);
+    if (!good)
+        body_refused(x);
+    return good;
+}
+
 void exchange_body(struct exchange *x, const char *p, size_t n)
 {
     x->received += n;
     if (x->body_most >= 0 && x->received > (uint64_t)x->body_most && !x->tunnel) {
-        body_too_long(x);
+        body_refused(x);
         return;
     }
-    upstream_body(x->up, p, n);
+    if (x->judge && !x->tunnel)
+        judge(x, p, n, false);
+    else
+        upstream_body(x->up, p, n);
     if (x->up && upstream_queued(x->up) > high(x->loop))
         exchange_hold(x);
 }
@@ -230,12 +259,12 @@ void exchange_body(struct exchange *x, const char *p, size_t n)
 void exchange_body_end(struct exchange *x)
 {
     x->body_ended = true;
+    if (x->judge && x->up && !x->tunnel && !judge(x, "", 0, true))
+        return;
     if (x->up)
         upstream_body_end(x->up);
     if (x->state == X_REST) {
-        struct upstream *u = x->up;
-        x->up = NULL;
-        upstream_release(u);
+        leave(x);
         over(x);
     }
 }
@@ -269,15 +298,8 @@ static void send_again(struct exchange *x)
     upstream_again(x->up);
 }
 
-void exchange_head(struct exchange *x)
+static void send_head(struct exchange *x)
 {
-    if (x->on_answer && x->on_answer(x)) {
-        x->again = true;
-        return;
-    }
-    x->tunnel = x->answer.status == 101;
-    if (!steer_answer(x)) /* a page was answered instead */
-        return;
     x->status = x->answer.status;
     x->head_sent = true;
     if (x->answer.framing == BODY_UNTIL_CLOSE)
@@ -289,10 +311,42 @@ void exchange_head(struct exchange *x)
     }
 }
 
+void exchange_head(struct exchange *x)
+{
+    if (x->on_answer && x->on_answer(x)) {
+        x->again = true;
+        return;
+    }
+    x->tunnel = x->answer.status == 101;
+    if (!steer_answer(x)) /* a page was answered instead */
+        return;
+    if (!x->chain)
+        send_head(x);
+}
+
+/* Answered by the published server: the client gets what is left of it, or sees that it was cut short. */
+static void follow(struct exchange *x, enum bodies_result r)
+{
+    if (r == BODIES_WAIT && x->up && !x->paused) {
+        x->paused = true;
+        upstream_read(x->up, false);
+    } else if (r == BODIES_REFUSED || r == BODIES_BROKEN) {
+        x->cause = r == BODIES_REFUSED ? CAUSE_FILTERED_ANSWER : CAUSE_GARBAGE;
+        if (x->head_sent)
+            abort_both(x);
+        else
+            exchange_page(x, x->cause);
+    }
+}
+
 void exchange_piece(struct exchange *x, const char *p, size_t n)
 {
     if (x->again)
         return;
+    if (x->chain) {
+        follow(x, bodies_piece(x, p, n, send_head));
+        return;
+    }
     x->sent += n;
     x->front->body(x, p, n);
     if (x->up && !x->paused && x->front->queued(x) > high(x->loop)) {
@@ -301,8 +355,38 @@ void exchange_piece(struct exchange *x, const char *p, size_t n)
     }
 }
 
+/* The answer is with the client, or in its queue. */
+static void finish(struct exchange *x)
+{
+    x->front->end(x);
+    if (x->up && !x->body_ended && upstream_takes_rest(x->up)) {
+        x->state = X_REST;
+        return;
+    }
+    leave(x);
+    over(x);
+}
+
+/* What waited for the client to take what came before. */
+static void go_on(struct exchange *x)
+{
+    enum bodies_result r = bodies_more(x, send_head);
+    if (r != BODIES_ALL || !x->chain_done) {
+        follow(x, r);
+        return;
+    }
+    if (!x->head_sent)
+        send_head(x);
+    finish(x);
+}
+
 void exchange_room(struct exchange *x)
 {
+    if (x->rest_waits) {
+        go_on(x);
+        if (x->state == X_OVER || x->rest_waits)
+            return;
+    }
     if (x->paused && x->up) {
         x->paused = false;
         upstream_read(x->up, true);
@@ -315,15 +399,14 @@ void exchange_end(struct exchange *x)
         send_again(x);
         return;
     }
-    x->front->end(x);
-    if (!x->body_ended && upstream_takes_rest(x->up)) {
-        x->state = X_REST;
+    if (!x->chain) {
+        finish(x);
         return;
     }
-    struct upstream *u = x->up;
-    x->up = NULL;
-    upstream_release(u);
-    over(x);
+    bodies_ended(x);
+    go_on(x);
+    if (x->state != X_OVER && x->rest_waits) /* the client is behind; the server has done its part */
+        leave(x);
 }
 
 /* Nothing reached the server: another address or member may answer (the client notices nothing). */

@@ -72,6 +72,7 @@ struct exchange {
     struct decision decision;
     const struct serving_rule *rule;     /* NULL: none answered */
     const char *method, *host, *target;  /* as the client sent them: what request had before it was changed */
+    const char *accept_encoding;         /* likewise; NULL */
     struct peer *peer;                   /* the server that was chosen; NULL */
     struct peer *affinity;               /* that the client's cookie named; NULL */
     bool set_affinity;                   /* the answer sets the farm's cookie for peer (B-116) */
@@ -96,6 +97,12 @@ struct exchange {
     void (*waiting_free)(void *waiting);
     long long body_most;                 /* bytes of the request's body that the rule lets pass; -1: any */
     bool upgrade;                        /* the request's upgrade went on to the server */
+    /* Of bodies.c. Most exchanges have none of it: their bodies go through as they are. */
+    struct body_chain *chain, *judge;    /* for the answer's body, for the request's; NULL */
+    struct strbuf rest;                  /* came for chain, and waits for the client to take what came before */
+    bool rest_waits;                     /* bodies_more is to be called when there is room */
+    bool chain_ends, chain_done;         /* the server has said all; and all of it came out */
+    const char *left_alone;              /* why a body that the rule wants changed is not; NULL */
     struct head request;                 /* as read; forward.c changes it into what the server gets */
     struct head answer;                  /* as the server sent it; answer.c changes it into what the client gets */
 };

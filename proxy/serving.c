@@ -119,6 +119,7 @@ struct serving *serving_new(const char *file, const struct serving *before, stru
     atomic_init(&s->refs, 1);
     s->arena = a;
     s->snapshot = snapshot;
+    s->rewriting = rewriting_make(snapshot->plan);
     bool good = true;
     for (size_t i = 0; good && i < snapshot->config->listeners.n; i++)
         good = add_listener(s, i, before, err);
@@ -157,6 +158,7 @@ void serving_release(struct serving *s)
             free(s->listeners.v[i].connections);
     for (size_t i = 0; i < s->rules.n; i++)
         free_rule(&s->rules.v[i]);
+    rewriting_free(s->rewriting);
     snapshot_release(s->snapshot);
     arena_free(s->arena);
 }

@@ -5,6 +5,7 @@
 #define PROXY_SERVING_H
 #include "peers.h"
 #include "snapshot.h"
+#include "../rewrite/chain.h"
 
 struct serving_socket {
     const char *address;                 /* dotted quad or "*" */
@@ -35,6 +36,7 @@ struct serving {
     atomic_int refs;
     struct arena *arena;
     struct snapshot *snapshot;
+    struct rewriting *rewriting;         /* what is done to bodies, by rule */
     VEC(struct serving_socket) sockets;  /* one an address and port */
     VEC(struct serving_listener) listeners;          /* as snapshot->plan has them */
     VEC(struct serving_rule) rules;      /* likewise */

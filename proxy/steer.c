@@ -1,6 +1,7 @@
 /* steer: asks the snapshot's routes and follows the decision. */
 #include "steer.h"
 #include "answer.h"
+#include "bodies.h"
 #include "forward.h"
 #include "members.h"
 
@@ -39,6 +40,7 @@ static void forward(struct exchange *x)
     struct forward f = { .client = x->client->address, .cookies = x->rule->cookies };
     x->body_most = forward_body_max(s, &x->decision);
     x->affinity = member_in_cookie(x); /* before the cookie is taken out */
+    bodies_request(x);
     x->upgrade = forward_head(s, &x->decision, &f, &x->request);
     exchange_forward(x);
 }
@@ -67,8 +69,10 @@ bool steer_answer(struct exchange *x)
                             .set_cookie = x->set_affinity ? affinity_cookie(x) : NULL,
                             .upgraded = x->upgrade };
     enum cause why = answer_head(x->client->serving->snapshot, &x->decision, &to, &x->answer);
-    if (why == CAUSE_NONE)
+    if (why == CAUSE_NONE) {
+        bodies_answer(x);
         return true;
+    }
     exchange_page(x, why);
     return false;
 }

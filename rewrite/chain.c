@@ -27,7 +27,6 @@ struct body_chain {
     bool translates, scans, pending; /* pending: the decoder holds more than it gave */
     bool decided;                    /* nothing is held back for the HTTP filter any more */
     struct body_scan scan;
-    long long left; /* bytes that may still come; -1: any number */
     struct strbuf held, mid;
     const char *why;
     char block[BLOCK];
@@ -99,7 +98,6 @@ static struct body_chain *new_chain(const struct body_needles *needles)
     if (!c)
         mem_fatal();
     memset(c, 0, offsetof(struct body_chain, block));
-    c->left = -1;
     c->scans = needles != NULL;
     c->scan.needles = needles;
     c->decided = !needles;
@@ -147,16 +145,11 @@ struct body_chain *chain_answer(const struct rewriting *w, const struct chain_ab
 
 struct body_chain *chain_request(const struct rewriting *w, const struct chain_about *about)
 {
-    const struct http_filter *f = w->plan->rules.v[about->rule].filter;
     const struct body_needles *needles = w->rules[about->rule].request;
-    bool counts = f && f->body_max >= 0 && about->request->framing == BODY_CHUNKED;
-    if (coding_of(head_value(about->request, FIELD_CONTENT_ENCODING)) != CODING_IDENTITY)
-        needles = NULL; /* as in the source, which does not look into what is compressed */
-    if ((!needles && !counts) || about->request->framing == BODY_NONE)
-        return NULL;
-    struct body_chain *c = new_chain(needles);
-    c->left = counts ? f->body_max : -1;
-    return c;
+    bool none = about->request->framing == BODY_NONE;
+    /* As in the source, which does not look into what is compressed. */
+    bool coded = coding_of(head_value(about->request, FIELD_CONTENT_ENCODING)) != CODING_IDENTITY;
+    return !needles || none || coded ? NULL : new_chain(needles);
 }
 
 void chain_free(struct body_chain *c)
@@ -180,11 +173,6 @@ const char *chain_why(const struct body_chain *c)
 /* ---- one block on its way -------------------------------------------------------------------------------------- */
 static enum chain_result inspect(struct body_chain *c, const char *p, size_t n, bool end)
 {
-    if (c->left >= 0 && (unsigned long long)c->left < n) {
-        c->why = "the request's body is longer than the HTTP filter allows";
-        return CHAIN_REFUSED;
-    }
-    c->left -= c->left >= 0 ? (long long)n : 0;
     if (!c->scans)
         return CHAIN_MORE;
     enum body_verdict v = body_scan_push(&c->scan, p, n, end);

@@ -33,8 +33,8 @@ struct chain_about {
  * that the rule wants is left undone, a literal for the log, or to NULL. */
 struct body_chain *chain_answer(const struct rewriting *w, const struct chain_about *about, struct head *answer,
                                 const char **skipped);
-/* For a request's body: the HTTP filter's texts in it (B-141) and its length where it is not announced (B-133). Changes
- * nothing in head or body; holds back what it has not judged, at most CHAIN_OUT bytes. NULL: there is nothing to judge. */
+/* For a request's body: the HTTP filter's texts in it (B-141). Changes nothing in head or body; holds back what it has
+ * not judged, at most CHAIN_OUT bytes. NULL: there is nothing to judge. */
 struct body_chain *chain_request(const struct rewriting *w, const struct chain_about *about);
 
 enum chain_result {

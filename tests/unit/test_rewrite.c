@@ -583,14 +583,11 @@ static void filtered_requests(void)
     for (size_t cut = 0; cut <= sizeof body; cut++) {
         struct strbuf out = { 0 };
         memset(body, 'a', sizeof body);
-        check(asked("Content-Length: 60\r\n", body, 60, cut, &out) == CHAIN_MORE, "announced: judged elsewhere", "");
+        check(asked("Content-Length: 60\r\n", body, 60, cut, &out) == CHAIN_MORE, "a body without it", "");
         same(&out, body, 60, "a request's body");
         buf_clear(&out);
         check(asked("Transfer-Encoding: chunked\r\n", body, 50, cut < 50 ? cut : 50, &out) == CHAIN_MORE, "50 bytes",
               "refused");
-        buf_clear(&out);
-        check(asked("Transfer-Encoding: chunked\r\n", body, 51, cut < 51 ? cut : 51, &out) == CHAIN_REFUSED, "51 bytes",
-              "passed");
         buf_clear(&out);
         memcpy(body + 8, "\0\xff", 2);
         check(asked("Content-Length: 60\r\n", body, 60, cut, &out) == CHAIN_REFUSED && !out.n, "bytes 9 and 10",
