@@ -430,7 +430,7 @@ int cmd_explain(struct cli *c)
     if (status == EXIT_DONE)
         status = print_out(&b);
     if (status == EXIT_DONE && x.live.asked)
-        status = live_status(c, &x.live);
+        status = live_status(&x.live);
     live_free(&x.live);
     for (unsigned t = 0; t < TARGETS; t++) {
         emission_free(&x.emitted[t]);

@@ -24,7 +24,7 @@ struct live {
 
 /* Runs the programs of c's targets on the plan's configs and asks them the requests. */
 int live_ask(struct cli *c, const struct cli_input *in, const asked_list *list, struct live *out);
-int live_status(const struct cli *c, const struct live *l);   /* as that of verify */
+int live_status(const struct live *l);   /* as that of verify */
 void live_free(struct live *l);
 /* One line for people; the member "live" of JSON, with the comma before it. */
 void live_text(struct strbuf *b, const struct live *l, enum target t, size_t number);

@@ -39,13 +39,9 @@ int live_ask(struct cli *c, const struct cli_input *in, const asked_list *list, 
     return status;
 }
 
-/* publishd counts only where it was asked for by name. */
-int live_status(const struct cli *c, const struct live *l)
+int live_status(const struct live *l)
 {
-    struct verify_report r = l->report;
-    if (!c->value[OPT_TARGETS])
-        r.targets[TARGET_PUBLISHD].wanted = false;
-    return verify_status(&r);
+    return verify_status(&l->report);
 }
 
 void live_free(struct live *l)
@@ -84,9 +80,9 @@ static void what_came(struct strbuf *b, const struct verify_answer *w)
     buf_visible(b, w->host ? w->host : "");
 }
 
-static void why_not_run(struct strbuf *b, enum target t, const struct verify_target *v)
+static void why_not_run(struct strbuf *b, const struct verify_target *v)
 {
-    buf_puts(b, t == TARGET_PUBLISHD ? "cannot run yet: " : "did not run: ");
+    buf_puts(b, "did not run: ");
     buf_visible(b, v->why_not ? v->why_not : "");
 }
 
@@ -99,7 +95,7 @@ void live_text(struct strbuf *b, const struct live *l, enum target t, size_t num
     const struct verify_answer *w = answer_of(l, t, number);
     buf_puts(b, "  live         ");
     if (!v->ran)
-        why_not_run(b, t, v);
+        why_not_run(b, v);
     else if (w) {
         what_came(b, w);
         buf_printf(b, ": %s", words[w->verdict]);
@@ -141,7 +137,7 @@ void live_summary(struct strbuf *b, const struct live *l)
                        v->count[VERDICT_AGREED], v->count[VERDICT_DECLARED], v->count[VERDICT_DISAGREED],
                        v->count[VERDICT_UNTESTED]);
         else
-            why_not_run(b, (enum target)t, v);
+            why_not_run(b, v);
         buf_putc(b, '\n');
     }
 }

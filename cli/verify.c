@@ -40,8 +40,7 @@ int verify_options_take(struct cli *c, struct verify_options *o)
         return cli_error(c, "--random %s: a number up to 1000000", c->value[OPT_RANDOM]);
     if (format && strcmp(format, "text") != 0 && strcmp(format, "json") != 0)
         return cli_error(c, "--format %s: text or json", format);
-    /* publishd only checks its file in this release: it is tested where it is asked for by name. */
-    *o = (struct verify_options){ .targets = c->value[OPT_TARGETS] ? c->targets : c->targets & ON_PROXIES,
+    *o = (struct verify_options){ .targets = c->targets,
                                   .configs = c->value[OPT_CONFIGS],
                                   .keep = c->value[OPT_KEEP],
                                   .requests = c->value[OPT_REQUESTS],

@@ -398,8 +398,6 @@ static void on_policy(struct assessing *s, enum finding_id id, unsigned on, cons
 /* Differences that hold for the whole config are said once, not once a rule. */
 static void assess_policy(struct assessing *s, bool all_names, bool dots, size_t clear)
 {
-    on_policy(s, F_PUBLISHD_CHECKS, ON(TARGET_PUBLISHD),
-              "publishd of this release checks this file and does not serve yet");
     if (clear)
         on_policy(s, F_CLEARTEXT_BACKEND, ON_ALL,
                   arena_printf(s->f->arena,

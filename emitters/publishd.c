@@ -91,15 +91,6 @@ static void write_sockets(struct publishd *p, const struct plan_listener *l)
     pd_close_list(p);
 }
 
-/* Where redirects lead, if no socket says it: they were all another listener's. */
-static void write_https_port(struct publishd *p, const struct plan_listener *l)
-{
-    for (size_t i = 0; i < l->sockets.n; i++)
-        if (l->sockets.v[i].tls)
-            return;
-    pd_long(p, "https_port", l->https, 0);
-}
-
 static void write_listeners(struct publishd *p)
 {
     static const char *const redirects[] = { "never", "authenticated", "always" };
@@ -114,7 +105,8 @@ static void write_listeners(struct publishd *p)
         pd_text(p, "name", li->name);
         write_sockets(p, l);
         PD_WORD(p, "redirect", redirects, (long)li->redirect, HTTPS_REDIRECT_NEVER);
-        write_https_port(p, l);
+        if (li->redirect != HTTPS_REDIRECT_NEVER)
+            pd_long(p, "https_port", l->https, 0);
         write_authentication(p, l);
         pd_long(p, "max_connections", li->max_connections, 0);
         pd_long(p, "connection_timeout", li->connection_timeout, 120);

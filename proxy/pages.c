@@ -28,13 +28,13 @@ enum cause cause_of(const struct decision *d)
 {
     switch (d->answer) {
     case ANSWER_FORWARD:
-    case ANSWER_NEEDS_USER:
     case ANSWER_HTTPS:
     case ANSWER_DENY_REDIRECT: return CAUSE_NONE;
     case ANSWER_NO_RULE: return CAUSE_NO_RULE;
     case ANSWER_DENY: return CAUSE_DENY;
     case ANSWER_DOTS: return CAUSE_DOTS;
     case ANSWER_NEEDS_SSL: return CAUSE_NEEDS_SSL;
+    case ANSWER_NEEDS_USER: return CAUSE_NEEDS_USER;
     case ANSWER_WRONG_USER: return CAUSE_WRONG_USER;
     case ANSWER_PASS_OVER_HTTP: return CAUSE_PASS_OVER_HTTP;
     case ANSWER_UNKNOWN: return CAUSE_CLOSED;

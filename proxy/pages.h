@@ -24,7 +24,8 @@ const struct pages *pages_new(const char *folder, struct arena *a, struct strbuf
 int cause_status(enum cause c);
 const char *cause_text(enum cause c);                /* "no rule matches": for the log */
 
-/* Why a decision is no forwarding; CAUSE_NONE for ANSWER_FORWARD, ANSWER_NEEDS_USER and the redirects. */
+/* Why a decision is no forwarding; CAUSE_NONE for ANSWER_FORWARD and the redirects. CAUSE_NEEDS_USER is for where nobody can
+ * sign in: closed (D-07). */
 enum cause cause_of(const struct decision *d);
 
 /* Makes h, which was reset, the head of a page or redirect: status, reason, Content-Type, Cache-Control, Location (from

@@ -220,8 +220,7 @@ static const char *const legend[] = {
     "closed: the rule answers 403 there until the finding is accepted. none: no effect, and the note says why.",
     "The worst that a setting can come to is shown. Where it asks for nothing that the target lacks there is no finding,",
     "and a report's ledger counts it as translated.",
-    "publishd: what publishd.yaml carries, under the name in the column policy. The daemon of this release checks that",
-    "file and does not serve it yet.",
+    "publishd: what publishd.yaml carries, under the name in the column policy.",
 };
 
 static void write_legend(struct strbuf *out)

@@ -269,6 +269,24 @@ static void judge_refused(const struct judge *j, const struct probe *b, const st
     }
 }
 
+/* publishd asks who is there, or, where nobody can sign in, refuses. Signing in itself is not verify's affair. */
+static void judge_challenge(const struct judge *j, const struct probe *b, const struct exchange *e,
+                            const struct sighting *s, struct judgement *out)
+{
+    size_t n;
+    bool form = j->plan->listeners.v[b->listener].listener->forms != FORMS_NONE;
+    bool asks = e->status == 401 && head_field(e->head.p, "WWW-Authenticate", 0, &n);
+    if (s->times == 0 && (asks || e->status == 403 || (form && e->status == 302)))
+        return;
+    out->verdict = VERDICT_DISAGREED;
+    buf_puts(&out->expected, "a sign-in, or 403 where none is possible, and nothing forwarded");
+    describe_answer(e, &out->got);
+    if (s->times) {
+        buf_puts(&out->got, ", ");
+        describe_sighting(j, b, s, &out->got);
+    }
+}
+
 static void judge_bad_certificate(const struct exchange *e, const struct sighting *s, struct judgement *out)
 {
     if (s->times == 0 && e->status >= 500 && e->status <= 504)
@@ -354,7 +372,9 @@ static void judge_at(const struct judge *j, const struct probe *b, size_t number
     out->finding = -1;
     buf_clear(&out->expected);
     buf_clear(&out->got);
-    if (d.answer != ANSWER_FORWARD)
+    if (d.answer == ANSWER_NEEDS_USER)
+        judge_challenge(j, b, e, s, out);
+    else if (d.answer != ANSWER_FORWARD)
         judge_refused(j, b, &d, e, s, out);
     else if (b->bad_certificate)
         judge_bad_certificate(e, s, out);

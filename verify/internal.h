@@ -100,6 +100,7 @@ int places_open(struct places *s, struct strbuf *err);
 void places_clients(struct places *s);                                 /* the cuts of the plan's sources */
 size_t places_server(const struct places *s, const char *host, uint16_t port);   /* SIZE_MAX: none */
 size_t places_socket(struct places *s, const char *address, uint16_t port);       /* SIZE_MAX: none */
+struct endpoint places_listen(struct places *s, const char *address, uint16_t port); /* the text names it: one of the plan, or a new one */
 /* The number of the certificate that stands for the file, made if need be; SIZE_MAX with a message. */
 size_t places_certificate(struct places *s, const char *chain, struct strbuf *err);
 
@@ -125,6 +126,7 @@ bool substitute_clients(struct substitution *s, const char *at, size_t n, bool a
 void substitute_text(struct substitution *s, const char *at, size_t n, const char *text);
 void substitute_nginx(struct substitution *s);
 void substitute_haproxy(struct substitution *s);
+void substitute_publishd(struct substitution *s);
 void substitution_apply(const struct substitution *s, struct strbuf *out);
 /* Client addresses that the texts name beside those of the plan: called for each text before clients_ready. */
 void substitution_scan(struct substitution *s);

@@ -83,6 +83,18 @@ size_t places_socket(struct places *s, const char *address, uint16_t port)
     return SIZE_MAX;
 }
 
+struct endpoint places_listen(struct places *s, const char *address, uint16_t port)
+{
+    size_t i = places_socket(s, address, port);
+    if (i == SIZE_MAX) {
+        vec_add(s->arena, &s->sockets,
+                ((struct socket_place){ arena_strdup(s->arena, address), port, loopback_take(s->loopback), false }));
+        i = s->sockets.n - 1;
+    }
+    s->sockets.v[i].present = true;
+    return s->sockets.v[i].at;
+}
+
 static void collect_sockets(struct places *s)
 {
     for (size_t l = 0; l < s->plan->listeners.n; l++)

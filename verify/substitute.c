@@ -48,14 +48,7 @@ void substitute_listen(struct substitution *s, const char *at, size_t n)
     const char *host = split_place(p->arena, at, n, true, &port);
     if (strcmp(host, "0.0.0.0") == 0)
         host = "*";
-    size_t i = places_socket(p, host, port);
-    if (i == SIZE_MAX) {
-        struct socket_place place = { host, port, loopback_take(p->loopback), false };
-        vec_add(p->arena, &p->sockets, place);
-        i = p->sockets.n - 1;
-    }
-    p->sockets.v[i].present = true;
-    substitute_text(s, at, n, endpoint_text(p->arena, p->sockets.v[i].at));
+    substitute_text(s, at, n, endpoint_text(p->arena, places_listen(p, host, port)));
 }
 
 void substitute_server(struct substitution *s, const char *at, size_t n)
@@ -171,7 +164,7 @@ void substitution_scan(struct substitution *s)
 {
     struct arena *a = arena_new();
     for (const char *p = s->text; *p;) {
-        size_t n = strcspn(p, " \t\r\n;{}");
+        size_t n = strcspn(p, " \t\r\n;{}[],\"'");
         struct ip_range r;
         if (n >= 7 && n < 40 && *p >= '0' && *p <= '9' && ip_range_parse(arena_strndup(a, p, n), &r))
             clients_cut(s->places->arena, &s->places->clients, r);

@@ -397,10 +397,10 @@ static int substituted(struct run *r, const struct emission *e, const char *text
     clients_ready(&r->places.clients);
     for (size_t i = 0; i < r->places.sockets.n; i++)
         r->places.sockets.v[i].present = false;
-    if (r->target == TARGET_NGINX)
-        substitute_nginx(&s);
-    else
-        substitute_haproxy(&s);
+    static void (*const substitute[TARGETS])(struct substitution *) = { [TARGET_NGINX] = substitute_nginx,
+                                                                        [TARGET_HAPROXY] = substitute_haproxy,
+                                                                        [TARGET_PUBLISHD] = substitute_publishd };
+    substitute[r->target](&s);
     substitution_apply(&s, out);
     return s.failed ? -1 : 0;
 }
@@ -429,6 +429,16 @@ static void give_up_with_log(struct run *r, const char *what, const char *log)
     buf_free(&ignored);
 }
 
+/* The folder that this program is in: publishd is installed beside it. */
+static const char *own_folder(struct arena *a)
+{
+    char name[4096];
+    ssize_t n = readlink("/proc/self/exe", name, sizeof name - 1);
+    while (n > 0 && name[n - 1] != '/')
+        n--;
+    return n > 1 ? arena_strndup(a, name, (size_t)n - 1) : "/usr/bin";
+}
+
 static const char *find_program(const struct run *r, enum target t)
 {
     const char *given = r->options->binary[t];
@@ -436,6 +446,8 @@ static const char *find_program(const struct run *r, enum target t)
         return access(given, X_OK) == 0 ? given : NULL;
     const char *path = getenv("PATH");
     struct strbuf all = { 0 };
+    if (t == TARGET_PUBLISHD)
+        buf_printf(&all, "%s:", own_folder(r->arena));
     buf_printf(&all, "%s:/usr/sbin:/usr/local/sbin:/sbin", path ? path : "/usr/bin");
     const char *found = NULL;
     for (const char *p = all.p; !found && *p;) {
@@ -454,7 +466,11 @@ static int start_target(struct run *r, const char *program, const char *config, 
     const char *pid = arena_printf(r->arena, "daemon off; master_process off; pid %s/nginx.pid;", r->sandbox.dir);
     const char *nginx[] = { program, "-c", config, "-p", r->sandbox.dir, "-e", log, "-g", pid, NULL };
     const char *haproxy[] = { program, "-db", "-f", config, NULL };
-    return sandbox_start(&r->sandbox, r->target == TARGET_NGINX ? nginx : haproxy, log, r->err);
+    const char *publishd[] = { program, "-f", "-c", config, NULL };
+    const char *const *const commands[TARGETS] = {
+        [TARGET_NGINX] = nginx, [TARGET_HAPROXY] = haproxy, [TARGET_PUBLISHD] = publishd
+    };
+    return sandbox_start(&r->sandbox, commands[r->target], log, r->err);
 }
 
 /* Until every socket that the config names accepts; false: the program ended, or time is up. */
@@ -509,13 +525,13 @@ static void run_target(struct run *r)
     const char *log = arena_printf(r->arena, "%s/%s.log", r->sandbox.dir, o->folder);
     t->config = arena_printf(r->report->arena, "%s/%s", o->folder, o->file);
     buf_clear(r->err);
-    if (r->target == TARGET_PUBLISHD)
-        give_up(r, "publishd does not serve in this release");
-    else if (program == NULL && r->options->binary[r->target])
+    if (program == NULL && r->options->binary[r->target])
         give_up(r, arena_printf(r->arena, "%s is not a program", r->options->binary[r->target]));
     else if (program == NULL)
-        give_up(r, arena_printf(r->arena, "%s is not installed; it is in the Debian package %s",
-                                programs[r->target].program, programs[r->target].package));
+        give_up(r, programs[r->target].package
+                       ? arena_printf(r->arena, "%s is not installed; it is in the Debian package %s",
+                                      programs[r->target].program, programs[r->target].package)
+                       : "publishd is neither beside tmgc nor in the PATH");
     else if (config_text(r, &e, &text) != 0 || substituted(r, &e, text.p ? text.p : "", &moved) != 0 ||
              (config = write_file(r, o->file, &moved)) == NULL || start_target(r, program, config, log) != 0)
         give_up(r, r->err->p ? r->err->p : "");
