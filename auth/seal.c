@@ -111,7 +111,7 @@ static void add_key(struct key_ring *r, const unsigned char *key)
     struct ring_key *k = &r->keys[r->n++];
     unsigned char name[SEAL_KEY];
     memcpy(k->key, key, SEAL_KEY);
-    derive(key, "name", NULL, 0, name);
+    derive(key, "name", (const unsigned char *)"", 0, name);
     memcpy(k->name, name, NAME);
 }
 

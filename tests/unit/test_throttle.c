@@ -1,0 +1,319 @@
+/* throttle and credentials: a stand-in for a domain counts wrong passwords as Active Directory does; no order of guesses may
+ * lock an account there. The clock is a number. */
+#include "auth/credentials.h"
+#include "auth/seal.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int passed, failed;
+
+static void check(bool ok, const char *what)
+{
+    if (ok)
+        passed++;
+    else
+        failed++;
+    if (!ok)
+        printf("  FAILED: %s\n", what);
+}
+
+static unsigned next_random(unsigned *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}
+
+enum { T0 = 1800000000, MINUTE = 60 };
+
+static struct user_name named(const char *account)
+{
+    return (struct user_name){ account, "LAB", "" };
+}
+
+/* ---- the counters alone ------------------------------------------------------------------- */
+
+static long wrong(struct throttle *t, const char *account, uint32_t address, long long now)
+{
+    struct user_name n = named(account);
+    long wait = throttle_ask(t, &n, address, now);
+    if (!wait)
+        throttle_result(t, &n, address, THROTTLE_WRONG, now);
+    return wait;
+}
+
+static void test_account(void)
+{
+    struct throttle *t = throttle_new(&(struct throttle_limits){ 4, 0, 30 * MINUTE }, 1024, 1024);
+    struct user_name alice = named("alice"), shouted = { "ALICE", "", "lab.test" };
+    for (int i = 0; i < 4; i++)
+        check(wrong(t, "alice", (uint32_t)i, T0 + i) == 0, "four may be wrong");
+    check(wrong(t, "alice", 99, T0 + 4) == 30 * MINUTE - 1,
+          "the fifth waits for the window from the last one, from anywhere");
+    check(throttle_ask(t, &shouted, 99, T0 + 5) > 0, "also by another way of writing the name");
+    check(wrong(t, "bob", 99, T0 + 5) == 0, "others are not concerned");
+    check(wrong(t, "alice", 99, T0 + 3 + 30 * MINUTE - 1) == 1, "to the second");
+    check(wrong(t, "alice", 99, T0 + 3 + 30 * MINUTE) == 0, "then it begins anew");
+    throttle_free(t);
+
+    t = throttle_new(&(struct throttle_limits){ 4, 0, 30 * MINUTE }, 1024, 1024);
+    for (int i = 0; i < 3; i++)
+        wrong(t, "alice", 1, T0);
+    check(throttle_ask(t, &alice, 1, T0) == 0, "the fourth");
+    check(throttle_ask(t, &alice, 1, T0) > 0, "while it is not known nobody else may");
+    throttle_result(t, &alice, 1, THROTTLE_RIGHT, T0);
+    for (int i = 0; i < 4; i++)
+        check(wrong(t, "alice", 1, T0 + 1) == 0, "a right one begins anew");
+    check(wrong(t, "alice", 1, T0 + 1) > 0, "and no more than that");
+    throttle_free(t);
+
+    t = throttle_new(&(struct throttle_limits){ 4, 0, 30 * MINUTE }, 1024, 1024);
+    for (int i = 0; i < 20; i++) {
+        check(throttle_ask(t, &alice, 1, T0) == 0, "nobody could be asked");
+        throttle_result(t, &alice, 1, THROTTLE_UNKNOWN, T0);
+    }
+    throttle_free(t);
+}
+
+static void test_address(void)
+{
+    struct throttle *t = throttle_new(&(struct throttle_limits){ 0, 30, 30 * MINUTE }, 1024, 1024);
+    char account[24];
+    int taken = 0;
+    for (int i = 0; i < 1000; i++) { /* spraying: one guess each at a thousand accounts */
+        snprintf(account, sizeof account, "user%d", i);
+        taken += wrong(t, account, 7, T0) == 0;
+    }
+    check(taken == 30, "an address has thirty");
+    check(wrong(t, "userx", 8, T0) == 0, "another has its own");
+    struct user_name own = named("own");
+    check(throttle_ask(t, &own, 7, T0) > 0, "a password of its own does not help it");
+    taken = 0;
+    for (int i = 0; i < 60; i++) /* an hour later: one a minute */
+        taken += wrong(t, "many", 7, T0 + (i + 1) * MINUTE) == 0;
+    check(taken == 60, "it gets them back evenly, one a minute");
+    taken = 0;
+    for (int i = 0; i < 100; i++)
+        taken += wrong(t, "many", 7, T0 + 60 * MINUTE + 30) == 0;
+    check(taken <= 1, "and no faster");
+    check(wrong(t, "many", 7, T0 + 90 * MINUTE + 31) == 0, "a quiet window empties it");
+    throttle_free(t);
+
+    t = throttle_new(&(struct throttle_limits){ 0, 0, 30 * MINUTE }, 8, 8);
+    for (int i = 0; i < 100; i++)
+        check(wrong(t, "a", 1, T0) == 0, "no limits");
+    throttle_free(t);
+}
+
+/* Who guesses at many accounts cannot make the one that is blocked be forgotten: rooms are for the worst. */
+static void test_bounds(void)
+{
+    struct throttle *t = throttle_new(&(struct throttle_limits){ 4, 0, 30 * MINUTE }, 256, 256);
+    char account[24];
+    for (int i = 0; i < 4; i++)
+        wrong(t, "victim", 1, T0);
+    for (int i = 0; i < 100000; i++) {
+        snprintf(account, sizeof account, "user%d", i);
+        wrong(t, account, (uint32_t)i, T0 + 1);
+    }
+    check(wrong(t, "victim", 1, T0 + 2) > 0, "still blocked after 100,000 others in a table of 256");
+    throttle_free(t);
+}
+
+/* ---- a domain ------------------------------------------------------------------------------------ */
+
+enum { ACCOUNTS = 5, THRESHOLD = 5 };
+struct domain {
+    int bad[ACCOUNTS];
+    long long last[ACCOUNTS];
+    bool locked;
+    long long now;
+    atomic_int asked;
+    useconds_t slow;
+};
+
+static enum verdict ask_domain(void *context, enum validator v, const struct user_name *name, struct secret *password,
+                               struct identity **who, struct strbuf *why)
+{
+    struct domain *d = context;
+    int i = name->account[0] - 'a';
+    (void)v;
+    d->asked++;
+    if (d->slow)
+        usleep(d->slow);
+    if (i < 0 || i >= ACCOUNTS)
+        return VERDICT_UNKNOWN;
+    if (d->now - d->last[i] >= 30 * MINUTE) /* the observation window counts from the last one */
+        d->bad[i] = 0;
+    if (strcmp(secret_text(password), "right") != 0) {
+        d->last[i] = d->now;
+        d->locked |= ++d->bad[i] >= THRESHOLD;
+        buf_puts(why, "wrong");
+        return VERDICT_WRONG;
+    }
+    d->bad[i] = 0;
+    *who = identity_new(&(struct identity){
+        .account = name->account, .domain = name->domain, .realm = "", .proof = PROOF_PASSWORD, .password = password });
+    return VERDICT_OK;
+}
+
+static enum verdict ask(struct credentials *c, struct domain *d, const char *account, const char *text,
+                        uint32_t address, long *wait)
+{
+    struct user_name n = named(account);
+    struct secret *password = secret_new(text, strlen(text));
+    struct identity *who;
+    struct strbuf why = { 0 };
+    long unused;
+    struct credentials_question q = {
+        .name = &n, .password = password, .address = address, .now = d->now, .check = ask_domain, .context = d
+    };
+    enum verdict v = credentials_ask(c, &q, &who, wait ? wait : &unused, &why);
+    check((v == VERDICT_OK) == (who != NULL) && (!who || strcmp(who->account, account) == 0), "an identity, and whose");
+    identity_release(who);
+    secret_release(password);
+    buf_free(&why);
+    return v;
+}
+
+static bool known(struct credentials *c, const char *account, const char *text, long long now)
+{
+    struct user_name n = named(account);
+    struct secret *password = secret_new(text, strlen(text));
+    struct identity *who = credentials_known(c, VALIDATE_AD, &n, password, now);
+    bool is = who;
+    identity_release(who);
+    secret_release(password);
+    return is;
+}
+
+/* Ten days of guesses, right passwords and pauses, of any length: the domain never gets to five in a row. */
+static void test_never_locked(void)
+{
+    unsigned state = 11;
+    long refused = 0, asked = 0;
+    for (int round = 0; round < 40; round++) {
+        struct throttle *t = throttle_new(&(struct throttle_limits){ THRESHOLD - 1, 1000, 30 * MINUTE }, 64, 64);
+        struct credentials *c = credentials_new(16, t);
+        struct domain d = { .now = T0 };
+        for (int i = 0; i < 1000; i++) {
+            char account[2] = { (char)('a' + (int)(next_random(&state) % ACCOUNTS)), 0 }, text[24];
+            static const unsigned pauses[] = {
+                0, 1, 5, 60, 400, 29 * MINUTE, 30 * MINUTE - 1, 30 * MINUTE, 2 * 30 * MINUTE
+            };
+            long wait = 0;
+            snprintf(text, sizeof text, next_random(&state) % 8 ? "guess%u" : "right", next_random(&state) % 40);
+            ask(c, &d, account, text, next_random(&state) % 4, &wait);
+            refused += wait != 0;
+            d.now += next_random(&state) % 3 ? 0 : pauses[next_random(&state) % (sizeof pauses / sizeof *pauses)];
+        }
+        asked += d.asked;
+        check(!d.locked, "the domain's lockout is never reached");
+        credentials_free(c);
+        throttle_free(t);
+    }
+    check(refused > 1000 && asked > 1000, "while both happened: asking and refusing");
+}
+
+static void test_cache(void)
+{
+    struct throttle *t = throttle_new(&(struct throttle_limits){ 4, 100, 30 * MINUTE }, 64, 64);
+    struct credentials *c = credentials_new(64, t);
+    struct domain d = { .now = T0 };
+    check(!known(c, "a", "right", T0) && ask(c, &d, "a", "right", 1, NULL) == VERDICT_OK && d.asked == 1, "asked once");
+    check(known(c, "a", "right", T0 + 299) && ask(c, &d, "a", "right", 2, NULL) == VERDICT_OK && d.asked == 1,
+          "then known, from anywhere");
+    check(!known(c, "a", "righ", T0) && !known(c, "b", "right", T0), "not with another password, nor another user");
+    d.now = T0 + 300;
+    check(!known(c, "a", "right", d.now) && ask(c, &d, "a", "right", 1, NULL) == VERDICT_OK && d.asked == 2,
+          "asked again after 300 s");
+    for (int i = 0; i < 20; i++)
+        check(ask(c, &d, "a", "last month's", 1, NULL) == VERDICT_WRONG, "a telephone that goes on with the old one");
+    check(d.asked == 3 && d.bad[0] == 1, "uses up one attempt");
+    check(ask(c, &d, "a", "right", 1, NULL) == VERDICT_OK, "and the user is not concerned");
+    d.now += CREDENTIALS_WRONG_S;
+    check(ask(c, &d, "a", "last month's", 1, NULL) == VERDICT_WRONG && d.asked == 4, "it is asked again after a while");
+    struct user_name a = named("A");
+    credentials_forget(c, &a);
+    check(!known(c, "a", "right", d.now) && ask(c, &d, "a", "right", 1, NULL) == VERDICT_OK && d.asked == 5,
+          "forgotten when it was changed");
+    check(ask(c, &d, "z", "right", 1, NULL) == VERDICT_UNKNOWN, "unknown");
+    credentials_clear(c);
+    check(!known(c, "a", "right", d.now), "all forgotten");
+    for (int i = 0; i < 4; i++) {
+        char text[24];
+        snprintf(text, sizeof text, "guess%d", i);
+        ask(c, &d, "b", text, 1, NULL);
+    }
+    long wait;
+    int before = d.asked;
+    check(ask(c, &d, "b", "right", 1, &wait) == VERDICT_LOCKED && wait == 30 * MINUTE && d.asked == before,
+          "too many: nobody is asked");
+    credentials_free(c);
+    throttle_free(t);
+}
+
+struct one {
+    pthread_t thread;
+    struct credentials *c;
+    struct domain *d;
+    const char *text;
+    enum verdict got;
+};
+
+static void *run_one(void *p)
+{
+    struct one *o = p;
+    struct user_name n = named("c");
+    struct secret *password = secret_new(o->text, strlen(o->text));
+    struct identity *who;
+    struct strbuf why = { 0 };
+    long wait;
+    struct credentials_question q = {
+        .name = &n, .password = password, .address = 3, .now = o->d->now, .check = ask_domain, .context = o->d
+    };
+    o->got = credentials_ask(o->c, &q, &who, &wait, &why);
+    identity_release(who);
+    secret_release(password);
+    buf_free(&why);
+    return NULL;
+}
+
+/* A browser's six connections, with the same credentials at once: one question, six answers. */
+static void test_at_once(void)
+{
+    static const char *const texts[] = { "right", "guess" };
+    for (int k = 0; k < 2; k++) {
+        struct throttle *t = throttle_new(&(struct throttle_limits){ 4, 100, 30 * MINUTE }, 64, 64);
+        struct credentials *c = credentials_new(64, t);
+        struct domain d = { .now = T0, .slow = 100000 };
+        struct one v[6];
+        int good = 0;
+        for (int i = 0; i < 6; i++) {
+            v[i] = (struct one){ .c = c, .d = &d, .text = texts[k] };
+            pthread_create(&v[i].thread, NULL, run_one, &v[i]);
+        }
+        for (int i = 0; i < 6; i++) {
+            pthread_join(v[i].thread, NULL);
+            good += v[i].got == (k ? VERDICT_WRONG : VERDICT_OK);
+        }
+        check(good == 6 && d.asked == 1, "asked once for six");
+        credentials_free(c);
+        throttle_free(t);
+    }
+}
+
+int main(void)
+{
+    secrets_start();
+    test_account();
+    test_address();
+    test_bounds();
+    test_never_locked();
+    test_cache();
+    test_at_once();
+    printf("throttle: %d passed, %d failed\n", passed, failed);
+    return failed != 0;
+}
