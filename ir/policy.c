@@ -5,7 +5,7 @@
 #include "policy.h"
 
 struct policy_index {
-    struct name_index listeners, farms, networks, schedules, user_sets, parameters;
+    struct name_index listeners, farms, networks, schedules, user_sets, parameters, protocols;
 };
 
 struct policy *policy_new(void)
@@ -59,6 +59,7 @@ static void build_indexes(struct policy *p)
     INDEX(p, schedules, schedule);
     INDEX(p, user_sets, user_set);
     INDEX(p, parameters, parameter);
+    INDEX(p, protocols, protocol);
 }
 
 #define LOOK_UP(function, type, list)                                                                                  \
@@ -73,6 +74,7 @@ LOOK_UP(policy_network, network, networks)
 LOOK_UP(policy_schedule, schedule, schedules)
 LOOK_UP(policy_user_set, user_set, user_sets)
 LOOK_UP(policy_parameter, parameter, parameters)
+LOOK_UP(policy_protocol, protocol, protocols)
 
 /* ---- what follows from the rest ----------------------------------------- */
 bool listener_authenticates(const struct listener *l)

@@ -54,6 +54,7 @@ struct listen_on {
     enum address_select select;
     strings addresses;       /* for ADDRESS_SPECIFIED, canonical dotted quads */
 };
+typedef VEC(struct listen_on) listen_ons;
 struct listener_certificate {
     const char *address;     /* dotted quad; NULL: all addresses of the listener (B-40) */
     const char *thumbprint;  /* lower-case hex */
@@ -74,7 +75,7 @@ struct listener {
     const char *name;
     struct origin at;
     const char *description;
-    VEC(struct listen_on) on;
+    listen_ons on;
     long http, https;                /* ports; 0: off */
     VEC(struct listener_certificate) certificates;
     enum https_redirect redirect;
@@ -191,6 +192,44 @@ struct rule {
     bool logging;
 };
 
+/* ---- server publishing: a protocol from listening addresses to one server, no HTTP looked at (B-30, B-148) ---- */
+enum transport { TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_OTHER };
+struct connection_range {            /* one of a protocol's connections */
+    enum transport transport;
+    long number;                     /* of the IP protocol, for TRANSPORT_OTHER */
+    long low, high;                  /* ports, ends included */
+    bool outbound;                   /* the server begins it: nothing to publish */
+    bool one_way;                    /* UDP that is never answered */
+    uint32_t line;
+};
+typedef VEC(struct connection_range) connection_ranges;
+struct protocol {
+    const char *name;
+    struct origin at;
+    connection_ranges primary;       /* what clients open */
+    connection_ranges secondary;     /* what client or server open besides, on ports that they agree on (B-152) */
+    strings filters;                 /* application filters of the source, by name (B-152) */
+};
+struct server_rule {
+    const char *name;
+    struct origin at;
+    const char *description;
+    bool enabled;
+    enum action action;
+    const char *protocol;            /* name; NULL: not in the export */
+    const char *server;              /* dotted quad; NULL: none that can be used */
+    listen_ons on;
+    long publish_port;               /* where clients connect, 0: the protocol's own (B-149) */
+    long server_port;                /* the server's, 0: the protocol's own */
+    bool from_firewall;              /* "requests appear to come from the firewall"; else from the client itself (B-150) */
+    bool route;                      /* the network rule between the two networks routes: no address was translated (B-151) */
+    struct sources sources;
+    const char *schedule;            /* name; NULL: always */
+    bool schedule_unknown;
+    long source_port_low, source_port_high;
+    bool logging;
+};
+
 /* Where each element and attribute of the export went. The elements are the sum of the settings' and the four numbers
  * below them; of the attributes those not counted as odd give names, types and places. All 0: written by hand. */
 struct ledger {
@@ -198,7 +237,7 @@ struct ledger {
     ledger_counts settings;
     long structure;                  /* elements that only hold others */
     long unknown;                    /* of published sites: each is named by a note, alone or with what is above it */
-    long other_rules;                /* of rules that are no web publishing rules */
+    long other_rules;                /* of rules that publish nothing */
     long elsewhere;                  /* of objects that no published site uses */
     long unknown_attributes, other_attributes;   /* odd ones: of published sites (a note each), of all else */
 };
@@ -214,6 +253,8 @@ struct policy {
     VEC(struct schedule) schedules;
     VEC(struct user_set) user_sets;
     VEC(struct rule) rules;          /* web publishing rules only, disabled ones included */
+    VEC(struct protocol) protocols;  /* those that server rules use */
+    VEC(struct server_rule) server_rules;    /* server publishing rules, in their own order: they share no port with web listeners */
     VEC(struct parameter) parameters;/* array-wide switches ({143F5698-…}) by name (B-112) */
     VEC(struct link_mapping) links;  /* the array's own dictionary of link translation (B-125) */
     strings certificate_names;       /* reserved for names on certificates, unused when empty */
@@ -229,6 +270,7 @@ const struct listener *policy_listener(const struct policy *p, const char *name)
 const struct farm *policy_farm(const struct policy *p, const char *name);
 const struct network *policy_network(const struct policy *p, const char *name);
 const struct schedule *policy_schedule(const struct policy *p, const char *name);
+const struct protocol *policy_protocol(const struct policy *p, const char *name);
 const struct user_set *policy_user_set(const struct policy *p, const char *name);
 const struct parameter *policy_parameter(const struct policy *p, const char *name);
 

@@ -335,6 +335,57 @@ static const struct schema rule_schema = {
     .name = "a rule", .size = sizeof(struct rule), .fields = FIELDS(rule_fields), .spaced = true
 };
 
+/* ---- server publishing ------------------------------------------------------------------ */
+static const char *const transports[] = { "tcp", "udp", "other", NULL };
+
+static const struct field connection_fields[] = {
+    WORD(connection_range, transport, transports, TRANSPORT_TCP, "what it runs over"),
+    NUMBER(connection_range, number, 0, "of the IP protocol, where transport is other"),
+    PORT(connection_range, low, 0, "first port"),
+    PORT(connection_range, high, 0, "last port"),
+    BOOL(connection_range, outbound, false, "the server begins it, so that there is nothing to publish"),
+    BOOL(connection_range, one_way, false, "UDP that is never answered"),
+    LINE(connection_range),
+};
+static const struct schema connection_schema = { .name = "a protocol's connection",
+                                                 .size = sizeof(struct connection_range),
+                                                 .fields = FIELDS(connection_fields),
+                                                 .layout = LAYOUT_FLOW };
+static const struct field protocol_fields[] = {
+    NAME(protocol, name, "server rules refer to it by this name"),
+    LIST(protocol, primary, connection_schema, "what clients open"),
+    LIST(protocol, secondary, connection_schema, "what is opened besides, on ports agreed on"),
+    TEXTS(protocol, filters, "application filters of the source"),
+    EXPORT(protocol),
+};
+static const struct schema protocol_schema = { .name = "a protocol",
+                                               .size = sizeof(struct protocol),
+                                               .fields = FIELDS(protocol_fields) };
+
+static const struct field server_rule_fields[] = {
+    NAME(server_rule, name, "the rule's name"),
+    TEXT(server_rule, description, "free text"),
+    BOOL(server_rule, enabled, true, "a rule that is not does not exist for connections"),
+    WORD(server_rule, action, actions, ACTION_ALLOW, "what becomes of a connection"),
+    TEXT(server_rule, protocol, "name of a protocol"),
+    { MEMBER(server_rule, server), .type = Y_TEXT, .text = TEXT_ADDRESS, .help = "the published server's address" },
+    LIST(server_rule, on, listen_on_schema, "networks and addresses to listen on"),
+    PORT(server_rule, publish_port, 0, "where clients connect; 0: the protocol's own port"),
+    PORT(server_rule, server_port, 0, "the server's; 0: the protocol's own port"),
+    BOOL(server_rule, from_firewall, false, "the server sees the firewall's address, not the client's"),
+    BOOL(server_rule, route, false, "the two networks are routed: the source listened on the server's own address"),
+    OBJECT(server_rule, sources, sources_schema, "from where clients come; left out: from nowhere"),
+    TEXT(server_rule, schedule, "name of a schedule; always if left out"),
+    BOOL(server_rule, schedule_unknown, false, "the source names a schedule that is not in the export"),
+    PORT(server_rule, source_port_low, 0, "lowest client port; 0: any"),
+    PORT(server_rule, source_port_high, 0, "highest client port"),
+    BOOL(server_rule, logging, true, "connections are logged"),
+    EXPORT(server_rule),
+};
+static const struct schema server_rule_schema = {
+    .name = "a server rule", .size = sizeof(struct server_rule), .fields = FIELDS(server_rule_fields), .spaced = true
+};
+
 /* ---- the policy ---------------------------------------------------------------------- */
 static const char *const subjects[] = { "none", "rule", "listener", "farm", "site", NULL };
 
@@ -369,7 +420,7 @@ static const struct field ledger_fields[] = {
     OWN("settings", own_ledger_settings, "how many state each setting"),
     COUNT(ledger, structure, "hold others and say nothing themselves"),
     COUNT(ledger, unknown, "of published sites, and not read: the notes name them"),
-    COUNT(ledger, other_rules, "of rules that are no web publishing rules"),
+    COUNT(ledger, other_rules, "of rules that publish nothing"),
     COUNT(ledger, elsewhere, "of objects that no published site uses"),
     COUNT(ledger, attributes, "in all"),
     COUNT(ledger, unknown_attributes, "of published sites, and not read: the notes name them"),
@@ -391,6 +442,8 @@ static const struct field policy_fields[] = {
     LIST(policy, schedules, schedule_schema, ""),
     LIST(policy, user_sets, user_set_schema, ""),
     LIST(policy, rules, rule_schema, "in the order in which they are tried; the first that matches answers"),
+    LIST(policy, protocols, protocol_schema, "those that server rules use"),
+    LIST(policy, server_rules, server_rule_schema, "server publishing; the first that matches takes the connection"),
     LIST(policy, parameters, parameter_schema, "vendor parameters of the whole array"),
     LIST(policy, links, link_schema, "link translation's dictionary of the whole array"),
     TEXTS(policy, certificate_names, "reserved"),
@@ -431,12 +484,27 @@ static void find_dangling(const struct policy *p, struct arena *a, struct name_i
     index_build(a, x, names.v, names.n, sizeof *names.v, 0);
 }
 
+static void check_server_rules(struct yaml_reader *r, const struct node *root, const struct policy *p,
+                               const struct name_index *dangling)
+{
+    const struct node *rules = node_value(root, "server_rules"), *at = rules ? rules->first : NULL;
+    for (size_t i = 0; at && i < p->server_rules.n; i++, at = at->next) {
+        const struct server_rule *rule = &p->server_rules.v[i];
+        if (index_find(dangling, rule->name) != SIZE_MAX)
+            continue;
+        check_reference(r, at, "protocol", rule->protocol, policy_protocol(p, rule->protocol));
+        check_reference(r, at, "schedule", rule->schedule,
+                        rule->schedule_unknown || policy_schedule(p, rule->schedule));
+    }
+}
+
 static void check_references(struct yaml_reader *r, const struct node *root, const struct policy *p,
                              struct arena *scratch)
 {
     const struct node *rules = node_value(root, "rules"), *at = rules ? rules->first : NULL;
     struct name_index dangling;
     find_dangling(p, scratch, &dangling);
+    check_server_rules(r, root, p, &dangling);
     for (size_t i = 0; at && i < p->rules.n; i++, at = at->next) {
         const struct rule *rule = &p->rules.v[i];
         if (index_find(&dangling, rule->name) != SIZE_MAX)

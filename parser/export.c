@@ -69,11 +69,13 @@ static void read_all(struct reader *r)
     r->farm_names = entries_make(r, CLASS_FARM, "farm", &r->farms);
     entries_make(r, CLASS_SCHEDULE, "schedule", &r->schedules);
     entries_make(r, CLASS_USERS, "user set", &r->user_sets);
+    entries_make(r, CLASS_PROTOCOL, "protocol", &r->protocols);
     r->network_names = entries_make(r, CLASS_NETWORK, "network", &r->networks);
     read_networks(r);
     read_listeners(r);
     read_farms(r);
     read_rules(r);
+    read_relations(r);
     read_array_vendor(r);
     read_array_links(r);
     read_unknown(r);

@@ -114,6 +114,7 @@ static enum item_class class_of_name(uint16_t name)
     case N_SUBNET: return CLASS_SUBNET;
     case N_SCHEME: return CLASS_SCHEME;
     case N_POLICY_GROUP: return CLASS_GROUP;
+    case N_PROTOCOL: return CLASS_PROTOCOL;
     default: return CLASS_OTHER;
     }
 }

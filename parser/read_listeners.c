@@ -193,7 +193,7 @@ static const char *ref_network(struct reader *r, struct about *who, const struct
     return name;
 }
 
-static void add_listen_on(struct reader *r, struct about *who, struct listener *l, uint32_t item)
+static void add_listen_on(struct reader *r, struct about *who, listen_ons *out, uint32_t item)
 {
     struct object o = object_read(r, who, OBJ_LISTEN_ON, item);
     struct listen_on on = { .select = (enum address_select)object_int(&o, S_ON_SELECT, 0, 2) };
@@ -215,19 +215,20 @@ static void add_listen_on(struct reader *r, struct about *who, struct listener *
             note(r, F_BAD_VALUE, who, "IPAddresses", addresses.v[i].line,
                  "it listens on \"%s\", which is no IPv4 address; it was left out", shortened(r, addresses.v[i].text));
     }
-    vec_add(r->arena, &l->on, on);
+    vec_add(r->arena, out, on);
 }
 
-static void read_listen_on(struct reader *r, struct about *who, struct listener *l, struct object *o)
+void read_listen_on(struct reader *r, struct about *who, listen_ons *out, struct object *o, enum setting_id on,
+                    enum setting_id network_sets)
 {
-    for (uint32_t w = object_field(o, S_LISTENER_ON); w; w = object_more(o, S_LISTENER_ON, w))
+    for (uint32_t w = object_field(o, on); w; w = object_more(o, on, w))
         for
-            each_child(r->store, w, c) add_listen_on(r, who, l, c);
+            each_child(r->store, w, c) add_listen_on(r, who, out, c);
     refs sets = { 0 };
-    for (uint32_t w = object_field(o, S_LISTENER_NETWORK_SETS); w; w = object_more(o, S_LISTENER_NETWORK_SETS, w))
-        refs_read(r, w, CLASS_NETWORK_SET, S_LISTENER_NETWORK_SETS, &sets);
+    for (uint32_t w = object_field(o, network_sets); w; w = object_more(o, network_sets, w))
+        refs_read(r, w, CLASS_NETWORK_SET, (int)network_sets, &sets);
     for (size_t i = 0; i < sets.n; i++)
-        vec_add(r->arena, &l->on,
+        vec_add(r->arena, out,
                 ((struct listen_on){ .network = ref_network(r, who, &sets.v[i]), .select = ADDRESS_ALL }));
 }
 
@@ -260,7 +261,7 @@ static void read_listener(struct reader *r, const struct entry *e)
     own(r, e->item, SUBJECT_LISTENER, r->policy->listeners.n);
     object_field(&o, S_LISTENER_NAME);
     l.description = object_string(&o, S_LISTENER_DESCRIPTION);
-    read_listen_on(r, &who, &l, &o);
+    read_listen_on(r, &who, &l.on, &o, S_LISTENER_ON, S_LISTENER_NETWORK_SETS);
     struct object props = object_read(r, &who, OBJ_LISTENER_PROPERTIES, object_field(&o, S_LISTENER_PROPERTIES));
     read_ports(r, &who, &l, &props);
     read_certificates(r, &who, &l, &props);

@@ -273,10 +273,9 @@ static void settle(struct reader *r, struct sources *s, const struct side *in, c
         *s = (struct sources){ .any = true, .unknown = s->unknown };
 }
 
-void read_sources(struct reader *r, struct about *who, struct rule *rule, uint32_t item)
+void read_sources(struct reader *r, struct about *who, struct sources *out, uint32_t item)
 {
     struct store *s = r->store;
-    struct sources *out = &rule->sources;
     struct object o = object_read(r, who, OBJ_SOURCES, item);
     refs list = { 0 };
     for (size_t i = 0; i < sizeof source_slots / sizeof *source_slots; i++)

@@ -471,6 +471,18 @@ static void read_links(struct web *w)
     rule->block_attachments_private = object_bool(o, S_WEB_BLOCK_PRIVATE);
 }
 
+enum action read_action(struct reader *r, struct about *who, struct object *rule)
+{
+    long action = 0;
+    if (!object_has(rule, S_RULE_ACTION))
+        return ACTION_ALLOW;
+    bool valid = value_int(item_text(r->store, object_field(rule, S_RULE_ACTION)), &action);
+    if (!valid || action < 0 || action > 1)
+        note(r, F_BAD_VALUE, who, "Action", object_line(rule, S_RULE_ACTION),
+             "its action is neither allow nor deny; it was taken as deny");
+    return valid && action == 0 ? ACTION_ALLOW : ACTION_DENY;
+}
+
 /* ---- the rule -------------------------------------------------------------------------------------------------------------------- */
 static void read_head(struct web *w)
 {
@@ -483,15 +495,7 @@ static void read_head(struct web *w)
     w->who.name = rule->name;
     rule->description = object_string(o, S_RULE_DESCRIPTION);
     rule->enabled = object_bool(o, S_RULE_ENABLED);
-    rule->action = ACTION_ALLOW;
-    if (object_has(o, S_RULE_ACTION)) {
-        long action = 0; /* what is neither allow nor deny denies */
-        bool valid = value_int(item_text(w->r->store, object_field(o, S_RULE_ACTION)), &action);
-        rule->action = valid && action == 0 ? ACTION_ALLOW : ACTION_DENY;
-        if (!valid || action < 0 || action > 1)
-            note(w->r, F_BAD_VALUE, &w->who, "Action", object_line(o, S_RULE_ACTION),
-                 "its action is neither allow nor deny; it was taken as deny");
-    }
+    rule->action = read_action(w->r, &w->who, o);
     rule->source_port_low = object_int(o, S_RULE_PORT_LOW, 0, 65535);
     rule->source_port_high = object_int(o, S_RULE_PORT_HIGH, 0, 65535);
     rule->logging = object_bool(o, S_RULE_LOGGING);
@@ -506,7 +510,7 @@ static void read_from(struct web *w)
         each_child(s, w->o.item, c) if (!item && s->items[c].name == N_SELECTION_IPS) item = c;
     w->rule.sources.any = !item;
     if (item)
-        read_sources(w->r, &w->who, &w->rule, item);
+        read_sources(w->r, &w->who, &w->rule.sources, item);
 }
 
 void read_web_rule(struct reader *r, uint32_t item, uint32_t web)

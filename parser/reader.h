@@ -7,7 +7,7 @@
 
 /* What a reference may point at. */
 enum item_class { CLASS_NONE, CLASS_LISTENER, CLASS_FARM, CLASS_SCHEDULE, CLASS_USERS, CLASS_NETWORK, CLASS_NETWORK_SET, CLASS_COMPUTER,
-             CLASS_COMPUTER_SET, CLASS_RANGE, CLASS_SUBNET, CLASS_SCHEME, CLASS_GROUP, CLASS_OTHER, CLASSES };
+             CLASS_COMPUTER_SET, CLASS_RANGE, CLASS_SUBNET, CLASS_SCHEME, CLASS_GROUP, CLASS_PROTOCOL, CLASS_OTHER, CLASSES };
 
 struct name_set;                           /* lookup.c: names that are taken */
 struct lookup;                             /* lookup.c: items by GUID, and by class and display name */
@@ -28,7 +28,7 @@ struct reader {
     struct lookup *lookup;
     struct arena *scratch;                 /* gone after reading */
     size_t known_names;                    /* names below this number are the format's; the others only this document has */
-    entries listeners, farms, networks, schedules, user_sets;
+    entries listeners, farms, networks, schedules, user_sets, protocols;
     struct name_set *network_names, *farm_names;   /* those of the policy and of the export */
     VEC(uint32_t) wanted;                  /* objects of which every element has to be known */
     uint8_t *is_wanted;                    /* by item */
@@ -120,7 +120,13 @@ void read_farms(struct reader *r);
 const char *farm_named(struct reader *r, const char *name);
 void read_rules(struct reader *r);
 void read_web_rule(struct reader *r, uint32_t item, uint32_t web);
-void read_sources(struct reader *r, struct about *who, struct rule *rule, uint32_t item);
+void read_server_rule(struct reader *r, uint32_t item, uint32_t server);
+void read_relations(struct reader *r);                             /* network rules: which server rules cross a route (B-151) */
+/* Of a rule: allow or deny; what is neither is noted and denies. */
+enum action read_action(struct reader *r, struct about *who, struct object *rule);
+void read_sources(struct reader *r, struct about *who, struct sources *out, uint32_t item);
+/* Networks and addresses to listen on, from the two settings of a listener or a server publishing rule. */
+void read_listen_on(struct reader *r, struct about *who, listen_ons *out, struct object *o, enum setting_id on, enum setting_id sets);
 const char *schedule_name(struct reader *r, uint32_t item);        /* adds it to the policy on first use */
 const char *user_set_name(struct reader *r, uint32_t item);
 void read_rule_vendor(struct reader *r, struct about *who, struct rule *rule, uint32_t sets);

@@ -56,6 +56,9 @@ static const char *const fixed[N_FIXED] = {
     [N_PARAMETERS] = "Parameters",
     [N_LINK_MAPPINGS] = "ExplicitLinkTranslationMappings",
     [N_LINK_MAPPING] = "ExplicitLinkTranslationMapping",
+    [N_PROTOCOL] = "Protocol",
+    [N_CONNECTION] = "ProtocolConnection",
+    [N_NETWORK_RULE] = "NetworkRule",
 };
 
 enum { MOST_NAMES = 65000 };

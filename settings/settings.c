@@ -37,6 +37,8 @@ const char *const setting_object_names[SETTING_OBJECTS] = {
     [OBJ_VENDOR] = "VendorParametersSet",
     [OBJ_PROTOCOL] = "Protocol",
     [OBJ_LINK] = "ExplicitLinkTranslationMapping",
+    [OBJ_CONNECTION] = "ProtocolConnection",
+    [OBJ_NETWORK_RULE] = "NetworkRule",
 };
 const char *const fate_names[5] = { "exact", "differs", "lost", "closed", "none" };
 

@@ -513,8 +513,10 @@ static void test_kinds(void)
                           NAMED(G("14"), "web",
                                 OPEN("AccessProperties", "AccessProperties") CLOSE("AccessProperties") WEB(PLAIN)),
               "")));
-    CHECK(policy->rules.n == 1 && same(policy->rules.v[0].name, "web") && notes(F_NOT_CONVERTED) == 3 &&
+    CHECK(policy->rules.n == 1 && same(policy->rules.v[0].name, "web") && notes(F_NOT_CONVERTED) == 2 &&
           notes(F_UNKNOWN_ELEMENT) == 0);
+    CHECK(policy->server_rules.n == 1 && same(policy->server_rules.v[0].name, "srv") &&
+          same(policy->server_rules.v[0].server, "10.0.0.1") && !policy->server_rules.v[0].protocol);
     CHECK(read_text(ARRAY("", "")) && notes(F_NO_RULE) == 1 && policy->rules.n == 0);
 #define ORDER(hex) "<fpc4:Order dt:dt=\"bin.hex\">" hex "</fpc4:Order>"
     CHECK(read_text(ARRAY(NAMED(G("10"), "a", ORDER("0000000000000002") WEB(PLAIN))
