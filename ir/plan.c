@@ -1,25 +1,23 @@
 /* plan: the site map applied to the policy. See plan.h. */
-#include "plan.h"
+#include "plan_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct making {
-    struct plan *plan;
-    struct arena *a;
-    const struct policy *policy;
-    struct site *site;
-    struct findings *f;
-};
+struct finding *plan_about(struct finding *x, const char *name, const struct origin *at, const char *key,
+                           const char *setting)
+{
+    x->subject = SUBJECT_RULE;
+    x->name = name;
+    x->guid = at->guid;
+    x->line = origin_line(at, key);
+    x->setting = setting;
+    return x;
+}
 
 static struct finding *on_rule(struct finding *x, const struct rule *r, const char *key, const char *setting)
 {
-    x->subject = SUBJECT_RULE;
-    x->name = r->name;
-    x->guid = r->at.guid;
-    x->line = origin_line(&r->at, key);
-    x->setting = setting;
-    return x;
+    return plan_about(x, r->name, &r->at, key, setting);
 }
 
 static struct finding *on_listener(struct finding *x, const struct listener *l, const char *key, const char *setting)
@@ -127,21 +125,22 @@ static bool is_bare_external(struct making *m, const char *name)
 }
 
 /* Adds the networks' addresses to out; false if one is unknown. */
-static bool add_networks(struct making *m, const struct rule *r, const strings *names, ipset *out)
+static bool add_networks(struct making *m, const char *rule, const struct origin *at, const strings *names, ipset *out)
 {
     bool known = true;
     for (size_t i = 0; i < names->n; i++) {
         ipset one, sum;
         if (is_bare_external(m, names->v[i]))
-            on_rule(
+            plan_about(
                 finding_add(
                     m->f, F_NETWORK_EXTERNAL,
                     "answers clients everywhere, not only those of the network %s: no other network's addresses are known",
                     names->v[i]),
-                r, "sources", "SourceSelectionIPs");
+                rule, at, "sources", "SourceSelectionIPs");
         if (!network_addresses(m, names->v[i], &one, 0)) {
-            on_rule(finding_add(m->f, F_NETWORK_MISSING, "the addresses of the network %s are not known", names->v[i]),
-                    r, "sources", "SourceSelectionIPs");
+            plan_about(
+                finding_add(m->f, F_NETWORK_MISSING, "the addresses of the network %s are not known", names->v[i]),
+                rule, at, "sources", "SourceSelectionIPs");
             known = false;
             continue;
         }
@@ -151,16 +150,15 @@ static bool add_networks(struct making *m, const struct rule *r, const strings *
     return known;
 }
 
-static void compile_sources(struct making *m, struct plan_rule *pr)
+struct plan_sources plan_sources(struct making *m, const char *rule, const struct origin *at, const struct sources *s)
 {
-    const struct rule *r = pr->rule;
-    const struct sources *s = &r->sources;
+    struct plan_sources result = { 0 };
     ipset in, out;
     const ipset none = { 0 };
     if (s->any && !s->except_addresses.n && !s->except_networks.n) {
-        pr->any_source = true;
-        pr->sources_unknown = s->unknown;
-        return;
+        result.any = true;
+        result.unknown = s->unknown;
+        return result;
     }
     if (s->any)
         everywhere(m, &in);
@@ -168,11 +166,12 @@ static void compile_sources(struct making *m, struct plan_rule *pr)
         ipset_union(m->a, &in, &s->addresses, &none);
     ipset_union(m->a, &out, &s->except_addresses, &none);
     bool known = !s->unknown;
-    known &= add_networks(m, r, &s->networks, &in);
-    known &= add_networks(m, r, &s->except_networks, &out);
-    ipset_minus(m->a, &pr->sources, &in, &out);
-    pr->sources_unknown = !known;
-    pr->any_source = !known || ipset_is_all(&pr->sources);
+    known &= add_networks(m, rule, at, &s->networks, &in);
+    known &= add_networks(m, rule, at, &s->except_networks, &out);
+    ipset_minus(m->a, &result.set, &in, &out);
+    result.unknown = !known;
+    result.any = !known || ipset_is_all(&result.set);
+    return result;
 }
 
 /* ---- listeners ---------------------------------------------------------- */
@@ -355,8 +354,12 @@ static void plan_rule(struct making *m, size_t index)
     pr->farm = r->farm ? policy_farm(m->policy, r->farm) : NULL;
     pr->answers = r->enabled && pr->listener && r->paths.n && (r->all_names || r->names.n);
     pr->needs_user = !r->all_users || (pr->listener && pr->listener->always_authenticate);
-    if (r->enabled)
-        compile_sources(m, pr);
+    if (r->enabled) {
+        struct plan_sources from = plan_sources(m, r->name, &r->at, &r->sources);
+        pr->any_source = from.any;
+        pr->sources_unknown = from.unknown;
+        pr->sources = from.set;
+    }
     plan_upstreams(m, pr);
     if (pr->answers && r->http_filter)
         plan_filter(m, pr);
@@ -449,6 +452,8 @@ static void report_unused(struct making *m)
         unused(m, "backend", s->backends.v[i].key, s->backends.v[i].line, s->backends.v[i].used);
     for (size_t i = 0; i < s->rules.n; i++)
         unused(m, "rule", s->rules.v[i].key, s->rules.v[i].line, s->rules.v[i].used);
+    for (size_t i = 0; i < s->server_rules.n; i++)
+        unused(m, "server rule", s->server_rules.v[i].key, s->server_rules.v[i].line, s->server_rules.v[i].used);
 }
 
 struct plan *plan_make(const struct policy *p, struct site *s, struct findings *f)
@@ -464,6 +469,7 @@ struct plan *plan_make(const struct policy *p, struct site *s, struct findings *
     settle_sockets(&m);
     for (size_t i = 0; i < p->rules.n; i++)
         plan_rule(&m, i);
+    plan_server_rules(&m);
     plan_trust(&m);
     report_names(&m);
     report_unused(&m);

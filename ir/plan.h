@@ -47,6 +47,41 @@ struct plan_rule {
     unsigned closed;                 /* ON() bits: these targets answer 403 where the rule answers (fail closed) */
     unsigned closed_http;            /* the same for requests over plain HTTP only (D-09) */
 };
+/* ---- server publishing: plan_server.c ------------------------------------------------ */
+/* One of the places where a rule takes connections, and where they go on to. */
+struct plan_door {
+    enum transport transport;        /* TCP or UDP */
+    const char *address;             /* dotted quad, or "*" */
+    uint16_t low, high;              /* ports that clients connect to */
+    const char *host;                /* the published server: address, or a name of the site map */
+    uint16_t port;                   /* its port; 0: the one that the client connected to */
+    bool one_way;                    /* UDP that is never answered */
+};
+struct plan_server_rule {
+    const struct server_rule *rule;
+    const struct protocol *protocol; /* NULL: not in the policy; such a rule takes nothing */
+    uint32_t index;                  /* in policy->server_rules */
+    bool answers;                    /* enabled, and its protocol has a port that can be published */
+    bool any_source, sources_unknown;
+    ipset sources;                   /* if not any_source */
+    uint16_t port_low, port_high;    /* of the client; 0, 65535: any */
+    bool ports_wrong;                /* the limits on them leave none */
+    const struct schedule *schedule; /* NULL: always */
+    enum client_address client_address;
+    bool several, unported, wide;    /* the protocol has several ports; IP protocols without any; more ports than a proxy should open */
+    VEC(struct plan_door) doors;
+    unsigned closed;                 /* ON() bits: these targets refuse its connections */
+};
+/* A socket, or neighbouring ones that the same rules take: the first rule that matches has the connection (D-06). */
+struct plan_try { uint32_t rule, door; };
+struct plan_stream {
+    enum transport transport;
+    const char *address;
+    uint16_t low, high;
+    VEC(struct plan_try) tries;
+};
+enum { STREAM_PORTS = 1024 };        /* more ports than this are not opened for one rule */
+
 struct plan {
     struct arena *arena;             /* the plan's own */
     const struct policy *policy;
@@ -55,6 +90,8 @@ struct plan {
     const char *trust;               /* absolute; a file that is not there if the site map has none; NULL: not needed */
     VEC(struct plan_listener) listeners;
     VEC(struct plan_rule) rules;     /* one a rule of the policy, same index */
+    VEC(struct plan_server_rule) server_rules;    /* one a server rule of the policy, same index */
+    VEC(struct plan_stream) streams; /* by address, transport and port */
     VEC(const char *) certificates_missing;
 };
 

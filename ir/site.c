@@ -9,7 +9,7 @@
 #define MAX_BYTES ((size_t)256 << 20)
 
 struct site_index {
-    struct name_index listeners, certificates, backends, networks, users, rules;
+    struct name_index listeners, certificates, backends, networks, users, rules, server_rules;
 };
 
 /* ---- values of its own ------------------------------------------------------- */
@@ -77,7 +77,8 @@ static void check_key(struct yaml_reader *r, const struct node *node, void *obje
     if (**key == '{')
         *key = arena_printf(r->arena, "{%s}", normalise_guid(r->arena, *key));
 }
-_Static_assert(offsetof(struct site_listener, key) == 0 && offsetof(struct site_rule, key) == 0,
+_Static_assert(offsetof(struct site_listener, key) == 0 && offsetof(struct site_rule, key) == 0 &&
+                   offsetof(struct site_server_rule, key) == 0,
                "check_key takes the key in front");
 
 static void read_trust(struct yaml_reader *r, const struct node *node, void *object)
@@ -212,6 +213,22 @@ static const struct schema rule_schema = {
     .name = "a rule", OF(site_rule), .fields = FIELDS(rule_fields), .check = check_key
 };
 
+static const char *const client_addresses[] = { "lost", "transparent", "proxy-protocol", NULL };
+static const struct field server_rule_fields[] = {
+    KEY(site_server_rule, ""),
+    { MEMBER(site_server_rule, addresses), .type = Y_TEXTS, .text = TEXT_ADDRESS,
+      .help = "to listen on, instead of those in the export" },
+    { MEMBER(site_server_rule, port), .type = Y_LONG, .min = 0, .max = 65535,
+      .help = "where clients connect, instead of the port in the export; for protocols with one port" },
+    { MEMBER(site_server_rule, client_address), .type = Y_WORD, .words = client_addresses,
+      .help = "how the server learns the client's address: it is lost, or the proxy connects from it (transparent), "
+              "or tells it first (proxy-protocol, TCP only)" },
+};
+LINE_AT(site_server_rule);
+static const struct schema server_rule_schema = {
+    .name = "a server rule", OF(site_server_rule), .fields = FIELDS(server_rule_fields), .check = check_key
+};
+
 static const struct field accept_fields[] = {
     { .key = "code", .type = Y_OWN, .own = &code_value, .required = true, .help = "of the finding: `TMG2031`" },
     TEXT(site_accept, rule, "its name; every rule if left out"),
@@ -238,6 +255,7 @@ static const struct field site_fields[] = {
     MAP(network_schema, networks, "addresses of a network or network set, by its name"),
     MAP(users_schema, users, "user sets, by name"),
     MAP(rule_schema, rules, "by name, or by GUID in braces"),
+    MAP(server_rule_schema, server_rules, "server publishing rules, by name, or by GUID in braces"),
     { MEMBER(site, accept), .type = Y_LIST, .of = &accept_schema, .help = "findings that were read and accepted" },
     { .key = "publishd",
       .at = offsetof(struct site, service),
@@ -264,6 +282,7 @@ static void finish(struct site *s)
     INDEX(s, networks, site_network, key);
     INDEX(s, users, site_users, key);
     INDEX(s, rules, site_rule, key);
+    INDEX(s, server_rules, site_server_rule, key);
 }
 
 static struct site *site_new(const char *file)
@@ -337,6 +356,7 @@ LOOK_UP(site_backend, backends)
 LOOK_UP(site_network, networks)
 LOOK_UP(site_users, users)
 LOOK_UP(site_rule, rules)
+LOOK_UP(site_server_rule, server_rules)
 
 /* "{guid}" in the spelling of check_key, in memory of the caller; NULL for none. */
 static char *guid_key(struct arena *a, const char *guid)
@@ -354,6 +374,12 @@ struct site_rule *site_rule(struct site *s, const struct rule *r)
 {
     struct site_rule *found = find_rules(s, r->name);
     return found || !s->rules.n ? found : find_rules(s, guid_key(s->arena, r->at.guid));
+}
+
+struct site_server_rule *site_server_rule(struct site *s, const struct server_rule *r)
+{
+    struct site_server_rule *found = find_server_rules(s, r->name);
+    return found || !s->server_rules.n ? found : find_server_rules(s, guid_key(s->arena, r->at.guid));
 }
 
 struct site_certificate *site_certificate(struct site *s, const char *thumbprint)

@@ -23,6 +23,15 @@ struct site_rule {
     const char *via;                 /* D-12: value of the Via header to add, NULL */
     uint32_t line; bool used;
 };
+/* How a server publishing rule's server learns the client's address, which it saw in the source (B-150). */
+enum client_address { CLIENT_ADDRESS_LOST, CLIENT_ADDRESS_TRANSPARENT, CLIENT_ADDRESS_PROXY_PROTOCOL };
+struct site_server_rule {
+    const char *key;                 /* name or {GUID} */
+    strings addresses;
+    long port;                       /* instead of the one where clients connect; 0: not said */
+    enum client_address client_address;
+    uint32_t line; bool used;
+};
 struct site_accept {
     unsigned code;
     const char *rule;                /* NULL: any */
@@ -43,6 +52,7 @@ struct site {
     VEC(struct site_network) networks;
     VEC(struct site_users) users;
     VEC(struct site_rule) rules;
+    VEC(struct site_server_rule) server_rules;
     VEC(struct site_accept) accept;
     struct service service;          /* `publishd` in the file */
     struct site_index *index;        /* of the look-ups below */
@@ -61,6 +71,7 @@ struct site_backend *site_backend(struct site *s, const char *host, long port); 
 struct site_network *site_network(struct site *s, const char *name);
 struct site_users *site_users(struct site *s, const char *name);
 struct site_rule *site_rule(struct site *s, const struct rule *r);
+struct site_server_rule *site_server_rule(struct site *s, const struct server_rule *r);
 
 /* `tmgc site`: the skeleton that this policy needs (contract: Commands). */
 void site_skeleton(struct strbuf *out, const struct policy *p);
