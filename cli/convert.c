@@ -81,6 +81,8 @@ static void add_emission(struct out_set *o, const struct job *j)
 {
     const struct target_output *t = &target_outputs[j->target];
     out_add(o, arena_printf(o->arena, "%s/%s", t->folder, t->file), &j->out.text);
+    if (t->stream_file && j->out.streams.n)
+        out_add(o, arena_printf(o->arena, "%s/%s", t->folder, t->stream_file), &j->out.streams);
     for (size_t i = 0; i < j->out.links.n; i++)
         out_link(o, arena_printf(o->arena, "%s/%s", t->folder, j->out.links.v[i].name), j->out.links.v[i].to);
 }

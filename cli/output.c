@@ -13,10 +13,11 @@
 #include <unistd.h>
 
 /* Every name that any release writes below an output folder: what is not in the set is removed. */
-static const char *const known[] = {
-    "nginx/nginx.conf", "haproxy/haproxy.cfg", "publishd/publishd.yaml", "policy.yaml",
-    "report.txt",       "report.json",         "report.sarif",           "report.html"
-};
+static const char *const known[] = { "nginx/nginx.conf",    "nginx/stream.conf",
+                                     "haproxy/haproxy.cfg", "publishd/publishd.yaml",
+                                     "policy.yaml",         "report.txt",
+                                     "report.json",         "report.sarif",
+                                     "report.html" };
 /* Folders of which only symbolic links are ours. */
 static const char *const known_links[] = { "haproxy/tls" };
 /* Folders that go when they are empty. */

@@ -2,44 +2,38 @@
  * of that. Closing is decided here and nowhere else: a restricting setting that a target cannot express sets the
  * rule's bit in plan_rule.closed, and only an acceptance takes it off again.
  */
-#include "emit.h"
-#include "nginx_links.h"
+#include "assess.h"
 #include "versions.h"
 
 #include <string.h>
 
-/* A finding that closes its rule on its targets, unless they are accepted. */
-struct closing {
-    size_t finding;
-    struct plan_rule *rule;
-    bool http_only;
-};
-struct assessing {
-    struct plan *plan;
-    unsigned targets;
-    const char *today;
-    struct findings *f;
-    VEC(struct closing) closings;
-    struct shared_links links;
-};
-
-/* One finding about rule r for those of `on` that are asked for. */
-static struct finding *about(struct assessing *s, enum finding_id id, unsigned on, const struct rule *r,
-                             const char *key, const char *setting, const char *message)
+struct finding *assess_about(struct assessing *s, enum finding_id id, unsigned on, const char *rule,
+                             const struct origin *at, const char *key, const char *setting, const char *message)
 {
     on &= s->targets;
     if (!on)
         return NULL;
     struct finding *x = finding_add(s->f, id, "%s", message);
     x->targets = on;
-    if (r) {
+    if (rule) {
         x->subject = SUBJECT_RULE;
-        x->name = r->name;
-        x->guid = r->at.guid;
-        x->line = origin_line(&r->at, key);
+        x->name = rule;
+        x->guid = at->guid;
+        x->line = origin_line(at, key);
     }
     x->setting = setting;
     return x;
+}
+
+static struct finding *about(struct assessing *s, enum finding_id id, unsigned on, const struct rule *r,
+                             const char *key, const char *setting, const char *message)
+{
+    return assess_about(s, id, on, r ? r->name : NULL, r ? &r->at : NULL, key, setting, message);
+}
+
+void assess_closing(struct assessing *s, unsigned *closed)
+{
+    vec_add(s->f->arena, &s->closings, ((struct closing){ s->f->list.n - 1, closed }));
 }
 
 /* ---- acceptance ---------------------------------------------------------- */
@@ -117,7 +111,7 @@ static void settle(struct assessing *s)
         open[i] &= ~apply_acceptance(s, i);
     for (size_t i = 0; i < s->closings.n; i++) {
         struct closing *c = &s->closings.v[i];
-        *(c->http_only ? &c->rule->closed_http : &c->rule->closed) |= open[c->finding];
+        *c->closed |= open[c->finding];
     }
     arena_free(scratch);
 }
@@ -148,7 +142,7 @@ static void close_rule(struct assessing *s, enum finding_id id, unsigned on, str
                        const char *setting, bool http_only, const char *message)
 {
     if (about(s, id, on, r->rule, key, setting, message))
-        vec_add(s->f->arena, &s->closings, ((struct closing){ s->f->list.n - 1, r, http_only }));
+        assess_closing(s, http_only ? &r->closed_http : &r->closed);
 }
 
 static void assess_conditions(struct assessing *s, struct plan_rule *r)
@@ -515,6 +509,7 @@ void assess(struct plan *p, unsigned targets, const char *today, struct findings
         if (used[i])
             assess_farm(&s, &p->policy->farms.v[i]);
     arena_free(scratch);
+    assess_server_rules(&s);
     assess_switches(&s, p->policy);
     assess_policy(&s, all_names, dots, clear);
     settle(&s);

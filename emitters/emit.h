@@ -38,6 +38,10 @@ void quote(struct strbuf *b, enum quoting mode, const char *text);
 const char *quoted(struct writer *w, struct arena *a, enum quoting mode, const char *text);
 /* A name as part of a comment: visible, its first line, at most 160 bytes of it (nginx takes no line of 4096). */
 void buf_heading(struct strbuf *b, const char *text);
+/* The same for a server publishing rule: "# server rule 3 "SMTP"...". */
+void write_server_rule_heading(struct writer *w, const struct plan_server_rule *r);
+/* "server_rule_3_smtp", unique by the number. */
+const char *server_rule_id(struct arena *a, const struct plan_server_rule *r);
 /* "# rule 12 "OWA" {guid}, export line 1234" and its description's first line: the heading of each rule's block. */
 void write_rule_heading(struct writer *w, const struct plan *p, const struct plan_rule *r);
 /* A name for generated identifiers: "rule_12_owa": lower-case letters, digits, _; unique by the number; NN is rule index + 1. */
@@ -61,6 +65,11 @@ int regex_prove_paths(const char *pattern, const struct path *paths, size_t n, s
  * are patterns, with a sample of what they match. */
 struct hour_spelling { const char *const *days; const char *between, *after, *between_sample, *after_sample; };
 bool schedule_has(const struct schedule *s, int hour);       /* hour of the week, Sunday 00:00 is 0 */
+/* The hours of a day as a pattern, "(?:08|09)", for a schedule that is the same on every day. */
+const char *regex_hours(struct arena *a, const struct schedule *s);
+/* numbers.c: decimal numbers from low to high without leading zeros, "(?:102[4-9]|...)", and its proof on all ports. */
+const char *regex_numbers(struct arena *a, uint16_t low, uint16_t high);
+int regex_prove_numbers(const char *pattern, uint16_t low, uint16_t high, struct strbuf *err);
 const char *regex_schedule(struct arena *a, const struct schedule *s, const struct hour_spelling *as);
 int regex_prove_schedule(const char *pattern, const struct schedule *s, const struct hour_spelling *as, struct strbuf *err);
 int regex_prove_names(const char *pattern, const struct public_name *names, size_t n, struct strbuf *err);
@@ -77,6 +86,8 @@ struct emission {
     struct strbuf text;              /* the config file */
     VEC(struct emitted_file) links;  /* symbolic links to make beside it (HAProxy's certificate + key pairs) */
     VEC(struct rule_lines) rules;    /* where each rule's block is, one a rule in rule order; first 0: not there */
+    struct strbuf streams;           /* the target's second file, stream_file; empty: not needed */
+    VEC(struct rule_lines) server_rules;         /* the same for server publishing rules, in the second file if the target has one */
 };
 struct emitted_file { const char *name, *to; };       /* name relative to the target's folder */
 struct rule_lines { uint32_t first, last; };
@@ -88,7 +99,7 @@ int emit_publishd(const struct plan *p, struct arena *a, struct emission *out, s
  * begins like it, and assess says so. */
 bool nginx_path_too_long(const struct path *p);
 typedef int emitter(const struct plan *, struct arena *, struct emission *, struct strbuf *);
-extern const struct target_output { const char *folder, *file; emitter *emit; } target_outputs[TARGETS];  /* "nginx", "nginx.conf" */
+extern const struct target_output { const char *folder, *file; emitter *emit; const char *stream_file; } target_outputs[TARGETS];  /* "nginx", "nginx.conf" */
 void emission_free(struct emission *e);
 /* The first rules have a part of their own in report.html, with their blocks; the page says so when there are more. */
 enum { RULES_SHOWN = 2000 };

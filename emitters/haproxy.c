@@ -259,14 +259,13 @@ static void path_conditions(struct haproxy *h, struct conditions *c, const struc
     add_named(c, "path");
 }
 
-static void source_conditions(struct haproxy *h, struct conditions *c, const struct plan_rule *r)
+/* "10.0.0.0/8", as many as make up the set. */
+static strings cidr_words(struct haproxy *h, const ipset *set)
 {
     strings blocks = { 0 };
-    if (r->any_source)
-        return;
-    for (size_t i = 0; i < r->sources.n; i++) {
+    for (size_t i = 0; i < set->n; i++) {
         struct cidr some[64];
-        size_t n = ip_range_cidrs(r->sources.v[i], some);
+        size_t n = ip_range_cidrs(set->v[i], some);
         for (size_t k = 0; k < n; k++) {
             struct strbuf b = { 0 };
             buf_ip(&b, some[k].ip);
@@ -276,25 +275,42 @@ static void source_conditions(struct haproxy *h, struct conditions *c, const str
             buf_free(&b);
         }
     }
-    bool named = !fits(c, blocks.n);
-    for (size_t i = 0; i < blocks.n; i++) {
-        if (named && i % HAPROXY_PATTERNS == 0) {
+    return blocks;
+}
+
+static void write_source_lines(struct haproxy *h, const char *acl, const strings *blocks)
+{
+    for (size_t i = 0; i < blocks->n; i++) {
+        if (i % HAPROXY_PATTERNS == 0) {
             write_raw(&h->w, i ? "\n" : "");
             write_indent(&h->w);
-            write_raw(&h->w, "acl %s-source src", c->id);
+            write_raw(&h->w, "acl %s src", acl);
         }
-        if (named)
-            write_raw(&h->w, " %s", blocks.v[i]);
-        else
-            buf_printf(&c->inlined, "%s %s", i ? "" : " { src", blocks.v[i]);
+        write_raw(&h->w, " %s", blocks->v[i]);
     }
-    if (named) {
-        write_raw(&h->w, "\n");
+    write_raw(&h->w, "\n");
+}
+
+void haproxy_sources(struct haproxy *h, const char *acl, const ipset *set)
+{
+    strings blocks = cidr_words(h, set);
+    write_source_lines(h, acl, &blocks);
+}
+
+static void source_conditions(struct haproxy *h, struct conditions *c, const struct plan_rule *r)
+{
+    if (r->any_source)
+        return;
+    strings blocks = cidr_words(h, &r->sources);
+    if (!fits(c, blocks.n)) {
+        write_source_lines(h, arena_printf(h->a, "%s-source", c->id), &blocks);
         add_named(c, "source");
-    } else {
-        buf_puts(&c->inlined, " }");
-        c->words += blocks.n;
+        return;
     }
+    for (size_t i = 0; i < blocks.n; i++)
+        buf_printf(&c->inlined, "%s %s", i ? "" : " { src", blocks.v[i]);
+    buf_puts(&c->inlined, " }");
+    c->words += blocks.n;
 }
 
 /* NULL: the rule holds at all hours, or nobody knows which, and then it is closed. */
@@ -465,8 +481,7 @@ static void write_frontend(struct haproxy *h, size_t index)
 
 /* ---- the whole -------------------------------------------------------------------- */
 
-/* The number of the line that is written next. */
-static uint32_t next_line(struct haproxy *h)
+uint32_t haproxy_next_line(struct haproxy *h)
 {
     for (; h->counted < h->w.out.n; h->counted++)
         h->lines += h->w.out.p[h->counted] == '\n';
@@ -478,9 +493,9 @@ static void write_rules(struct haproxy *h)
     for (size_t i = 0; i < h->plan->rules.n; i++) {
         struct rule_lines *lines = vec_push(h->a, &h->out->rules);
         write_blank(&h->w);
-        lines->first = next_line(h);
+        lines->first = haproxy_next_line(h);
         haproxy_rule(h, &h->plan->rules.v[i]);
-        lines->last = next_line(h) - 1;
+        lines->last = haproxy_next_line(h) - 1;
     }
 }
 
@@ -498,6 +513,7 @@ int emit_haproxy(const struct plan *p, struct arena *a, struct emission *out, st
     write_line(&h.w, "http-request deny deny_status 403");
     h.w.depth--;
     write_rules(&h);
+    haproxy_streams(&h);
     out->text = h.w.out;
     return h.failed ? -1 : 0;
 }

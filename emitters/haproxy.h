@@ -40,6 +40,11 @@ const struct plan_listener *haproxy_listener(const struct plan *p, const struct 
 
 void haproxy_rule(struct haproxy *h, const struct plan_rule *r);           /* the rule's block, heading included */
 void haproxy_servers(struct haproxy *h, const struct plan_rule *r, const struct plan_upstream *to);
+/* haproxy_tcp.c: server publishing rules, behind the others. */
+void haproxy_streams(struct haproxy *h);
+/* "acl NAME src ...", as many lines as it takes; set is not empty. */
+void haproxy_sources(struct haproxy *h, const char *acl, const ipset *set);
+uint32_t haproxy_next_line(struct haproxy *h);     /* the number of the line that is written next */
 bool haproxy_servers_safe(const struct plan_rule *r, const struct plan_upstream *to);
 
 /* At most so many patterns stand on a line: HAProxy takes no more than 64 words. */

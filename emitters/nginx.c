@@ -437,6 +437,8 @@ int emit_nginx(const struct plan *p, struct arena *a, struct emission *out, stru
         vec_push(a, &out->rules);
     write_servers(&m);
     write_file(&m);
+    if (nginx_streams(p, a, out, err) != 0)
+        m.failed = 1;
     if (m.failed)
         emission_free(out);
     return m.failed ? -1 : 0;

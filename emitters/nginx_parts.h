@@ -5,6 +5,7 @@
  * nginx_rule.c     one rule's block: its condition and what it does
  * nginx_filter.c   the rule's HTTP filter
  * nginx_links.c    link translation
+ * nginx_stream.c   server publishing rules, in a file of their own
  * nginx_shared.c   upstreams, source sets and maps, each written once and used by name
  */
 #ifndef TMGC_NGINX_PARTS_H
@@ -65,6 +66,11 @@ const struct schedule *rule_schedule(const struct maker *m, const struct plan_ru
 const char *shared_scheme(struct maker *m, const char *name, const char *http, const char *https);
 /* pairs: pattern, value, pattern, value ... for what the header becomes; both already quoted. */
 const char *shared_content_location(struct maker *m, const char *name, const strings *pairs);
+
+/* "10.0.0.1-10.0.0.9 1;", a line of a geo block with ranges. */
+void write_geo_range(struct writer *w, struct ip_range r);
+/* Fills out->streams and out->server_rules. 0, or -1 with a message. */
+int nginx_streams(const struct plan *p, struct arena *a, struct emission *out, struct strbuf *err);
 
 /* ---- one rule ----------------------------------------------------------------- */
 struct place {                       /* where the rule's block stands */

@@ -108,7 +108,7 @@ const char *shared_upstream(struct maker *m, const struct plan_rule *r, const st
 
 /* ---- source sets ------------------------------------------------------------------ */
 /* nginx takes 255.255.255.255 for a spelling error; no client has that address. */
-static void write_range(struct writer *w, struct ip_range r)
+void write_geo_range(struct writer *w, struct ip_range r)
 {
     uint32_t last = UINT32_MAX - 1;
     if (r.from > last)
@@ -127,7 +127,7 @@ const char *shared_sources(struct maker *m, const struct plan_rule *r)
     write_line(&w, "ranges;");
     write_line(&w, "default 0;");
     for (size_t i = 0; i < r->sources.n; i++)
-        write_range(&w, r->sources.v[i]);
+        write_geo_range(&w, r->sources.v[i]);
     const char *lines = arena_strndup(m->arena, w.out.p, w.out.n);
     buf_free(&w.out);
     bool one_network =

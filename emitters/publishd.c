@@ -283,6 +283,19 @@ static void write_service(struct publishd *p)
     buf_free(&b);
 }
 
+/* B-148: publishd relays no bare connections; which rules it leaves out is said in their place. */
+static void write_server_rules(struct publishd *p, struct emission *out)
+{
+    for (size_t i = 0; i < p->plan->server_rules.n; i++) {
+        struct rule_lines *lines = vec_push(p->a, &out->server_rules);
+        write_blank(&p->w);
+        lines->first = next_line(p);
+        write_server_rule_heading(&p->w, &p->plan->server_rules.v[i]);
+        write_line(&p->w, "#   is not here: publishd speaks HTTP alone");
+        lines->last = next_line(p) - 1;
+    }
+}
+
 int emit_publishd(const struct plan *plan, struct arena *a, struct emission *out, struct strbuf *err)
 {
     struct publishd p = { .plan = plan, .a = a, .w = { .indent = 2 } };
@@ -298,6 +311,7 @@ int emit_publishd(const struct plan *plan, struct arena *a, struct emission *out
     write_users(&p);
     write_schedules(&p);
     write_rules(&p, out);
+    write_server_rules(&p, out);
     out->text = p.w.out;
     return 0;
 }

@@ -25,6 +25,17 @@ static void add_hours(struct strbuf *b, uint32_t mask)
         }
 }
 
+const char *regex_hours(struct arena *a, const struct schedule *s)
+{
+    struct strbuf b = { 0 };
+    buf_puts(&b, "(?:");
+    add_hours(&b, day_mask(s, 0));
+    buf_puts(&b, day_mask(s, 0) ? ")" : "(?!))");
+    const char *pattern = arena_strndup(a, b.p, b.n);
+    buf_free(&b);
+    return pattern;
+}
+
 /* "(?:1|2)(?:08|09)": the days from `day` on that have these hours, each once. */
 static void add_days(struct strbuf *b, const struct schedule *s, const struct hour_spelling *as, int day)
 {

@@ -2,9 +2,9 @@
 #include "emit.h"
 
 const struct target_output target_outputs[TARGETS] = {
-    [TARGET_NGINX] = { "nginx", "nginx.conf", emit_nginx },
-    [TARGET_HAPROXY] = { "haproxy", "haproxy.cfg", emit_haproxy },
-    [TARGET_PUBLISHD] = { "publishd", "publishd.yaml", emit_publishd },
+    [TARGET_NGINX] = { "nginx", "nginx.conf", emit_nginx, "stream.conf" },
+    [TARGET_HAPROXY] = { "haproxy", "haproxy.cfg", emit_haproxy, NULL },
+    [TARGET_PUBLISHD] = { "publishd", "publishd.yaml", emit_publishd, NULL },
 };
 
 void emission_trim(struct emission *e, size_t rules)

@@ -179,27 +179,37 @@ void buf_heading(struct strbuf *b, const char *text)
     buf_free(&first);
 }
 
-void write_rule_heading(struct writer *w, const struct plan *p, const struct plan_rule *r)
+static void heading(struct writer *w, const char *what, size_t number, const char *name, const struct origin *at,
+                    const char *description)
 {
-    const struct rule *rule = r->rule;
-    (void)p;
     write_indent(w);
-    buf_printf(&w->out, "# rule %zu \"", (size_t)r->index + 1);
-    buf_heading(&w->out, rule->name ? rule->name : "");
+    buf_printf(&w->out, "# %s %zu \"", what, number);
+    buf_heading(&w->out, name ? name : "");
     buf_putc(&w->out, '"');
-    if (rule->at.guid) {
+    if (at->guid) {
         buf_putc(&w->out, ' ');
-        buf_heading(&w->out, rule->at.guid);
+        buf_heading(&w->out, at->guid);
     }
-    if (rule->at.line)
-        buf_printf(&w->out, ", export line %lu", (unsigned long)rule->at.line);
+    if (at->line)
+        buf_printf(&w->out, ", export line %lu", (unsigned long)at->line);
     buf_putc(&w->out, '\n');
-    if (rule->description && rule->description[strspn(rule->description, " \t\r\n")]) {
+    if (description && description[strspn(description, " \t\r\n")]) {
         write_indent(w);
         buf_puts(&w->out, "#   ");
-        buf_heading(&w->out, rule->description + strspn(rule->description, " \t\r\n"));
+        buf_heading(&w->out, description + strspn(description, " \t\r\n"));
         buf_putc(&w->out, '\n');
     }
+}
+
+void write_rule_heading(struct writer *w, const struct plan *p, const struct plan_rule *r)
+{
+    (void)p;
+    heading(w, "rule", (size_t)r->index + 1, r->rule->name, &r->rule->at, r->rule->description);
+}
+
+void write_server_rule_heading(struct writer *w, const struct plan_server_rule *r)
+{
+    heading(w, "server rule", (size_t)r->index + 1, r->rule->name, &r->rule->at, r->rule->description);
 }
 
 void buf_slug(struct strbuf *b, const char *name)
@@ -231,9 +241,15 @@ const char *rule_id(struct arena *a, const struct plan_rule *r)
     return identifier(a, "rule", (size_t)r->index + 1, r->rule->name);
 }
 
+const char *server_rule_id(struct arena *a, const struct plan_server_rule *r)
+{
+    return identifier(a, "server_rule", (size_t)r->index + 1, r->rule->name);
+}
+
 void emission_free(struct emission *e)
 {
     buf_free(&e->text);
+    buf_free(&e->streams);
 }
 
 /* ---- times ----------------------------------------------------------------------- */

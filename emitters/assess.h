@@ -1,0 +1,25 @@
+/* assess: what assess.c and assess_server.c share. */
+#ifndef TMGC_ASSESS_H
+#define TMGC_ASSESS_H
+#include "emit.h"
+#include "nginx_links.h"
+
+/* A finding that closes its rule on its targets, unless they are accepted: closed gets the bits that stay. */
+struct closing { size_t finding; unsigned *closed; };
+struct assessing {
+    struct plan *plan;
+    unsigned targets;
+    const char *today;
+    struct findings *f;
+    VEC(struct closing) closings;
+    struct shared_links links;       /* of nginx, made once */
+};
+
+/* One finding for those of `on` that are asked for, about the rule of that name and place (NULL: about none). NULL: for none. */
+struct finding *assess_about(struct assessing *s, enum finding_id id, unsigned on, const char *rule,
+                             const struct origin *at, const char *key, const char *setting, const char *message);
+/* The finding that was added last closes. */
+void assess_closing(struct assessing *s, unsigned *closed);
+/* Server publishing rules: assess_server.c. */
+void assess_server_rules(struct assessing *s);
+#endif
