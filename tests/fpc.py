@@ -236,15 +236,52 @@ def access_rule(name, order, deny=False, system=False, predefined=False):
                      refs("UserSets", [(ALL_USERS, "UserSet")])))
 
 
-def server_rule(name, order, server, address):
-    return node("PolicyRule", guid("rule", name), string("Name", name), boolean("Enabled", True), integer("Type", 1),
-                hexadecimal("Order", "%016x" % order), sources(),
+TCP, UDP = 6, 17
+
+
+def connection(name, n, low, high=None, transport=TCP, direction=None):
+    """One of a protocol's connections; TCP is not written, as in real exports."""
+    return node("ProtocolConnection", guid("connection", name, n), integer("PortLow", low), integer("PortHigh", high or low),
+                integer("ConnectionType", transport) if transport != TCP else None,
+                integer("Direction", direction) if direction is not None else None)
+
+
+def protocol(name, primary, secondary=(), filters=()):
+    """primary, secondary: arguments of connection() from the first port on; filters: names."""
+    def slot(what, connections):
+        return node("ProtocolConnections", what, *[connection(name, "%s %d" % (what, n), *c) for n, c in enumerate(connections)])
+    return node("Protocol", guid("protocol", name), string("Name", name), slot("PrimaryConnections", primary),
+                slot("SecondaryConnections", secondary) if secondary else None,
+                refs("ApplicationFilters", [(f, "ApplicationFilter") for f in filters]) if filters else None, kind=2)
+
+
+def server_rule(name, order, server, address="", published="SMTP Server", enabled=True, deny=False, source=(), exclude=(), when=None,
+                network_guid=EXTERNAL, ports=(0, 0), description="", **properties):
+    """A server publishing rule. address: where it listens, one or a list, none for all of External; ports: the limits of client ports."""
+    addresses = [address] if isinstance(address, str) and address else list(address)
+    return node("PolicyRule", guid("rule", name), string("Name", name), boolean("Enabled", enabled), integer("Type", 1),
+                string("Description", description) if description else None, integer("Action", 1) if deny else None,
+                integer("LimitSourcePortLow", ports[0]) if ports[0] else None, integer("LimitSourcePortHigh", ports[1]) if ports[1] else None,
+                hexadecimal("Order", "%016x" % order), ref("ScheduleUsed", guid("schedule", when), "ProxyScheduleTemplate") if when else None,
+                sources(source, exclude),
                 node("ServerPublishingProperties", "ServerPublishingProperties", string("PublishedServerIP", server),
-                     ref("PublishedProtocol", guid("protocol", "SMTP Server"), "Protocol"),
+                     *[scalar(k, v) for k, v in properties.items()],
+                     ref("PublishedProtocol", guid("protocol", published), "Protocol"),
                      node("IPsOnNetworks", "IPsOnNetworks",
-                          node("IPOnNetwork", guid("on", name), integer("IPSelectionMethod", 2), ref("Network", EXTERNAL, "Network"),
-                               node("IPAddresses", "IPAddresses", strings("IPAddressesStrings", [address])))),
+                          node("IPOnNetwork", guid("on", name), integer("IPSelectionMethod", 2 if addresses else 0), ref("Network", network_guid, "Network"),
+                               node("IPAddresses", "IPAddresses", strings("IPAddressesStrings", addresses)) if addresses else None)),
                      refs("IPsOnNetworkSets", [])))
+
+
+ROUTE, NAT = 0, 1
+
+
+def network_rule(name, order, kind, from_networks, to_networks, enabled=True):
+    """from_networks, to_networks: names of networks; kind: ROUTE or NAT."""
+    def side(slot, networks):
+        return node("SelectionIPs", slot, refs("Networks", [(EXTERNAL if n == "External" else guid("network", n), "Network") for n in networks]))
+    return node("NetworkRule", guid("networkrule", name), boolean("Enabled", enabled), string("Name", name), hexadecimal("Order", "%016x" % order),
+                integer("RoutingType", kind), side("SourceSelectionIPs", from_networks), side("DestinationSelectionIPs", to_networks))
 
 
 # ---- the document ----------------------------------------------------------------
@@ -253,7 +290,7 @@ TMG = dict(build="7.0.9193.644", xml="9.0", compatibility=4, edition=32, mode=Tr
 ISA_2006 = dict(build="5.0.5723.514", xml="5.30", compatibility=1, edition=16, mode=False)
 
 
-def document(item, rules=(), listeners=(), elements=None, networks=(), vendor=None, product=TMG, name="", extra=()):
+def document(item, rules=(), listeners=(), elements=None, networks=(), vendor=None, product=TMG, name="", extra=(), network_rules=()):
     """item: (class id, storage name) of what was exported. elements: {collection: [objects]} of RuleElements."""
     whole = 1 if name else 0
     elements = dict(elements or {})
@@ -265,7 +302,8 @@ def document(item, rules=(), listeners=(), elements=None, networks=(), vendor=No
         string("Version", product["build"] if name else "0"),
         parameters(vendor) if vendor else None,
         node("RuleElements", "RuleElements", *collections, kind=whole),
-        node("NetConfig", "NetConfig", node("Networks", "Networks", *(networks or [external()]), kind=whole), kind=whole),
+        node("NetConfig", "NetConfig", node("Networks", "Networks", *(networks or [external()]), kind=whole),
+             node("NetworkRules", "NetworkRules", *network_rules, kind=whole) if network_rules else None, kind=whole),
         node("ArrayPolicy", "ArrayPolicy", node("PolicyRules", "PolicyRules", *rules, kind=1), kind=whole) if rules else None,
         *extra, kind=whole)
     head = [string("Build", product["build"]), string("Comment", ""), integer("Edition", product["edition"]),

@@ -14,7 +14,7 @@ import re
 import subprocess
 import xml.etree.ElementTree as ET
 
-REPLACED = ("listeners", "certificates", "backends", "trust")
+REPLACED = ("listeners", "certificates", "backends", "trust", "server_rules")
 
 
 def local(element):
@@ -48,6 +48,12 @@ def listeners(root):
         found.append((text(e, "Name"), e.get("StorageName"), max(1, len(addresses)), text(properties, "TCPPort", "8080") != "0",
                       text(properties, "SSLPort", "0") != "0", prints))
     return found
+
+
+def server_rules(root):
+    """[(GUID, how many addresses)] of server publishing rules."""
+    return [(rule.get("StorageName"), max(1, len([s for o in objects(server, "IPOnNetwork") for s in objects(o, "Str")])))
+            for rule in objects(root, "PolicyRule") for server in [child(rule, "ServerPublishingProperties")] if server is not None]
 
 
 def backends(root):
@@ -139,6 +145,11 @@ def localise(export, site, folder, http=18080, https=18443, plain=19080, tls=194
         out.append("backends:")
     for (name, port), secure in sorted(servers.items()):
         out.append("  %s: 127.0.0.1:%d" % (quoted("%s:%s" % (name, port)), tls if secure else plain))
+    streams = server_rules(root)
+    if streams:
+        out.append("server_rules:")
+    for n, (guid, addresses) in enumerate(streams):     # an address each, so that none needs another port
+        out.append("  %s: {addresses: [%s]}" % (quoted(guid), ", ".join("127.0.%d.%d" % (100 + n, 1 + a) for a in range(addresses))))
     out.append("trust: ca.pem")
     with open(site, encoding="utf-8") as original:
         rest = kept_sections(original.read())

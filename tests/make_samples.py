@@ -191,9 +191,6 @@ def busy_array():
     gateways = node("ComputerSet", guid("computerset", "Branch gateways"), string("Name", "Branch gateways"),
                     node("Computers", "Computers", computer("Branch Bern", "203.0.113.17"), computer("Branch Basel", "203.0.113.33")),
                     node("AddressRanges", "AddressRanges", address_range("Branch lab", "203.0.113.128", "203.0.113.191")))
-    smtp = node("Protocol", guid("protocol", "SMTP Server"), string("Name", "SMTP Server"),
-                node("ProtocolConnections", "PrimaryConnections",
-                     node("ProtocolConnection", guid("connection", "SMTP Server"), integer("PortLow", 25), integer("PortHigh", 25))), kind=2)
     nights = [24 * day + hour for day in range(7) for hour in (0, 1, 2, 3, 4, 22, 23)]
     elements = {
         "ProxyScheduleTemplates": [schedule("Nights", nights)],
@@ -201,7 +198,7 @@ def busy_array():
         "AddressRanges": [address_range("Scraper", "198.51.100.200", "198.51.100.207"),
                           address_range("Partner network", "198.51.100.0", "198.51.100.127")],
         "Subnets": [subnet("Partner guests", "198.51.100.64", "255.255.255.224")],
-        "Protocols": [smtp],
+        "Protocols": [protocol("SMTP Server", [(25,)])],
         "WebListeners": listeners,
         "UserSets": predefined_users() + [user_set("Staff", ["FABRIKAM-Staff"])],
         "ServerFarms": [farm("API farm", ["10.1.0.31", "10.1.0.32"], request=2, address="", port=9080),
@@ -242,6 +239,50 @@ def isa_2006():
                     networks=[external(), network("Internal", [("10.2.0.0", "10.2.255.255")])])
 
 
+def branch_services():
+    """An array that publishes servers other than web servers, beside one website."""
+    work = [24 * day + hour for day in range(1, 6) for hour in range(7, 19)]
+    nights = [24 * day + hour for day in range(7) for hour in (0, 1, 2, 3, 4)]
+    place = "192.0.2.80"
+    rules = [
+        server_rule("Mail from our provider", 1, "10.3.0.25", place, source=[("subnet", "Provider")], description="Filtered by the provider."),
+        server_rule("Mail from anywhere", 2, "10.3.0.26", place, exclude=[("addressrange", "Spammers")]),
+        server_rule("Mailboxes", 3, "10.3.0.25", place, "IMAPS Server", UseFirewallIPAsSource=True),
+        server_rule("Partner portal", 4, "10.3.0.44", "192.0.2.81", "HTTPS Server", UseFirewallIPAsSource=True),
+        server_rule("Name server", 5, "10.3.0.53", place, "DNS Server"),
+        server_rule("Syslog from branches", 6, "10.3.0.54", place, "Syslog", source=[("computerset", "Branches")], ports=(514, 514)),
+        server_rule("Administrators", 7, "10.3.0.33", place, "RDP (Terminal Services) Server", source=[("computerset", "Branches")], when="Working days",
+                    UseFirewallIPAsSource=True, OverridePublishPort=33890),
+        server_rule("Backup", 8, "10.3.0.90", place, "Backup agents", when="Nights", UseFirewallIPAsSource=True),
+        server_rule("Files", 9, "10.3.0.21", place, "FTP Server", UseFirewallIPAsSource=True),
+        server_rule("Old mail", 10, "10.3.0.27", place, enabled=False),
+        server_rule("Plant", 11, "198.51.100.10", "", "Plant control", UseFirewallIPAsSource=True),
+        server_rule("Tunnel", 12, "10.3.0.9", place, "PPTP Server"),
+        web_rule("Website", 13, "Web", ["www.woodgrove.example"], site="www.corp.woodgrove.example"),
+        access_rule("Default rule", 14, deny=True, predefined=True),
+    ]
+    branches = node("ComputerSet", guid("computerset", "Branches"), string("Name", "Branches"),
+                    node("Computers", "Computers", computer("Branch Bern", "203.0.113.17"), computer("Branch Basel", "203.0.113.33")))
+    elements = {
+        "ProxyScheduleTemplates": [schedule("Working days", work), schedule("Nights", nights)],
+        "ComputerSets": [branches],
+        "AddressRanges": [address_range("Spammers", "198.51.100.200", "198.51.100.207")],
+        "Subnets": [subnet("Provider", "203.0.113.64", "255.255.255.224")],
+        "Protocols": [
+            protocol("SMTP Server", [(25,)], filters=["SMTP Filter"]), protocol("IMAPS Server", [(993,)]), protocol("HTTPS Server", [(443,)]),
+            protocol("DNS Server", [(53, 53, UDP, 2), (53,)], filters=["DNS Filter"]), protocol("Syslog", [(514, 514, UDP, 0)]),
+            protocol("RDP (Terminal Services) Server", [(3389,)]), protocol("Backup agents", [(10000, 10009)]),
+            protocol("FTP Server", [(21,)], filters=["FTP Access Filter"]), protocol("Plant control", [(502,)]),
+            protocol("PPTP Server", [(1723,), (0, 0, 47)])],
+        "WebListeners": [listener("Web", ["192.0.2.82"], http=80, https=443, certificates=[(thumbprint("www.woodgrove.example"), "")])],
+        "UserSets": predefined_users(),
+    }
+    return document(array("WG-EDGE"), rules, elements=elements, name="WG-EDGE",
+                    networks=[external(), network("Internal", [("10.3.0.0", "10.3.255.255")]), network("Plant", [("198.51.100.0", "198.51.100.63")], kind=0)],
+                    network_rules=[network_rule("Internet access", 1, NAT, ["Internal"], ["External"]),
+                                   network_rule("Plant to the internet", 2, ROUTE, ["Plant"], ["External"])])
+
+
 LYNC_NAMES = ["lyncweb.contoso.example", "meet.contoso.example", "dialin.contoso.example", "lyncdiscover.contoso.example"]
 SAMPLES = {
     "lync-right": lambda: lync(LYNC_NAMES, True),
@@ -250,6 +291,7 @@ SAMPLES = {
     "exchange-2010": exchange_2010,
     "sharepoint": sharepoint,
     "busy-array": busy_array,
+    "branch-services": branch_services,
     "lone-listener": lone_listener,
     "isa-2006": isa_2006,
 }

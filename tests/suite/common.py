@@ -89,6 +89,9 @@ class Test:
         """nginx and haproxy take the configs in out, without a warning."""
         nginx = nginx_test(out)
         self.check(nginx.status == 0 and not re.search(rb"\[(warn|emerg|alert|crit|error)\]", nginx.err), "nginx -t, %s:" % what, nginx)
+        if os.path.exists(os.path.join(out, "nginx", "stream.conf")):
+            streams = stream_test(out)
+            self.check(streams.status == 0 and not re.search(rb"\[(warn|emerg|alert|crit|error)\]", streams.err), "nginx -t of stream.conf, %s:" % what, streams)
         haproxy = haproxy_test(out)
         self.check(haproxy.status == 0 and not re.search(rb"WARNING|ALERT", haproxy.err + haproxy.out), "haproxy -c, %s:" % what, haproxy)
 
@@ -108,6 +111,18 @@ def nginx_test(out):
         own = os.path.join(folder, "nginx.conf")
         with open(own, "w") as changed:
             changed.write(own_folders(read(config).decode(), folder))
+        return run_program("nginx", "-t", "-e", "stderr", "-c", own, "-g", "pid %s/pid;" % folder)
+
+
+def stream_test(out):
+    """nginx -t of stream.conf; only root may bind its ports."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = read(os.path.join(out, "nginx", "stream.conf")).decode()
+        if os.geteuid() != 0:
+            config = re.sub(r"(listen (?:[0-9.]+:)?)(\d{1,3};)", r"\g<1>20\2", config)
+        own = os.path.join(folder, "stream.conf")
+        with open(own, "w") as changed:
+            changed.write(config)
         return run_program("nginx", "-t", "-e", "stderr", "-c", own, "-g", "pid %s/pid;" % folder)
 
 

@@ -16,7 +16,7 @@ from fpc import _render
 from .common import read, test
 
 SPACE = "{http://schemas.microsoft.com/isa/config-4}"
-CONFIGS = {"nginx": ("nginx", "nginx.conf"), "haproxy": ("haproxy", "haproxy.cfg"), "publishd": ("publishd", "publishd.yaml")}
+CONFIGS = {"nginx": (("nginx", "nginx.conf"), ("nginx", "stream.conf")), "haproxy": (("haproxy", "haproxy.cfg"),), "publishd": (("publishd", "publishd.yaml"),)}
 ElementTree.register_namespace("fpc4", SPACE[1:-1])
 CERT, OTHER_CERT = thumbprint("test"), thumbprint("other")
 SITE = ('site: 1\ncertificates:\n  "%s": {chain: a.pem, key: a.key}\n  "%s": {chain: b.pem, key: b.key}\ntrust: ca.pem\n'
@@ -25,7 +25,7 @@ NTLM_SET = "{11111111-2222-3333-4444-555555555555}"
 
 
 # ---- the plain exports ---------------------------------------------------------------------------------------------
-def array(rule_options=None, listener_options=None, more_rules=(), vendor=None, extra_elements=None, extra=()):
+def array(rule_options=None, listener_options=None, more_rules=(), vendor=None, extra_elements=None, extra=(), relations=()):
     where = listener("Web", ["127.0.0.1"], http=18080, https=18443, certificates=[(CERT, "")], **(listener_options or {}))
     mixed = node("ComputerSet", guid("computerset", "Mixed"), string("Name", "Mixed"),
                  node("Computers", "Computers", computer("Three", "198.51.100.3")),
@@ -44,7 +44,13 @@ def array(rule_options=None, listener_options=None, more_rules=(), vendor=None, 
     nets = node("NetworkSets", "NetworkSets", plain_set)
     return document(("{F52B2AE5-0D87-4A3B-8F0B-7E9CDCE2A5B1}", guid("array", "ONE")),
                     [web_rule("Site", 1, "Web", ["www.example"], **options), *more_rules], elements=elements, name="ONE", vendor=vendor,
-                    networks=[external(), network("Branch", [("10.1.0.0", "10.1.255.255")]), network("Nowhere")], extra=[nets, *extra])
+                    networks=[external(), network("Branch", [("10.1.0.0", "10.1.255.255")]), network("Nowhere")], extra=[nets, *extra], network_rules=relations)
+
+
+def published(relations=(), server="10.0.0.9", protocols=None, **options):
+    """The same with a server publishing rule."""
+    return array(more_rules=[server_rule("Mail", 2, server, "192.0.2.1", **options)], relations=relations,
+                 extra_elements={"Protocols": protocols or [protocol("SMTP Server", [(25, 25, TCP, 0)])]})
 
 
 FORMS = dict(forms={"SessionTimeOutForPublicComputers": 10})
@@ -76,7 +82,10 @@ BASES = {
             "ExplicitLinkTranslationMapping", guid("mapping"), string("OriginalUrl", "http://old.example"), string("TranslatedUrl", "https://new.example"))))]),
     "vendor": lambda: array(dict(vendor={NTLM_SET: {"Plain": 1}})),
     "front": lambda: array(dict(vendor={FRONT_END_HTTPS: {"AddHttpsFrontEndOn": 0}})),
-    "server": lambda: array(more_rules=[server_rule("Mail", 2, "10.0.0.9", "192.0.2.1")]),
+    "server": lambda: published(),
+    "firewall": lambda: published(UseFirewallIPAsSource=True),
+    "route": lambda: published(relations=[network_rule("Branch", 1, ROUTE, ["Branch"], ["External"])], server="10.1.0.9"),
+    "nat": lambda: published(relations=[network_rule("Branch", 1, NAT, ["Branch"], ["External"])], server="10.1.0.9"),
     "access": lambda: array(more_rules=[access_rule("Out", 2)]),
     "limit": lambda: array(None, dict(NumberOfConnections=50)),
     "two addresses": lambda: array(None, dict(certificates=None)),
@@ -120,6 +129,11 @@ def put(parent, item, name=None):
     parent.append(element(item))
 
 
+def point(reference, target):
+    """Lets the first reference at or below an element lead elsewhere."""
+    find(reference, "Name").text = target
+
+
 # Where the object of a row stands, if not at its first element.
 AT = {
     "Root": lambda root: root,
@@ -132,12 +146,15 @@ AT = {
     "Ref": lambda root: find(root, "Ref", "WebListenerUsed"),
     "PublishedServer": lambda root: find(root, "PublishedServer", guid("member", "Farm", "10.9.0.1")),
     "ServerPublishingProperties": lambda root: find(root, "ServerPublishingProperties"),
+    "Protocol": lambda root: find(root, "Protocol", guid("protocol", "SMTP Server")),
+    "ProtocolConnection": lambda root: find(root, "ProtocolConnection"),
 }
 # The plain export of an object's rows, if not "plain".
 BASE_OF = {"SourceSelectionIPs": "computer", "PathMapping": "path", "LoadBalancingConfig": "farm", "ServerFarm": "farm", "PublishedServer": "farm",
            "ConnectivityVerifier": "farm", "FormsBasedAuthenticationProperties": "forms", "AuthenticationScheme": "forms", "Network": "network",
            "Addresses": "computer", "ProxyScheduleTemplate": "scheduled", "UserSet": "users", "Account": "users", "VendorParametersSet": "vendor",
-           "ExplicitLinkTranslationMapping": "array links", "ServerPublishingProperties": "server", "AccessProperties": "access"}
+           "ExplicitLinkTranslationMapping": "array links", "ServerPublishingProperties": "server", "AccessProperties": "access", "Protocol": "server", "ProtocolConnection": "server",
+           "NetworkRule": "route"}
 
 
 def each(nginx, haproxy, publishd):
@@ -157,6 +174,14 @@ LINKS = each("TMG3041", "TMG2033", "")
 FORWARD_HOST = r"(?i)host"
 P, L, W = "WebPublishingProperties/", "WebListenerProperties/", "FormsBasedAuthenticationProperties/"
 F, V, S = "ServerFarm/", "ConnectivityVerifier/", "SourceSelectionIPs/"
+X = "ServerPublishingProperties/"
+
+
+def PROXIES(pattern):
+    """What the configs of the two that relay streams show; publishd says that it does not."""
+    return each(pattern, pattern, None)
+
+
 CLOSES = each("TMG4001", "TMG4001", "")
 GONE = r"app\.corp\.example|www\.example"
 
@@ -178,7 +203,7 @@ CASES = {
     "PolicyRule/SourceSelectionIPs": [move(r"198\.51\.100\.7", lambda p, r: put(p, sources([("computer", "One")]), "SourceSelectionIPs")),
                                       move(r"403|deny|closed", lambda p, r: put(p, sources([("computer", "Lost")]), "SourceSelectionIPs"), code="TMG4003")],
     "PolicyRule/WebPublishingProperties": [move(GONE, lambda p, r: remove(p, "WebPublishingProperties"))],
-    "PolicyRule/ServerPublishingProperties": [move(None, lambda p, r: find(r, "PolicyRules").append(element(server_rule("Mail", 2, "10.0.0.9", "192.0.2.1"))), code="TMG1012")],
+    "PolicyRule/ServerPublishingProperties": [move(each(r"192\.0\.2\.1:25", r"192\.0\.2\.1:25", None), lambda p, r: (find(r, "PolicyRules").append(element(server_rule("Mail", 2, "10.0.0.9", "192.0.2.1"))), point(find(r, "Ref", "PublishedProtocol"), "SMTP Server")), code=each("", "", "TMG2060"))],
     "PolicyRule/AccessProperties": [move(None, lambda p, r: find(r, "PolicyRules").append(element(access_rule("Out", 2))), code="TMG1012")],
     "PolicyRule/VendorParametersSets": [move(None, lambda p, r: put(p, parameters({NTLM_SET: {"Plain": 1}})), code="TMG2039")],
     P + "WebListenerUsed": [move(GONE, lambda p, r: remove(p, "WebListenerUsed"), code="TMG1004")],
@@ -313,6 +338,28 @@ CASES = {
     "VendorParametersSet/Name": [move(None, lambda p, r: set_scalar(find(p, "Parameter"), "Name", "Other"))],
     "VendorParametersSet/Value": [move(None, lambda p, r: set_scalar(find(p, "Parameter"), "Value", "7"))],
     "VendorParametersSet/BlobData": [case(None, "010000000200000058000b000100")],
+    X + "PublishedServerIP": [case(PROXIES(r"10\.0\.0\.77"), "10.0.0.77"), case(PROXIES(r"10\.0\.0\.9"), "mail.example", code="TMG1060")],
+    X + "PublishedProtocol": [move(PROXIES(r"server_rule"), lambda p, r: remove(p, "PublishedProtocol"), code="TMG1060"),
+                              move(PROXIES(r":993\b"), lambda p, r: put(p, node("Ref", "PublishedProtocol", string("Name", "IMAPS Server"), string("RefClass", "msFPCProtocol")), "PublishedProtocol"))],
+    X + "IPsOnNetworks": [move(PROXIES(r"192\.0\.2\.2:25"), lambda p, r: find(p, "IPAddressesStrings").append(element(string("Str", "192.0.2.2")))),
+                          move(PROXIES(r"listen 25;|\*:25"), lambda p, r: remove(p, "IPsOnNetworks"), code="TMG3009")],
+    X + "IPsOnNetworkSets": [move(PROXIES(r"listen 25;|\*:25"), lambda p, r: put(p, refs("IPsOnNetworkSets", [(guid("networkset", "Set"), "NetworkSet")]), "IPsOnNetworkSets"), code="TMG3009")],
+    X + "OverridePublishPort": [case(PROXIES(r"192\.0\.2\.1:2525"), 2525), case(None, 0)],
+    X + "OverrideServerPort": [case(PROXIES(r"10\.0\.0\.9:2626"), 2626), case(None, 0)],
+    X + "UseFirewallIPAsSource": [case(None, 1, code=""), case(None, 0, code=each("TMG2061", "TMG2061", "")), case(None, 0, base="firewall", code=each("TMG2061", "TMG2061", ""))],
+    "Protocol/Name": [case(None, "Other")],
+    "Protocol/PrimaryConnections": [move(PROXIES(r":26\b"), lambda p, r: find(p, "ProtocolConnections").append(element(connection("x", 9, 26)))),
+                                    move(PROXIES(r"server_rule"), lambda p, r: remove(p, "PrimaryConnections"), code="TMG1060")],
+    "Protocol/SecondaryConnections": [move(None, lambda p, r: put(p, node("ProtocolConnections", "SecondaryConnections", connection("x", 9, 1024, 65535)), "SecondaryConnections"))],
+    "Protocol/ApplicationFilters": [move(None, lambda p, r: put(p, refs("ApplicationFilters", [("SMTP Filter", "ApplicationFilter")]), "ApplicationFilters"))],
+    "ProtocolConnection/ConnectionType": [case(each(r"udp", None, None), 17), case(None, 6, code=""), case(PROXIES(r"server_rule"), 47, code="TMG2060")],
+    "ProtocolConnection/PortLow": [case(PROXIES(r"192\.0\.2\.1:24-25"), 24), case(PROXIES(r"server_rule"), 26, code="TMG1060")],
+    "ProtocolConnection/PortHigh": [case(PROXIES(r"192\.0\.2\.1:25-28"), 28), case(None, 25), case(PROXIES(r"server_rule"), 9000, code="TMG2060")],
+    "ProtocolConnection/Direction": [case(PROXIES(r"server_rule"), 1, code="TMG1060"), case(None, 0)],
+    "NetworkRule/Enabled": [case(PROXIES(r"192\.0\.2\.1:25"), 0, code=""), case(None, 1)],
+    "NetworkRule/RoutingType": [case(None, 0), case(PROXIES(r"192\.0\.2\.1:25"), 1, code=""), case(PROXIES(r"192\.0\.2\.1:25"), 0, base="nat")],
+    "NetworkRule/SourceSelectionIPs": [move(PROXIES(r"192\.0\.2\.1:25"), lambda p, r: point(find(p, "SelectionIPs", "SourceSelectionIPs"), guid("network", "Nowhere")), code="")],
+    "NetworkRule/DestinationSelectionIPs": [move(PROXIES(r"192\.0\.2\.1:25"), lambda p, r: point(find(p, "SelectionIPs", "DestinationSelectionIPs"), guid("network", "Nowhere")), code="")],
     "VendorParametersSet/AddHttpsFrontEndOn": [move(r"(?i)front.end.https", lambda p, r: set_scalar(find(p, "Parameter"), "Value", 1), base="front")],
 }
 
@@ -383,7 +430,7 @@ for _row, _parts in FILTER_PARTS.items():
         (lambda root: root, move(_part[4], with_filter(filter_of(*_part[:4])), base="extensions" if "Normalize" in _row else "filter"))
         for _part in _parts]
 # Rules of other kinds: whatever is set in one, it is counted as not converted, and nothing changes.
-OTHER_KINDS = {"ServerPublishingProperties": "server", "AccessProperties": "access"}
+OTHER_KINDS = {"AccessProperties": "access"}
 PLACED["AccessProperties/UserSets"] = [(at("PolicyRule"), move(r"users|Staff", lambda p, r: (remove(find(p, "WebPublishingProperties"), "UserSets"), put(p, node(
     "AccessProperties", "AccessProperties", refs("UserSets", [(guid("users", "Staff"), "UserSet")])))), base="plain"))]
 # Where the changed lines are comments, because that is what the setting is for.
@@ -413,7 +460,8 @@ class Runner:
         found = set()
         for f in json.loads(read(self.t.path("out", "report.json")))["findings"]:
             found |= {(f["code"], target) for target in (f["targets"] or CONFIGS)}
-        return {target: read(os.path.join(out, *place)).decode() for target, place in CONFIGS.items()}, found
+        files = {target: [os.path.join(out, *place) for place in places] for target, places in CONFIGS.items()}
+        return {target: "".join(read(f).decode() for f in names if os.path.exists(f)) for target, names in files.items()}, found
 
     def base(self, name):
         if name not in self.bases:

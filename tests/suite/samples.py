@@ -70,6 +70,7 @@ def test_expected_findings(t):
         "exchange-2010": ({"TMG2031", "TMG4001", "TMG5003", "TMG5004"}, {"TMG6001", "TMG6002", "TMG1003"}),
         "sharepoint": ({"TMG2033", "TMG4001", "TMG3030"}, {"TMG6001", "TMG1003"}),
         "busy-array": ({"TMG5005", "TMG4001", "TMG1012"}, {"TMG6001", "TMG1003", "TMG4003"}),
+        "branch-services": ({"TMG2060", "TMG2062", "TMG2063", "TMG2064", "TMG4060", "TMG3061"}, {"TMG1002", "TMG1003", "TMG1060", "TMG6008"}),
         "lone-listener": ({"TMG1001"}, {"TMG6001"}),
         "isa-2006": ({"TMG4010", "TMG4001"}, {"TMG6001", "TMG1003"}),
     }
