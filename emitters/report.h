@@ -29,9 +29,9 @@ struct report_model {
     const struct report *report;
     struct report_counts counts;
     uint32_t *rule_of; /* one a finding: the rule, listener or farm that it is about, or NOBODY */
-    uint32_t *listener_of, *farm_of;
+    uint32_t *listener_of, *farm_of, *server_rule_of;
     /* Findings of one subject in the order of the list: the first of each, the next of each finding; NOBODY ends. */
-    uint32_t *of_rule, *of_listener, *of_farm, *next;
+    uint32_t *of_rule, *of_listener, *of_farm, *of_server_rule, *next;
     struct rule_verdict *verdicts; /* one a rule */
 };
 /* Linear in rules and findings; borrows r. */

@@ -141,6 +141,26 @@ static uint32_t find_rule(struct finder *x, struct arena *a, const struct findin
     return at == SIZE_MAX ? NOBODY : (uint32_t)at;
 }
 
+/* Server publishing rules stand among the others in the export, and may even share a name with one: by identifier first. */
+static void find_server_rules(struct report_model *m)
+{
+    const struct policy *p = m->report->plan->policy;
+    const struct findings *f = m->report->findings;
+    const struct server_rule *v = p->server_rules.v;
+    struct name_index guids, names;
+    index_build(m->arena, &guids, v, p->server_rules.n, sizeof *v, offsetof(struct server_rule, at.guid));
+    index_build(m->arena, &names, v, p->server_rules.n, sizeof *v, offsetof(struct server_rule, name));
+    for (size_t i = 0; i < f->list.n; i++) {
+        const struct finding *one = &f->list.v[i];
+        size_t at = one->subject == SUBJECT_RULE ? index_find(&guids, one->guid) : SIZE_MAX;
+        if (at == SIZE_MAX && one->subject == SUBJECT_RULE && m->rule_of[i] == NOBODY)
+            at = index_find(&names, one->name);
+        m->server_rule_of[i] = at == SIZE_MAX ? NOBODY : (uint32_t)at;
+        if (at != SIZE_MAX)
+            m->rule_of[i] = NOBODY;
+    }
+}
+
 static void find_subjects(struct report_model *m)
 {
     const struct policy *p = m->report->plan->policy;
@@ -154,6 +174,7 @@ static void find_subjects(struct report_model *m)
         m->listener_of[i] = l ? (uint32_t)(l - p->listeners.v) : NOBODY;
         m->farm_of[i] = farm ? (uint32_t)(farm - p->farms.v) : NOBODY;
     }
+    find_server_rules(m);
 }
 
 static uint32_t *nobodies(struct arena *a, size_t n)
@@ -172,12 +193,14 @@ static void link_subjects(struct report_model *m)
     m->of_rule = nobodies(m->arena, p->rules.n);
     m->of_listener = nobodies(m->arena, p->listeners.n);
     m->of_farm = nobodies(m->arena, p->farms.n);
+    m->of_server_rule = nobodies(m->arena, p->server_rules.n);
     m->next = nobodies(m->arena, n);
     for (size_t i = n; i-- > 0;) {
-        uint32_t *head = m->rule_of[i] != NOBODY       ? &m->of_rule[m->rule_of[i]]
-                         : m->listener_of[i] != NOBODY ? &m->of_listener[m->listener_of[i]]
-                         : m->farm_of[i] != NOBODY     ? &m->of_farm[m->farm_of[i]]
-                                                       : NULL;
+        uint32_t *head = m->rule_of[i] != NOBODY          ? &m->of_rule[m->rule_of[i]]
+                         : m->listener_of[i] != NOBODY    ? &m->of_listener[m->listener_of[i]]
+                         : m->farm_of[i] != NOBODY        ? &m->of_farm[m->farm_of[i]]
+                         : m->server_rule_of[i] != NOBODY ? &m->of_server_rule[m->server_rule_of[i]]
+                                                          : NULL;
         if (!head)
             continue;
         m->next[i] = *head;
@@ -294,6 +317,7 @@ struct report_model *report_model_make(const struct report *r)
     m->rule_of = arena_alloc(a, (findings + 1) * sizeof *m->rule_of);
     m->listener_of = arena_alloc(a, (findings + 1) * sizeof *m->listener_of);
     m->farm_of = arena_alloc(a, (findings + 1) * sizeof *m->farm_of);
+    m->server_rule_of = arena_alloc(a, (findings + 1) * sizeof *m->server_rule_of);
     m->verdicts = arena_alloc(a, (rules + 1) * sizeof *m->verdicts);
     find_subjects(m);
     link_subjects(m);

@@ -8,7 +8,7 @@
 
 /* The numbers that results refer to artifacts by; -1: not there. */
 struct artifacts {
-    int export, site, config[TARGETS];
+    int export, site, config[TARGETS], streams[TARGETS];
 };
 struct sarif {
     struct strbuf *out;
@@ -138,7 +138,7 @@ static int put_artifact(struct sarif *s, int number, const char *uri, const char
 static void put_artifacts(struct sarif *s)
 {
     int n = 0;
-    s->at = (struct artifacts){ -1, -1, { -1, -1, -1 } };
+    s->at = (struct artifacts){ -1, -1, { -1, -1, -1 }, { -1, -1, -1 } };
     buf_puts(s->out,
              "\"originalUriBaseIds\":{\"EXPORT\":{\"description\":{\"text\":\"The folder of the export.\"}},"
              "\"SITEMAP\":{\"description\":{\"text\":\"The folder of the site map.\"}},"
@@ -158,6 +158,11 @@ static void put_artifacts(struct sarif *s)
         buf_clear(&s->name);
         buf_printf(&s->name, "%s/%s", target_outputs[t].folder, target_outputs[t].file);
         s->at.config[t] = put_artifact(s, n++, s->name.p, "OUTPUT", NULL);
+        if (!target_outputs[t].stream_file || !s->r->emissions[t]->server_rules.n)
+            continue;
+        buf_clear(&s->name);
+        buf_printf(&s->name, "%s/%s", target_outputs[t].folder, target_outputs[t].stream_file);
+        s->at.streams[t] = put_artifact(s, n++, s->name.p, "OUTPUT", NULL);
     }
     buf_puts(s->out, "\n],\n");
 }
@@ -204,30 +209,40 @@ static void put_location(struct sarif *s, const struct finding *f)
     buf_puts(b, "}]");
 }
 
+static void put_one_related(struct sarif *s, size_t id, unsigned t, const char *file, int artifact, uint32_t line)
+{
+    struct strbuf *b = s->out;
+    buf_puts(b, id > 1 ? ",{\"id\":" : ",\"relatedLocations\":[{\"id\":");
+    put_number(b, id);
+    buf_puts(b, ",\"message\":{\"text\":\"the rule in the ");
+    buf_puts(b, target_names[t]);
+    buf_puts(b, " config\"},");
+    buf_clear(&s->name);
+    buf_puts(&s->name, target_outputs[t].folder);
+    buf_putc(&s->name, '/');
+    buf_puts(&s->name, file);
+    put_physical(b, s->name.p, "OUTPUT", artifact, line);
+    buf_putc(b, '}');
+}
+
 /* Where the rule's block begins in the configs of the targets that the finding concerns. */
 static void put_related(struct sarif *s, size_t number, const struct finding *f)
 {
-    struct strbuf *b = s->out;
-    uint32_t rule = s->m->rule_of[number];
+    uint32_t rule = s->m->rule_of[number], server_rule = s->m->server_rule_of[number];
     size_t related = 0;
-    for (unsigned t = 0; rule != NOBODY && t < TARGETS; t++) {
+    for (unsigned t = 0; t < TARGETS; t++) {
         const struct emission *e = s->r->emissions[t];
-        if (!(f->targets & ON(t)) || !e || rule >= e->rules.n || !e->rules.v[rule].first)
+        const struct target_output *o = &target_outputs[t];
+        if (!(f->targets & ON(t)) || !e)
             continue;
-        buf_puts(b, related ? ",{\"id\":" : ",\"relatedLocations\":[{\"id\":");
-        put_number(b, ++related);
-        buf_puts(b, ",\"message\":{\"text\":\"the rule in the ");
-        buf_puts(b, target_names[t]);
-        buf_puts(b, " config\"},");
-        buf_clear(&s->name);
-        buf_puts(&s->name, target_outputs[t].folder);
-        buf_putc(&s->name, '/');
-        buf_puts(&s->name, target_outputs[t].file);
-        put_physical(b, s->name.p, "OUTPUT", s->at.config[t], e->rules.v[rule].first);
-        buf_putc(b, '}');
+        if (rule < e->rules.n && e->rules.v[rule].first)
+            put_one_related(s, ++related, t, o->file, s->at.config[t], e->rules.v[rule].first);
+        else if (server_rule < e->server_rules.n && e->server_rules.v[server_rule].first)
+            put_one_related(s, ++related, t, o->stream_file ? o->stream_file : o->file,
+                            o->stream_file ? s->at.streams[t] : s->at.config[t], e->server_rules.v[server_rule].first);
     }
     if (related)
-        buf_putc(b, ']');
+        buf_putc(s->out, ']');
 }
 
 /* FNV-1a over what makes a finding the same one in the next run: not its line. */

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from urllib.parse import unquote
@@ -114,7 +115,7 @@ def test_report_sarif_places(t):
                 place = related["physicalLocation"]
                 lines = read(t.path(sample, place["artifactLocation"]["uri"])).decode().splitlines()
                 line = lines[place["region"]["startLine"] - 1]
-                t.check(line.lstrip().startswith("# rule ") and f["rule"] in line, where + " the related line is", line)
+                t.check(re.match(r"\s*# (server )?rule ", line) and f["rule"] in line, where + " the related line is", line)
             if f["rule"] and f["targets"]:
                 names = {r["physicalLocation"]["artifactLocation"]["uri"].split("/")[0] for r in result.get("relatedLocations", [])}
                 t.check(names <= set(f["targets"]), where + " related", names)
