@@ -13,7 +13,7 @@ from fpc import document, external, guid, listener, predefined_users, web_rule
 from localise import own_folders
 
 ENV = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin")
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 def free_ports(n):
@@ -64,7 +64,7 @@ class Recorder:
     """A server that takes requests strictly and answers each with `answer(request)`; None ends the connection."""
     def __init__(self, answer=lambda request: ANSWER, port=0):
         self.answer, self.lock, self.seen, self.odd = answer, threading.Lock(), [], []
-        self.busy, self.waiting = 0, set()                # threads at work; sockets that the others wait on
+        self.busy, self.waiting = 1, set()                # threads at work; sockets that the others wait on
         self.socket = socket.create_server(("127.0.0.1", port), backlog=512)
         self.port = self.socket.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -73,20 +73,19 @@ class Recorder:
         """Until s can be read. What can be read is either still there, or its thread counts as busy: take() relies on that."""
         with self.lock:
             self.waiting.add(s)
+            self.busy -= 1
         select.select([s], [], [])
         with self.lock:
             self.waiting.discard(s)
             self.busy += 1
 
-    def rest(self, by=-1):
-        with self.lock:
-            self.busy += by
-
     def accept(self):
         try:
             while True:
                 self.wait(self.socket)
-                connection, _ = self.socket.accept()      # busy is the new thread's
+                connection, _ = self.socket.accept()
+                with self.lock:
+                    self.busy += 1                        # the new thread
                 threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
         except (OSError, ValueError):
             pass
@@ -102,10 +101,10 @@ class Recorder:
                     self.odd.append(str(odd))
             except OSError:
                 pass
-        self.rest()
+        with self.lock:
+            self.busy -= 1
 
     def more(self, connection, data):
-        self.rest()
         self.wait(connection)
         part = connection.recv(1 << 16)
         data += part

@@ -7,6 +7,7 @@
 
 struct feed {
     const char *answers_to; /* the method; NULL: requests are read */
+    char separator;         /* of the items of the verdict; 0: a space */
     struct strbuf in, body, verdict;
     size_t taken, looked; /* of in: what is behind us, what http1_head_end has seen from there */
     struct head head;
@@ -27,7 +28,7 @@ static inline void feed_free(struct feed *f)
 static inline void feed_item(struct feed *f, const char *begin)
 {
     if (f->verdict.n)
-        buf_putc(&f->verdict, ' ');
+        buf_putc(&f->verdict, f->separator ? f->separator : ' ');
     buf_puts(&f->verdict, begin);
 }
 

@@ -2,9 +2,11 @@
  *
  *   oracle                      the vectors: how llhttp alone, and llhttp behind a gate, judge them; every difference
  *                               between ours and llhttp alone must be one of tests/http1/llhttp.txt
+ *   oracle verdicts             our verdict on each line of standard input, in the notation of the vectors: in hex, a byte 1e between items
  *   oracle cost own|gated N     N times one head of a browser, read until its fields can be asked for by name:
  *                               to be counted by `perf stat -e instructions:u` (docs/decisions.md has the figures)
  */
+#define _GNU_SOURCE
 #include "feed.h"
 #include "vectors.h"
 
@@ -279,6 +281,27 @@ static int judge_all(void)
     return n < 0 || j.unexplained || j.stale;
 }
 
+/* ---- any bytes ----------------------------------------------------------------- */
+static int verdicts(void)
+{
+    char *line = NULL;
+    size_t cap = 0;
+    for (ssize_t n; (n = getline(&line, &cap, stdin)) > 0;) {
+        struct strbuf bytes = { 0 };
+        struct feed f = { .separator = '\x1e' };
+        vector_unescape(&bytes, line, line + n - 1);
+        feed_bytes(&f, bytes.p, bytes.n);
+        feed_end(&f);
+        for (size_t i = 0; i < f.verdict.n; i++)
+            printf("%02x", (unsigned char)f.verdict.p[i]);
+        putchar('\n');
+        feed_free(&f);
+        buf_free(&bytes);
+    }
+    free(line);
+    return 0;
+}
+
 /* ---- cost ------------------------------------------------------------------ */
 static const char browser[] =
     "GET /owa/ev.owa?oeh=1&ns=Notify&ev=Poll HTTP/1.1\r\n"
@@ -318,8 +341,10 @@ int main(int argc, char **argv)
 {
     if (argc == 1)
         return judge_all();
+    if (argc == 2 && strcmp(argv[1], "verdicts") == 0)
+        return verdicts();
     if (argc == 4 && strcmp(argv[1], "cost") == 0)
         return cost(argv[2], strtoul(argv[3], NULL, 10));
-    fprintf(stderr, "usage: oracle [cost own|gated N]\n");
+    fprintf(stderr, "usage: oracle [verdicts | cost own|gated N]\n");
     return 2;
 }

@@ -1,17 +1,19 @@
 """What could be read in two ways: the vectors of tests/http1 through another parser, and through running proxies to servers that
 record what they get; odd requests made at random, the same to publishd, nginx and HAProxy."""
+import collections
 import concurrent.futures
 import os
 import re
 import socket
 import sys
 from .common import TOP, test
+import odd_requests
 from lanes import Answers, Lanes
 
 sys.path.insert(0, os.path.join(TOP, "tests", "http1"))
 import vectors
 
-LANES = 8
+LANES, SEPARATOR = 8, b"\x1e"
 REFUSED = re.compile(rb"(400|431|501|505)\Z")
 
 
@@ -28,7 +30,7 @@ def exchange(proxy, lane, data, expected, quiet):
     with proxy.connect(lane) as s:
         try:
             s.sendall(data)
-            if quiet is None:                            # the proxy is ours: it takes our end for no more than that
+            if quiet is None and len(data) < 60000:      # ours takes our end for no more than that, unless it has stopped reading
                 s.shutdown(socket.SHUT_WR)
         except OSError:                                  # refused before all was sent
             pass
@@ -47,12 +49,11 @@ def in_lanes(proxy, jobs, run):
 
 
 def expectation(verdict):
-    """(requests that the server sees whole, [its method and body], one more that it may see in part, the refusal's status)"""
+    """(what the server sees, may its last request be cut, the refusal's status) of a verdict."""
     refused = REFUSED.search(verdict)
     rest = verdict[:refused.start()] if refused else verdict
-    partial = bool(re.search(rb"=[^ ]*(\.\.\.)?\Z", rest)) and (bool(refused) and not rest.endswith(b" ") or rest.endswith(b"..."))
-    rest = re.sub(rb" ?\.\.\.\Z", b"", rest)
-    return rest, partial, int(refused.group()) if refused else None
+    cut = b"=" in rest and (bool(refused) and not rest.endswith(b" ") or rest.endswith(b"...") and not rest.endswith(b" ..."))
+    return re.sub(rb" ?\.\.\.\Z", b"", rest).rstrip(b" "), cut, int(refused.group()) if refused else None
 
 
 def as_verdict(seen):
@@ -65,9 +66,9 @@ def test_smuggling(t):
     def one(lane, vector):
         verdict, name, data = vector
         answers, seen, odd = exchange(proxy, lane, data, 99, None)
-        wanted, partial, status = expectation(verdict)
+        wanted, cut, status = expectation(verdict)
         got = as_verdict(seen)
-        fine = wanted.rstrip(b" ").startswith(got) if partial else got == wanted.rstrip(b" ")
+        fine = wanted.startswith(got) if cut else got == wanted
         return (name, not odd, odd), (name, fine, "server saw %r, expected %r" % (got[:200], wanted[:200])), (
             name, not any(b"smuggled" in r.target for r in seen), "smuggled"), (
             name, status is None or answers.statuses[-1:] == [status], "answers %s, expected %s" % (answers.statuses, status)), (
@@ -79,3 +80,72 @@ def test_smuggling(t):
                 t.check(fine, "%s:" % name, detail)
         t.check(proxy.alive(), "publishd has ended")
     t.note = "%d vectors through publishd to a recording server" % len(vectors.requests())
+
+
+# ---- the same to three programs --------------------------------------------------------------------
+
+def notation(data):
+    return "".join("\\x%02x" % b for b in data)
+
+
+def own_verdicts(t, streams):
+    """(requests, None or the beginning of one more, None or the refusal's status) for each stream; a request is METHOD=body or METHOD."""
+    r = t.run("verdicts", program=os.path.join(t.build, "http1_oracle"), stdin="".join(notation(s) + "\n" for s in streams).encode())
+    for line in r.out.decode().split("\n")[:-1]:
+        items, cut, status = [item for item in bytes.fromhex(line).split(SEPARATOR) if item], None, None
+        last = items.pop() if items and (REFUSED.search(items[-1]) or items[-1].endswith(b"...")) else b""
+        if REFUSED.fullmatch(last) or REFUSED.search(last) and b"=" in last:
+            last, status = last[:-3], int(last[-3:])
+        elif last.endswith(b"..."):
+            last = last[:-3]
+        yield items, last or None, status
+
+
+class Case:
+    """What a program made of a stream."""
+    def __init__(self, answers, seen, odd):
+        self.statuses, self.odd = answers.statuses, odd
+        self.whole = [r.method + (b"=" + r.body if r.body else b"") for r in seen if r.whole]
+        self.cut = [r.method + b"=" + r.body for r in seen if not r.whole]
+        self.targets = [r.target for r in seen]
+
+    def __repr__(self):
+        return "%s %s%s" % (self.statuses, self.whole, " and a part" if self.cut else "")
+
+
+@test
+def test_odd_requests(t):
+    """The same odd requests to publishd, nginx and HAProxy. publishd passes on just what its codec takes, and no two programs take the same
+    bytes for different requests."""
+    first, n = int(os.environ.get("TMGC_SEED", "0")), int(os.environ.get("TMGC_STREAMS", "400"))
+    streams = [odd_requests.stream(seed) for seed in range(first, first + n)]
+    own = list(own_verdicts(t, streams))
+    if not t.equal(len(own), n, "verdicts"):
+        return
+
+    def through(target):
+        with Lanes(t, target, LANES) as proxy:
+            def one(lane, i):
+                requests, cut, status = own[i]
+                return i, Case(*exchange(proxy, lane, streams[i], len(requests) + (status is not None), None if target == "publishd" else 0.1))
+            cases = dict(in_lanes(proxy, list(range(n)), one))
+            t.check(proxy.alive(), target + " has ended")
+        return cases
+
+    made = {target: through(target) for target in ("publishd", "nginx", "haproxy")}
+    counts = collections.Counter()
+    for i, (requests, cut, status) in enumerate(own):
+        ours, what = made["publishd"][i], "stream %d, %r:" % (first + i, streams[i])
+        t.check(not ours.odd, what, "publishd sends", ours.odd)
+        t.check(ours.whole == requests and len(ours.cut) <= (cut is not None) and all(cut.startswith(c) for c in ours.cut), what, ours, "expected", own[i])
+        t.check(status is None or ours.statuses[-1:] == [status], what, ours, "expected", own[i])
+        for target in ("nginx", "haproxy"):
+            other = made[target][i]
+            both = min(len(other.whole), len(ours.whole))
+            same = other.whole[:both] == ours.whole[:both]
+            counts[target, "odd to the server" if other.odd else "same" if other.whole == ours.whole else "takes more" if len(other.whole) > both else "takes less"] += 1
+            t.check(same or other.odd, what, "taken differently:", target, other, "publishd", ours)
+            if same and len(ours.whole) > both:          # then it has refused it, or ended the connection, and not gone on otherwise
+                t.check(not other.statuses or other.statuses[-1] >= 400 or len(other.statuses) == len(other.whole), what, target, other, "publishd", ours)
+    t.note = "%d streams; " % n + "; ".join("%s %s %d" % (target, kind, counts[target, kind]) for target in ("nginx", "haproxy")
+                                            for kind in ("same", "takes more", "takes less", "odd to the server"))
