@@ -113,7 +113,7 @@ static gss_cred_id_t keytab_alone(struct auth *a)
 {
     OM_uint32 minor;
     gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
-    gss_key_value_element_desc item = { "keytab", a->s.keytab };
+    gss_key_value_element_desc item = { "keytab", a->keytab };
     gss_key_value_set_desc store = { 1, &item };
     gss_acquire_cred_from(&minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, gss_one(&gss_krb5), GSS_C_ACCEPT, &store, &cred,
                           NULL, NULL);
@@ -147,11 +147,11 @@ static enum leg kerberos_leg(struct handshake *h, struct der token, bool wrapped
     struct strbuf without = { 0 };
     bool unavailable;
     OM_uint32 minor;
-    if (!h->a->s.keytab) {
+    if (!h->a->keytab) {
         buf_puts(why, "Kerberos: there is no keytab");
         return LEG_REFUSED;
     }
-    struct service *service = service_get(h->a, &unavailable, &without);
+    struct own_ticket *service = own_ticket(h->a, &unavailable, &without);
     gss_cred_id_t alone = service ? GSS_C_NO_CREDENTIAL : keytab_alone(h->a), cred = service ? service->cred : alone;
     if (cred == GSS_C_NO_CREDENTIAL)
         buf_printf(why, "Kerberos: %s", without.p ? without.p : "the keytab cannot be used");
@@ -168,7 +168,7 @@ static enum leg kerberos_leg(struct handshake *h, struct der token, bool wrapped
     gss_release_name(&minor, &got.client);
     gss_release_buffer(&minor, &got.out);
     gss_release_cred(&minor, &alone);
-    service_release(service);
+    own_ticket_release(service);
     buf_free(&without);
     return *who ? LEG_DONE : LEG_REFUSED;
 }
@@ -181,7 +181,7 @@ struct identity *identity_by_ticket(struct auth *a, gss_cred_id_t user, struct s
     gss_buffer_desc out = { 0, NULL };
     struct accepted got = { GSS_C_NO_NAME, GSS_C_NO_CREDENTIAL, { 0, NULL } };
     struct identity *who = NULL;
-    gss_name_t ourselves = service_name(a, a->s.principal);
+    gss_name_t ourselves = service_name(a, a->s.kerberos.principal);
     gss_cred_id_t keytab = keytab_alone(a);
     OM_uint32 major = GSS_S_NO_CRED;
     *unavailable = false;
@@ -235,8 +235,8 @@ static gss_cred_id_t ntlm_credential(const struct handshake *h)
     gss_buffer_desc text = { h->service.n, h->service.p };
     gss_name_t name = GSS_C_NO_NAME;
     gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
-    gss_key_value_element_desc item = { "ntlmssp_keyfile", h->a->s.ntlm_file };
-    gss_key_value_set_desc store = { h->a->s.ntlm_file ? 1 : 0, &item };
+    gss_key_value_element_desc item = { "ntlmssp_keyfile", h->a->s.ntlm_users };
+    gss_key_value_set_desc store = { h->a->s.ntlm_users ? 1 : 0, &item };
     gss_import_name(&minor, &text, GSS_C_NT_HOSTBASED_SERVICE, &name);
     gss_acquire_cred_from(&minor, name, GSS_C_INDEFINITE, gss_one(&gss_ntlm), GSS_C_ACCEPT, &store, &cred, NULL, NULL);
     gss_release_name(&ignored, &name);
@@ -321,7 +321,7 @@ static enum leg choose(struct handshake *h, const struct spnego_init *init, stru
     struct der mechs = init->mechs, mech;
     while (der_take(&mechs, DER_OID, &mech)) {
         bool kerberos = der_is(mech, oid_krb5, sizeof oid_krb5) || der_is(mech, oid_ms_krb5, sizeof oid_ms_krb5);
-        if ((kerberos && h->a->s.keytab) || der_is(mech, oid_ntlm, sizeof oid_ntlm)) {
+        if ((kerberos && h->a->keytab) || der_is(mech, oid_ntlm, sizeof oid_ntlm)) {
             h->chosen = kerberos ? oid_krb5 : oid_ntlm;
             spnego_write_resp(reply, SPNEGO_INCOMPLETE, mech, (struct der){ 0 }, (struct der){ 0 });
             return LEG_MORE;
@@ -337,7 +337,7 @@ static enum leg spnego_begin(struct handshake *h, const struct spnego_init *init
     buf_add(&h->mech_list, (const char *)init->mech_list.p, init->mech_list.n);
     if (kind == TOKEN_NTLM_BEGIN)
         return ntlm_begin(h, init->token, true, reply, why);
-    if (kind == TOKEN_KERBEROS && h->a->s.keytab)
+    if (kind == TOKEN_KERBEROS && h->a->keytab)
         return kerberos_leg(h, init->token, true, reply, who, why);
     return choose(h, init, reply, why);
 }

@@ -17,7 +17,7 @@ static bool set(const char *name, const char *value, struct strbuf *err)
 
 /* What Kerberos and GSS would take from the environment of whoever started us goes, and so do their defaults: with no
  * default cache and no default keytab nothing can be signed in by accident. */
-bool auth_start(const struct auth_settings *s, struct strbuf *err)
+bool auth_start(const struct sign_in *s, struct strbuf *err)
 {
     secrets_start();
     setlocale(LC_CTYPE, "C.UTF-8"); /* gss-ntlmssp compares names by the locale */
@@ -28,7 +28,7 @@ bool auth_start(const struct auth_settings *s, struct strbuf *err)
     unsetenv("LDAPCONF");
     return set("KRB5CCNAME", "MEMORY:publishd-has-no-default", err) &&
            set("KRB5_KTNAME", "MEMORY:publishd-has-no-default", err) && set("GSS_USE_PROXY", "0", err) &&
-           set("LDAPNOINIT", "1", err) && (!s->krb5_conf || set("KRB5_CONFIG", s->krb5_conf, err));
+           set("LDAPNOINIT", "1", err) && (!s->kerberos.config || set("KRB5_CONFIG", s->kerberos.config, err));
 }
 
 static void copy_strings(struct arena *a, strings *to, const strings *from)
@@ -43,24 +43,22 @@ static const char *copy(struct arena *a, const char *s)
     return s ? arena_strdup(a, s) : NULL;
 }
 
-static void copy_settings(struct arena *a, struct auth_settings *to, const struct auth_settings *from)
+static void copy_settings(struct arena *a, struct sign_in *to, const struct sign_in *from)
 {
     *to = *from;
-    to->password_file = copy(a, from->password_file);
-    to->krb5_conf = copy(a, from->krb5_conf);
-    to->keytab = from->keytab ? arena_printf(a, "FILE:%s", from->keytab) : NULL;
-    to->principal = copy(a, from->principal);
-    to->ntlm_file = copy(a, from->ntlm_file);
-    to->ldap_trust = copy(a, from->ldap_trust);
-    to->ldap_base = copy(a, from->ldap_base);
-    to->ldap_user = copy(a, from->ldap_user);
-    copy_strings(a, &to->ldap_servers, &from->ldap_servers);
-    copy_strings(a, &to->radius_servers, &from->radius_servers);
+    to->passwords = copy(a, from->passwords);
+    to->kerberos = (struct sign_in_kerberos){ copy(a, from->kerberos.config), copy(a, from->kerberos.keytab),
+                                              copy(a, from->kerberos.principal) };
+    to->ntlm_users = copy(a, from->ntlm_users);
+    to->ldap.trust = copy(a, from->ldap.trust);
+    to->ldap.base = copy(a, from->ldap.base);
+    to->ldap.user = copy(a, from->ldap.user);
+    copy_strings(a, &to->ldap.servers, &from->ldap.servers);
+    copy_strings(a, &to->radius.servers, &from->radius.servers);
     memset(&to->domains, 0, sizeof to->domains);
     for (size_t i = 0; i < from->domains.n; i++)
         vec_add(a, &to->domains,
-                ((struct auth_domain){ copy(a, from->domains.v[i].netbios), copy(a, from->domains.v[i].realm) }));
-    to->timeout = from->timeout > 0 ? from->timeout : 5;
+                ((struct sign_in_domain){ copy(a, from->domains.v[i].netbios), copy(a, from->domains.v[i].realm) }));
 }
 
 static bool readable(const char *file, struct strbuf *err)
@@ -71,25 +69,27 @@ static bool readable(const char *file, struct strbuf *err)
     return false;
 }
 
-struct auth *auth_new(const struct auth_settings *s, struct strbuf *err)
+struct auth *auth_new(const struct sign_in *s, bool spnego, struct strbuf *err)
 {
     struct arena *arena = arena_new();
     struct auth *a = arena_alloc(arena, sizeof *a);
-    bool ok = readable(s->keytab, err) && readable(s->ntlm_file, err) && readable(s->ldap_trust, err);
+    bool ok = readable(s->kerberos.keytab, err) && readable(s->ntlm_users, err) && readable(s->ldap.trust, err);
     a->arena = arena;
     copy_settings(arena, &a->s, s);
+    a->keytab = s->kerberos.keytab ? arena_printf(arena, "FILE:%s", s->kerberos.keytab) : NULL;
+    a->spnego = spnego;
     pthread_mutex_init(&a->lock, NULL);
     a->tickets = tickets_new();
     if (RAND_bytes(a->digest_key, sizeof a->digest_key) != 1) {
         buf_puts(err, "no random bytes\n");
         ok = false;
     }
-    if (s->ldap_secret)
-        ok = (a->ldap_secret = secret_read(s->ldap_secret, err)) && ok;
-    if (s->radius_secret)
-        ok = (a->radius_secret = secret_read(s->radius_secret, err)) && ok;
-    if (s->password_file)
-        ok = (a->passwords = password_file_read(s->password_file, err)) && ok;
+    if (s->ldap.secret)
+        ok = (a->ldap_secret = secret_read(s->ldap.secret, err)) && ok;
+    if (s->radius.secret)
+        ok = (a->radius_secret = secret_read(s->radius.secret, err)) && ok;
+    if (s->passwords)
+        ok = (a->passwords = password_file_read(s->passwords, err)) && ok;
     if (ok)
         return a;
     auth_free(a);
@@ -101,7 +101,7 @@ void auth_free(struct auth *a)
     if (!a)
         return;
     tickets_free(a->tickets);
-    service_release(a->service);
+    own_ticket_release(a->service);
     secret_release(a->ldap_secret);
     secret_release(a->radius_secret);
     password_file_free(a->passwords);

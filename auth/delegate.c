@@ -54,7 +54,7 @@ bool delegate_basic(const struct identity *who, bool strip_domain, struct strbuf
 gss_name_t service_name(struct auth *a, const char *spn)
 {
     struct strbuf b = { 0 };
-    const char *slash = strchr(spn, '/'), *own = a->s.principal ? strrchr(a->s.principal, '@') : NULL;
+    const char *slash = strchr(spn, '/'), *own = a->s.kerberos.principal ? strrchr(a->s.kerberos.principal, '@') : NULL;
     krb5_context k = NULL;
     char **realms = NULL;
     gss_name_t name = GSS_C_NO_NAME;
@@ -82,7 +82,7 @@ gss_name_t service_name(struct auth *a, const char *spn)
 
 static bool realm_known(const struct auth *a, const char *realm)
 {
-    const char *own = a->s.principal ? strrchr(a->s.principal, '@') : NULL;
+    const char *own = a->s.kerberos.principal ? strrchr(a->s.kerberos.principal, '@') : NULL;
     return (own && !ascii_casecmp(own + 1, realm)) || *domain_of_realm(a, realm);
 }
 
@@ -95,8 +95,9 @@ bool impersonated_name(struct auth *a, const struct user_name *who, struct strbu
     bool ok = true;
     if (*who->realm && !realm_known(a, who->realm))
         ok = directory_account(a, who, arena, &real, why);
-    if (ok && !*real.realm && !*real.domain && !a->s.domains.n && a->s.principal && strrchr(a->s.principal, '@'))
-        real.realm = strrchr(a->s.principal, '@') + 1;
+    if (ok && !*real.realm && !*real.domain && !a->s.domains.n && a->s.kerberos.principal &&
+        strrchr(a->s.kerberos.principal, '@'))
+        real.realm = strrchr(a->s.kerberos.principal, '@') + 1;
     if (ok && !auth_principal(a, &real, principal)) {
         buf_printf(why, "there is no realm for the domain \"%s\"; name it below kerberos: domains", real.domain);
         ok = false;
@@ -106,7 +107,7 @@ bool impersonated_name(struct auth *a, const struct user_name *who, struct strbu
 }
 
 /* ---- where tickets come from ----------------------------------------------------------------------------------- */
-gss_cred_id_t impersonate(struct service *s, const char *principal, OM_uint32 *major, OM_uint32 *minor)
+gss_cred_id_t impersonate(struct own_ticket *s, const char *principal, OM_uint32 *major, OM_uint32 *minor)
 {
     OM_uint32 ignored;
     gss_buffer_desc text = { strlen(principal), (void *)(uintptr_t)principal };
@@ -206,7 +207,7 @@ static struct ticket *ticket_by_transition(struct initiator *i, struct strbuf *t
     struct strbuf principal = { 0 };
     struct user_name name = { i->who->account, i->who->domain, i->who->realm };
     gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
-    struct service *s = impersonated_name(i->a, &name, &principal, why) ? service_get(i->a, &unavailable, why) : NULL;
+    struct own_ticket *s = impersonated_name(i->a, &name, &principal, why) ? own_ticket(i->a, &unavailable, why) : NULL;
     if (s) {
         cred = impersonate(s, principal.p, &major, &minor);
         if (GSS_ERROR(major)) {
@@ -214,7 +215,7 @@ static struct ticket *ticket_by_transition(struct initiator *i, struct strbuf *t
             unavailable = minor_is_unavailable(minor);
         }
     }
-    service_release(s);
+    own_ticket_release(s);
     buf_free(&principal);
     return cred == GSS_C_NO_CREDENTIAL ? not_found(unavailable, why) : found(i->a, cred, NULL, i->spn, token, why);
 }
@@ -388,7 +389,7 @@ static enum delegated kerberos_send(struct initiator *i, struct strbuf *value, s
         drop_ticket(i);
     }
     if (t->state == TICKET_GOOD && token.n) {
-        bool wrap = i->a->s.kerberos_in_spnego || i->how == DELEGATE_NEGOTIATE;
+        bool wrap = i->a->spnego || i->how == DELEGATE_NEGOTIATE;
         if (wrap)
             spnego_write_init(&wrapped, oid_krb5, sizeof oid_krb5, token.p, token.n);
         put_value(value, "Negotiate", wrap ? wrapped.p : token.p, wrap ? wrapped.n : token.n);

@@ -6,7 +6,7 @@ bool directory_sid(struct auth *a, const char *domain, const char *name, struct 
 {
     struct ldap_object o = { 0 };
     *sid = NULL;
-    if (!a->s.ldap_servers.n)
+    if (!a->s.ldap.servers.n)
         return winbind_sid(domain, name, to, sid, why);
     LDAP *l = ldap_connect_search(a, why);
     if (l && ldap_lookup(a, l, "sAMAccountName", name, to, &o, why) == LDAP_FOUND)
@@ -18,7 +18,7 @@ bool directory_sid(struct auth *a, const char *domain, const char *name, struct 
 bool directory_sids(struct auth *a, const struct user_name *name, struct arena *to, strings *sids, struct strbuf *why)
 {
     struct ldap_object o;
-    if (!a->s.ldap_servers.n)
+    if (!a->s.ldap.servers.n)
         return winbind_sids(name, to, sids, why);
     LDAP *l = ldap_connect_search(a, why);
     bool ok = l && ldap_lookup(a, l, "sAMAccountName", name->account, to, &o, why) == LDAP_FOUND &&
@@ -31,7 +31,7 @@ bool directory_account(struct auth *a, const struct user_name *upn, struct arena
                        struct strbuf *why)
 {
     struct ldap_object o;
-    if (!a->s.ldap_servers.n)
+    if (!a->s.ldap.servers.n)
         return winbind_account(upn, to, out, why);
     LDAP *l = ldap_connect_search(a, why);
     const char *name = arena_printf(to, "%s@%s", upn->account, upn->realm);

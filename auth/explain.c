@@ -44,8 +44,9 @@ static bool is_forwardable(gss_cred_id_t cred)
 /* The service account's object: by its own name, or by the service's name that its principal is. */
 static enum ldap_found our_object(struct auth *a, LDAP *l, struct arena *to, struct ldap_object *o, struct strbuf *why)
 {
-    const char *at = strrchr(a->s.principal, '@');
-    const char *name = arena_strndup(to, a->s.principal, at ? (size_t)(at - a->s.principal) : strlen(a->s.principal));
+    const char *at = strrchr(a->s.kerberos.principal, '@');
+    const char *name = arena_strndup(to, a->s.kerberos.principal,
+                                     at ? (size_t)(at - a->s.kerberos.principal) : strlen(a->s.kerberos.principal));
     return ldap_lookup(a, l, strchr(name, '/') ? "servicePrincipalName" : "sAMAccountName", name, to, o, why);
 }
 
@@ -64,7 +65,7 @@ static bool from_directory(struct auth *a, const char *account, const char *spn,
     struct arena *to = arena_new();
     struct strbuf why = { 0 };
     struct ldap_object us, user;
-    LDAP *l = a->s.ldap_servers.n ? ldap_connect_search(a, &why) : NULL;
+    LDAP *l = a->s.ldap.servers.n ? ldap_connect_search(a, &why) : NULL;
     size_t before = out->n;
     if (l && our_object(a, l, to, &us, &why) == LDAP_FOUND) {
         if (!(us.control & TRUSTED_FOR_TRANSITION))
@@ -138,7 +139,7 @@ static bool try_service(struct auth *a, gss_cred_id_t cred, const char *account,
 }
 
 /* The first half, S4U2Self. */
-static bool try_user(struct auth *a, struct service *s, const char *principal, const char *account, const char *spn,
+static bool try_user(struct auth *a, struct own_ticket *s, const char *principal, const char *account, const char *spn,
                      struct strbuf *out)
 {
     OM_uint32 major, minor, ignored;
@@ -170,9 +171,9 @@ bool delegation_explain(struct auth *a, const char *account, const char *spn, st
     if (!user_name_parse(to, account, NULL, &name) || !impersonated_name(a, &name, &principal, &why)) {
         buf_printf(out, "%s: no user's name%s%s\n", account, why.n ? ": " : "", why.n ? why.p : "");
     } else {
-        struct service *s = service_get(a, &unavailable, &why);
+        struct own_ticket *s = own_ticket(a, &unavailable, &why);
         if (s)
-            buf_printf(out, "our own ticket, %s: ok\n", a->s.principal);
+            buf_printf(out, "our own ticket, %s: ok\n", a->s.kerberos.principal);
         else
             buf_printf(
                 out, "our own ticket: %s%s\n", why.p,
@@ -180,7 +181,7 @@ bool delegation_explain(struct auth *a, const char *account, const char *spn, st
                     ? ""
                     : "\n  the keytab does not hold the account's present keys, or the account cannot sign in by that name");
         ok = s && try_user(a, s, principal.p, name.account, spn, out);
-        service_release(s);
+        own_ticket_release(s);
     }
     buf_free(&principal);
     buf_free(&why);

@@ -87,7 +87,7 @@ void evidence_release(struct evidence *e)
 }
 
 /* ---- the service credential ----------------------------------------------------------------------------------------- */
-void service_release(struct service *s)
+void own_ticket_release(struct own_ticket *s)
 {
     OM_uint32 minor;
     krb5_context k;
@@ -113,18 +113,18 @@ static gss_name_t principal_name(const char *principal)
     return name;
 }
 
-static struct service *service_make(struct auth *a, bool *unavailable, struct strbuf *why)
+static struct own_ticket *own_ticket_make(struct auth *a, bool *unavailable, struct strbuf *why)
 {
     static _Atomic unsigned number;
     OM_uint32 minor, lifetime = 0, ignored;
     struct strbuf b = { 0 };
     buf_printf(&b, "MEMORY:publishd-%u", number++);
     char *cache = b.p; /* the service's from here on */
-    gss_key_value_element_desc items[] = { { "keytab", a->s.keytab },
-                                           { "client_keytab", a->s.keytab },
+    gss_key_value_element_desc items[] = { { "keytab", a->keytab },
+                                           { "client_keytab", a->keytab },
                                            { "ccache", cache } };
     gss_key_value_set_desc store = { 3, items };
-    gss_name_t name = principal_name(a->s.principal);
+    gss_name_t name = principal_name(a->s.kerberos.principal);
     gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
     OM_uint32 major = gss_acquire_cred_from(&minor, name, GSS_C_INDEFINITE, gss_one(&gss_krb5), GSS_C_BOTH, &store,
                                             &cred, NULL, NULL);
@@ -133,45 +133,45 @@ static struct service *service_make(struct auth *a, bool *unavailable, struct st
         major = gss_inquire_cred(&minor, cred, NULL, &lifetime, NULL, NULL);
     if (GSS_ERROR(major)) {
         *unavailable = minor_is_unavailable(minor);
-        gss_why(why, a->s.principal, major, minor, &gss_krb5);
+        gss_why(why, a->s.kerberos.principal, major, minor, &gss_krb5);
         gss_release_cred(&ignored, &cred);
         free(cache);
         return NULL;
     }
-    struct service *s = malloc(sizeof *s);
+    struct own_ticket *s = malloc(sizeof *s);
     if (!s)
         mem_fatal();
     time_t left = lifetime > 2 * RENEW_EARLY ? (time_t)lifetime - RENEW_EARLY : (time_t)lifetime / 2;
-    *s = (struct service){ 1, cred, cache, monotonic() + left, monotonic() + (time_t)lifetime };
+    *s = (struct own_ticket){ 1, cred, cache, monotonic() + left, monotonic() + (time_t)lifetime };
     return s;
 }
 
 /* One thread at a time asks the KDC; after a failure nobody does for a moment, so that a lost KDC does not hold all
  * workers (B-115). */
-struct service *service_get(struct auth *a, bool *unavailable, struct strbuf *why)
+struct own_ticket *own_ticket(struct auth *a, bool *unavailable, struct strbuf *why)
 {
     *unavailable = false;
-    if (!a->s.keytab || !a->s.principal) {
+    if (!a->keytab || !a->s.kerberos.principal) {
         buf_puts(why, "no keytab and principal are configured");
         return NULL;
     }
     pthread_mutex_lock(&a->lock);
     time_t now = monotonic();
     if (!a->service || a->service->renew <= now) {
-        struct service *fresh = NULL;
+        struct own_ticket *fresh = NULL;
         if (a->kdc_again > now) {
             *unavailable = true;
             buf_puts(why, "the KDC could not be reached a moment ago");
         } else {
-            fresh = service_make(a, unavailable, why);
+            fresh = own_ticket_make(a, unavailable, why);
             a->kdc_again = !fresh && *unavailable ? monotonic() + KDC_PAUSE : 0;
         }
         if (fresh || !a->service || a->service->end <= now) { /* else the old one is good for a little longer */
-            service_release(a->service);
+            own_ticket_release(a->service);
             a->service = fresh;
         }
     }
-    struct service *s = a->service;
+    struct own_ticket *s = a->service;
     if (s)
         s->references++;
     pthread_mutex_unlock(&a->lock);

@@ -15,7 +15,7 @@ struct directory;
 
 /* The credential that this server runs as. It holds a ticket-granting ticket, so it is renewed before that ends; whoever
  * uses one holds it. */
-struct service {
+struct own_ticket {
     _Atomic unsigned references;
     gss_cred_id_t cred;
     char *cache;                     /* the name of its ticket cache, in memory */
@@ -25,13 +25,15 @@ struct evidence { _Atomic unsigned references; uint64_t number; gss_cred_id_t cr
 
 struct auth {
     struct arena *arena;
-    struct auth_settings s;
+    struct sign_in s;
+    const char *keytab;              /* s.kerberos.keytab as Kerberos names files; NULL: none */
+    bool spnego;                     /* delegated tickets are wrapped (B-111) */
     struct secret *ldap_secret, *radius_secret;      /* NULL: not configured */
     struct password_file *passwords;                 /* NULL: none */
     struct tickets *tickets;                         /* auth/tickets.c */
     unsigned char digest_key[32];                    /* random */
     pthread_mutex_t lock;                            /* of what follows */
-    struct service *service;
+    struct own_ticket *service;
     time_t kdc_again;                                /* monotonic; until then the KDC counts as lost (B-115) */
 };
 
@@ -41,8 +43,8 @@ gss_OID_set gss_one(const gss_OID_desc *mech);       /* the set of that one; a s
 /* "what: text of both codes", appended. mech: whose minor codes they are. */
 void gss_why(struct strbuf *why, const char *what, OM_uint32 major, OM_uint32 minor, const gss_OID_desc *mech);
 /* Made or renewed as needed; blocks. NULL: why; *unavailable: no KDC could be asked. The caller releases it. */
-struct service *service_get(struct auth *a, bool *unavailable, struct strbuf *why);
-void service_release(struct service *s);
+struct own_ticket *own_ticket(struct auth *a, bool *unavailable, struct strbuf *why);
+void own_ticket_release(struct own_ticket *s);
 bool minor_is_unavailable(OM_uint32 minor);          /* the KDC could not be reached */
 struct evidence *evidence_new(gss_cred_id_t cred);   /* takes it over */
 time_t monotonic(void);                              /* seconds */
@@ -128,5 +130,5 @@ void tickets_drop(struct tickets *t, const struct strbuf *key);
 /* ---- delegate.c, for explain.c ------------------------------------------------------------------------------------ */
 gss_name_t service_name(struct auth *a, const char *spn);                /* GSS_C_NO_NAME: no such name */
 bool impersonated_name(struct auth *a, const struct user_name *who, struct strbuf *principal, struct strbuf *why);
-gss_cred_id_t impersonate(struct service *s, const char *principal, OM_uint32 *major, OM_uint32 *minor);
+gss_cred_id_t impersonate(struct own_ticket *s, const char *principal, OM_uint32 *major, OM_uint32 *minor);
 #endif

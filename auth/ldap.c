@@ -27,8 +27,8 @@ static int prepare(struct auth *a, LDAP *l)
     code |= ldap_set_option(l, LDAP_OPT_TIMEOUT, &wait);
     code |= ldap_set_option(l, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
     code |= ldap_set_option(l, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand);
-    if (a->s.ldap_trust)
-        code |= ldap_set_option(l, LDAP_OPT_X_TLS_CACERTFILE, a->s.ldap_trust);
+    if (a->s.ldap.trust)
+        code |= ldap_set_option(l, LDAP_OPT_X_TLS_CACERTFILE, a->s.ldap.trust);
     return code | ldap_set_option(l, LDAP_OPT_X_TLS_NEWCTX, &client);
 }
 
@@ -57,10 +57,10 @@ void ldap_close(LDAP *l)
 LDAP *ldap_connect_first(struct auth *a, struct strbuf *why)
 {
     LDAP *l = NULL;
-    if (!a->s.ldap_servers.n)
+    if (!a->s.ldap.servers.n)
         buf_puts(why, "no LDAP server is configured");
-    for (size_t i = 0; i < a->s.ldap_servers.n && !l; i++)
-        l = connect_to(a, a->s.ldap_servers.v[i], why);
+    for (size_t i = 0; i < a->s.ldap.servers.n && !l; i++)
+        l = connect_to(a, a->s.ldap.servers.v[i], why);
     return l;
 }
 
@@ -72,14 +72,14 @@ int ldap_bind_as(LDAP *l, const char *name, const struct secret *password)
 
 LDAP *ldap_connect_search(struct auth *a, struct strbuf *why)
 {
-    if (!a->s.ldap_user || !a->ldap_secret) {
+    if (!a->s.ldap.user || !a->ldap_secret) {
         buf_puts(why, "no LDAP user to search as is configured");
         return NULL;
     }
     LDAP *l = ldap_connect_first(a, why);
-    int code = l ? ldap_bind_as(l, a->s.ldap_user, a->ldap_secret) : LDAP_SUCCESS;
+    int code = l ? ldap_bind_as(l, a->s.ldap.user, a->ldap_secret) : LDAP_SUCCESS;
     if (code != LDAP_SUCCESS) {
-        explain(why, a->s.ldap_user, l, code);
+        explain(why, a->s.ldap.user, l, code);
         ldap_close(l);
         l = NULL;
     }
@@ -220,7 +220,7 @@ enum ldap_found ldap_lookup(struct auth *a, LDAP *l, const char *attribute, cons
     buf_printf(&filter, "(%s=", attribute);
     put_filter_value(&filter, wanted);
     buf_putc(&filter, ')');
-    int code = ldap_search_ext_s(l, a->s.ldap_base ? a->s.ldap_base : "", LDAP_SCOPE_SUBTREE, filter.p, attributes, 0,
+    int code = ldap_search_ext_s(l, a->s.ldap.base ? a->s.ldap.base : "", LDAP_SCOPE_SUBTREE, filter.p, attributes, 0,
                                  NULL, NULL, NULL, 2, &answer);
     LDAPMessage *entry = code == LDAP_SUCCESS ? ldap_first_entry(l, answer) : NULL;
     enum ldap_found result = LDAP_FAILED;

@@ -207,7 +207,7 @@ enum verdict check_by_radius(struct auth *a, const struct user_name *name, struc
 {
     struct packet request, answer;
     bool got = false;
-    if (!a->radius_secret || !a->s.radius_servers.n) {
+    if (!a->radius_secret || !a->s.radius.servers.n) {
         buf_puts(why, "no RADIUS server and secret are configured");
         return VERDICT_UNAVAILABLE;
     }
@@ -215,8 +215,8 @@ enum verdict check_by_radius(struct auth *a, const struct user_name *name, struc
         buf_puts(why, "RADIUS: the name or password is too long");
         return VERDICT_WRONG;
     }
-    for (size_t i = 0; i < a->s.radius_servers.n && !got; i++)
-        got = ask(a, a->s.radius_servers.v[i], &request, &answer, why);
+    for (size_t i = 0; i < a->s.radius.servers.n && !got; i++)
+        got = ask(a, a->s.radius.servers.v[i], &request, &answer, why);
     if (!got)
         return VERDICT_UNAVAILABLE;
     if (answer.bytes[0] != ACCESS_ACCEPT) {

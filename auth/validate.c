@@ -17,7 +17,7 @@ static checker checker_of(const struct auth *a, enum validator validator)
                                      [AD_BY_LDAP] = check_by_ldap,
                                      [AD_BY_WINBIND] = check_by_winbind };
     switch (validator) {
-    case VALIDATE_AD: return by_ad[a->s.ad_check];
+    case VALIDATE_AD: return by_ad[a->s.ad];
     case VALIDATE_LDAP: return check_by_ldap;
     case VALIDATE_RADIUS: return check_by_radius;
     default: return NULL;
@@ -47,10 +47,10 @@ enum verdict password_change(struct auth *a, enum validator validator, const str
         buf_puts(why, "an empty password");
         return secret_length(old) ? VERDICT_WEAK : VERDICT_WRONG;
     }
-    bool ldap = validator == VALIDATE_LDAP || (validator == VALIDATE_AD && a->s.ad_check == AD_BY_LDAP);
+    bool ldap = validator == VALIDATE_LDAP || (validator == VALIDATE_AD && a->s.ad == AD_BY_LDAP);
     if (ldap)
         return change_by_ldap(a, name, old, wanted, why);
-    if (validator == VALIDATE_AD && a->s.ad_check != AD_BY_FILE)
+    if (validator == VALIDATE_AD && a->s.ad != AD_BY_FILE)
         return change_by_kerberos(a, name, old, wanted, why);
     buf_puts(why, "passwords of this kind cannot be changed here");
     return VERDICT_UNAVAILABLE;

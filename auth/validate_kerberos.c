@@ -32,8 +32,8 @@ static krb5_error_code parse(const struct auth *a, krb5_context k, const struct 
 {
     struct strbuf b = { 0 };
     bool known = !*name->realm || *domain_of_realm(a, name->realm) ||
-                 (a->s.principal && strrchr(a->s.principal, '@') &&
-                  !ascii_casecmp(strrchr(a->s.principal, '@') + 1, name->realm));
+                 (a->s.kerberos.principal && strrchr(a->s.kerberos.principal, '@') &&
+                  !ascii_casecmp(strrchr(a->s.kerberos.principal, '@') + 1, name->realm));
     krb5_error_code code;
     if (!known)
         buf_printf(&b, "%s@%s", name->account, name->realm);
@@ -107,7 +107,7 @@ static enum verdict which_revocation(struct auth *a, const struct user_name *nam
     struct arena *to = arena_new();
     struct strbuf why = { 0 };
     struct ldap_object o;
-    LDAP *l = a->s.ldap_servers.n && a->s.ldap_user ? ldap_connect_search(a, &why) : NULL;
+    LDAP *l = a->s.ldap.servers.n && a->s.ldap.user ? ldap_connect_search(a, &why) : NULL;
     bool found = l && ldap_lookup(a, l, "sAMAccountName", name->account, to, &o, &why) == LDAP_FOUND;
     enum verdict v = found && o.locked ? VERDICT_LOCKED : found && o.expired ? VERDICT_EXPIRED : VERDICT_DISABLED;
     ldap_close(l);
@@ -146,7 +146,7 @@ enum verdict check_by_kerberos(struct auth *a, const struct user_name *name, str
     krb5_context k = NULL;
     krb5_principal user = NULL;
     enum verdict v = VERDICT_UNAVAILABLE;
-    if (!a->s.keytab || !a->s.principal) {
+    if (!a->keytab || !a->s.kerberos.principal) {
         buf_puts(why, "the KDC cannot be verified without a keytab and principal");
         return v;
     }

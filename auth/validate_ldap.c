@@ -97,7 +97,7 @@ static enum verdict find_bind_name(struct auth *a, const struct user_name *name,
 {
     struct ldap_object o;
     *as = bind_name(a, name, to);
-    if (!a->s.ldap_user)
+    if (!a->s.ldap.user)
         return VERDICT_OK;
     LDAP *l = ldap_connect_search(a, why);
     enum ldap_found f = l ? find(a, l, name, to, &o, why) : LDAP_FAILED;
@@ -209,7 +209,7 @@ enum verdict change_by_ldap(struct auth *a, const struct user_name *name, struct
 {
     struct arena *to = arena_new();
     struct ldap_object o;
-    bool search = a->s.ldap_user != NULL;
+    bool search = a->s.ldap.user != NULL;
     LDAP *l = search ? ldap_connect_search(a, why) : ldap_connect_first(a, why);
     enum verdict v = !l ? VERDICT_UNAVAILABLE : search ? VERDICT_OK : bind_verdict(l, bind_name(a, name, to), old, why);
     if (v == VERDICT_OK) {

@@ -89,6 +89,60 @@ static void check_trust(struct yaml_reader *r, const struct node *root, const st
     }
 }
 
+/* ---- what signing in yields, and what delegation needs (6.1) ----------------------- */
+
+static const struct conf_listener *listener_of(const struct config *c, const struct conf_rule *rule)
+{
+    for (size_t i = 0; i < c->listeners.n; i++)
+        if (!ascii_casecmp(c->listeners.v[i].name, rule->listener))
+            return &c->listeners.v[i];
+    return NULL;
+}
+
+static struct listener as_listener(const struct conf_authentication *a)
+{
+    return (struct listener){ .basic = a->basic,
+                              .digest = a->digest,
+                              .integrated = a->integrated,
+                              .client_certificate = a->client_certificate,
+                              .forms = a->forms,
+                              .validator = a->validator,
+                              .scheme = a->scheme };
+}
+
+static const char *why_impossible(const struct listener *l)
+{
+    if (!listener_authenticates(l))
+        return "nobody signs in there; what works is pass or block";
+    if (delegation_possible(l, DELEGATE_KERBEROS))
+        return "it gets no passwords from its clients; what works is kerberos, pass or block";
+    if (delegation_possible(l, DELEGATE_BASIC))
+        return "its users are not the domain's; what works is basic, ntlm, negotiate, pass or block";
+    return "what works is pass or block";
+}
+
+static void check_delegation(struct yaml_reader *r, const struct node *root, const struct config *c)
+{
+    const struct node *list = node_value(root, "rules"), *node = list ? list->first : NULL;
+    const struct sign_in *s = &c->service.sign_in;
+    bool somebody =
+        s->kerberos.keytab || s->passwords || s->ldap.servers.n || s->radius.servers.n || s->ad == AD_BY_WINBIND;
+    for (size_t i = 0; i < c->rules.n && node; i++, node = node->next) {
+        const struct conf_rule *rule = &c->rules.v[i];
+        const struct conf_listener *l = listener_of(c, rule);
+        if (rule->action != ACTION_ALLOW || rule->closed == CLOSED_ALWAYS || !l)
+            continue;
+        struct listener as = as_listener(&l->authentication);
+        const struct node *at = node_value(node, "delegation");
+        if (!delegation_possible(&as, rule->delegation))
+            yaml_error(r, at ? at : node, "delegation: %s cannot work with the listener \"%.200s\": %s",
+                       at ? at->text : "", l->name, why_impossible(&as));
+        else if (somebody && rule->delegation == DELEGATE_KERBEROS && !s->kerberos.keytab)
+            yaml_error(r, at,
+                       "delegation: kerberos needs service: sign_in: kerberos, with the account that may delegate");
+    }
+}
+
 /* ---- the whole -------------------------------------------------------------------- */
 
 static bool read_into(struct config *c, struct yaml_reader *r, struct arena *tree, const struct strbuf *text)
@@ -99,6 +153,7 @@ static bool read_into(struct config *c, struct yaml_reader *r, struct arena *tre
     if (root && !r->errors) {
         check_references(r, tree, root);
         check_trust(r, root, c);
+        check_delegation(r, root, c);
     }
     return !r->errors;
 }

@@ -145,7 +145,7 @@ static void expand_spn(struct policy *p, struct rule *r, strings *of_farm)
 
 /* Matrix 6.1: what the listener gets from the client must yield what the delegation needs. A listener that takes
  * several kinds of credentials can do what any of them can. */
-static bool delegation_possible(const struct listener *l, enum delegation d)
+bool delegation_possible(const struct listener *l, enum delegation d)
 {
     if (!l || d == DELEGATE_NONE_PASS || d == DELEGATE_NONE_BLOCK)
         return true;

@@ -274,6 +274,10 @@ const struct protocol *policy_protocol(const struct policy *p, const char *name)
 const struct user_set *policy_user_set(const struct policy *p, const char *name);
 const struct parameter *policy_parameter(const struct policy *p, const char *name);
 
+/* The pair can work at all (6.1): what the listener gets from clients yields what the delegation needs. l NULL: nobody
+ * knows the listener, so nothing is said against it. */
+bool delegation_possible(const struct listener *l, enum delegation d);
+
 /* Called once when the objects are all there, whether from XML or YAML: sorts paths into trying order, fills what
  * is derived (spns, delegation_possible) and builds the name indexes that the look-ups above use. */
 void policy_finish(struct policy *p);

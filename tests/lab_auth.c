@@ -17,35 +17,30 @@ static struct auth *auth;
 static struct arena *forever;
 
 /* ---- settings ------------------------------------------------------------------------------------------------ */
-static void setting(struct auth_settings *s, const char *key, const char *value)
+static void setting(struct sign_in *s, const char *key, const char *value)
 {
     static const char *const checks[] = { "file", "kerberos", "ldap", "winbind" };
-    const struct {
-        const char *key;
-        const char **to;
-    } texts[] = {
-        { "password_file", &s->password_file }, { "krb5_conf", &s->krb5_conf }, { "keytab", &s->keytab },
-        { "principal", &s->principal },         { "ntlm_file", &s->ntlm_file }, { "ldap_trust", &s->ldap_trust },
-        { "ldap_base", &s->ldap_base },         { "ldap_user", &s->ldap_user }, { "ldap_secret", &s->ldap_secret },
-        { "radius_secret", &s->radius_secret },
+    const struct { const char *key; const char **to; } texts[] = {
+        { "password_file", &s->passwords }, { "krb5_conf", &s->kerberos.config }, { "keytab", &s->kerberos.keytab },
+        { "principal", &s->kerberos.principal }, { "ntlm_file", &s->ntlm_users }, { "ldap_trust", &s->ldap.trust },
+        { "ldap_base", &s->ldap.base }, { "ldap_user", &s->ldap.user }, { "ldap_secret", &s->ldap.secret },
+        { "radius_secret", &s->radius.secret },
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!strcmp(key, texts[i].key))
             *texts[i].to = value;
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         if (!strcmp(key, "ad") && !strcmp(value, checks[i]))
-            s->ad_check = (enum ad_check)i;
+            s->ad = (enum ad_check)i;
     if (!strcmp(key, "ldap"))
-        vec_add(forever, &s->ldap_servers, value);
+        vec_add(forever, &s->ldap.servers, value);
     if (!strcmp(key, "radius"))
-        vec_add(forever, &s->radius_servers, value);
-    if (!strcmp(key, "spnego"))
-        s->kerberos_in_spnego = true;
+        vec_add(forever, &s->radius.servers, value);
     if (!strcmp(key, "timeout"))
         s->timeout = atol(value);
     if (!strcmp(key, "domain")) {
         size_t n = strcspn(value, ":");
-        vec_add(forever, &s->domains, ((struct auth_domain){ arena_strndup(forever, value, n), value + n + 1 }));
+        vec_add(forever, &s->domains, ((struct sign_in_domain){ arena_strndup(forever, value, n), value + n + 1 }));
     }
 }
 
@@ -495,18 +490,20 @@ static void run(char *line)
 
 int main(int argc, char **argv)
 {
-    struct auth_settings s = { .timeout = 3 };
+    struct sign_in s = { .timeout = 3 };
+    bool spnego = false;
     struct strbuf err = { 0 };
     char *line = NULL;
     size_t room = 0;
     forever = arena_new();
     for (int i = 1; i < argc; i++) {
         char *value = strchr(argv[i], '=');
+        spnego = spnego || !strcmp(argv[i], "spnego=1");
         setting(&s, arena_strndup(forever, argv[i], (size_t)(value - argv[i])), value + 1);
     }
     if (!getenv("LAB_DEFAULTS") && !auth_start(&s, &err)) /* with it: the test of what others' defaults could do */
         return 1;
-    auth = auth_new(&s, &err);
+    auth = auth_new(&s, spnego, &err);
     if (!auth) {
         fputs(err.p, stderr);
         return 1;
