@@ -367,6 +367,46 @@ static void put_users(struct skeleton *s)
     }
 }
 
+/* ---- signing in ------------------------------------------------------------------------------- */
+/* What publishd needs to sign users in, as far as listeners and rules ask for it. All of it is the operator's to say. */
+static void put_sign_in(struct skeleton *s)
+{
+    bool ad = false, ldap = false, radius = false, kerberos = false, groups = false;
+    for (size_t i = 0; i < s->p->rules.n; i++) {
+        const struct rule *r = &s->p->rules.v[i];
+        const struct listener *l = policy_listener(s->p, r->listener);
+        if (!r->enabled || !l || !listener_authenticates(l))
+            continue;
+        bool otp = l->forms == FORMS_RADIUS || l->forms == FORMS_RADIUS_OTP;
+        radius = radius || otp || (l->basic && l->validator == VALIDATE_RADIUS);
+        ldap = ldap || l->forms == FORMS_LDAP || (l->basic && l->validator == VALIDATE_LDAP);
+        ad = ad || l->forms == FORMS_AD || l->integrated || (l->basic && l->validator == VALIDATE_AD);
+        kerberos =
+            kerberos || l->integrated || r->delegation == DELEGATE_KERBEROS || r->delegation == DELEGATE_NEGOTIATE;
+        groups = groups || (!r->all_users && l->integrated);
+    }
+    if (!ad && !ldap && !radius && !kerberos)
+        return;
+    buf_puts(s->out,
+             "\n# Who checks passwords, knows groups and gives tickets, for publishd.\n# publishd:\n#   sign_in:\n");
+    if (ad)
+        buf_puts(
+            s->out,
+            "#     ad: kerberos                            # or ldap, winbind, file: who checks the domain's passwords\n");
+    if (ad || kerberos)
+        buf_puts(s->out, "#     domains: [{netbios: DOMAIN, realm: DOMAIN.EXAMPLE}]\n");
+    if (ad || kerberos)
+        buf_puts(s->out,
+                 "#     kerberos: {keytab: publishd.keytab, principal: HTTP/edge.domain.example@DOMAIN.EXAMPLE}\n");
+    if (ldap || groups)
+        buf_puts(
+            s->out,
+            "#     ldap:\n#       servers: [\"ldaps://dc1.domain.example\"]\n#       trust: domain-ca.pem\n"
+            "#       base: \"DC=domain,DC=example\"\n#       user: search@domain.example\n#       secret: ldap.secret\n");
+    if (radius)
+        buf_puts(s->out, "#     radius: {servers: [\"radius.domain.example\"], secret: radius.secret}\n");
+}
+
 /* ---- the whole -------------------------------------------------------------------------------- */
 static void gather_names(struct skeleton *s)
 {
@@ -399,6 +439,7 @@ void site_skeleton(struct strbuf *out, const struct policy *p)
     put_trust(&s);
     put_networks(&s);
     put_users(&s);
+    put_sign_in(&s);
     buf_puts(
         out,
         "\n# Findings that were read and accepted.\n"
