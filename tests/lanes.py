@@ -61,7 +61,7 @@ class Request:
 
 
 class Recorder:
-    """A server that takes requests strictly and answers each with `answer(request)`; None ends the connection."""
+    """A server that takes requests strictly and answers each with `answer(request)`: bytes, or (bytes, then the connection ends)."""
     def __init__(self, answer=lambda request: ANSWER, port=0):
         self.answer, self.lock, self.seen, self.odd = answer, threading.Lock(), [], []
         self.busy, self.waiting = 1, set()                # threads at work; sockets that the others wait on
@@ -127,10 +127,9 @@ class Recorder:
             return False
         request.whole = True
         answer = self.answer(request)
-        if answer is None:
-            return False
-        connection.sendall(answer)
-        return True
+        data_back, ends = answer if isinstance(answer, tuple) else (answer, False)
+        connection.sendall(data_back)
+        return not ends
 
     def length(self, connection, data, request, n):
         while len(request.body) < n:
@@ -190,7 +189,8 @@ class Recorder:
 
 class Lanes:
     """nginx, HAProxy or publishd with a policy of one rule a lane: any name, any path, over HTTP to the lane's recorder."""
-    def __init__(self, t, target, lanes=1, answer=lambda request: ANSWER, convert=(), environment=None, before=(), **rule):
+    def __init__(self, t, target, lanes=1, answer=lambda request: ANSWER, build="plain", environment=None, before=(), **rule):
+        self.program = os.path.join(t.build if build == "plain" else t.asan, "publishd")
         self.target, self.recorders = target, [Recorder(answer) for _ in range(lanes)]
         self.ports = free_ports(lanes)
         self.folder, self.log = t.path(target), t.path(target + ".log")
@@ -200,17 +200,18 @@ class Lanes:
         text = document(("{F52B2AE5-0D87-4A3B-8F0B-7E9CDCE2A5B1}", guid("array", "LANES")), rules, elements={"WebListeners": where, "UserSets": predefined_users()},
                         name="LANES", networks=[external()])
         backends = "".join('  "lane%d.example:80": 127.0.0.1:%d\n' % (i, r.port) for i, r in enumerate(self.recorders))
-        made = t.convert(t.write("lanes.xml", text), self.folder, "-q", "--fail-on", "never", *convert,
+        made = t.convert(t.write("lanes.xml", text), self.folder, "-q", "--fail-on", "never",
                          site=t.write("lanes.yaml", "site: 1\nbackends:\n" + backends))
         if made.status:
             raise RuntimeError("convert: %s" % made)
-        self.process = self.start(t, environment, before)
+        self.process = self.start(environment, before)
         if not self.ready():
-            raise RuntimeError("%s does not start: %s" % (target, open(self.log, errors="replace").read()[-2000:]))
+            raise RuntimeError("%s does not start: %s" % (target, self.said()))
+        self.first = self.workers()
 
-    def start(self, t, environment, before):
+    def start(self, environment, before):
         if self.target == "publishd":
-            command = [os.path.join(t.build, "publishd"), "-f", "-c", os.path.join(self.folder, "publishd", "publishd.yaml"), "--loops", "1"]
+            command = [self.program, "-f", "-c", os.path.join(self.folder, "publishd", "publishd.yaml"), "--loops", "1", "--drain", "1"]
         elif self.target == "nginx":
             config = os.path.join(self.folder, "nginx", "own.conf")
             with open(os.path.join(self.folder, "nginx", "nginx.conf")) as f:
@@ -220,7 +221,7 @@ class Lanes:
             command = ["nginx", "-c", config, "-p", self.folder, "-e", self.log, "-g", "daemon off; master_process off; pid %s/nginx.pid;" % self.folder]
         else:
             command = ["haproxy", "-db", "-f", os.path.join(self.folder, "haproxy", "haproxy.cfg")]
-        with open(self.log, "ab") as to:
+        with open(self.log, "wb") as to:
             return subprocess.Popen([*before, *command], stdout=to, stderr=to, stdin=subprocess.DEVNULL, env=dict(ENV, **(environment or {})))
 
     def ready(self):
@@ -236,8 +237,17 @@ class Lanes:
     def connect(self, lane=0, timeout=10):
         return socket.create_connection(("127.0.0.1", self.ports[lane]), timeout)
 
-    def alive(self):
-        return self.process.poll() is None
+    def said(self):
+        with open(self.log, errors="replace") as f:
+            return f.read()[-3000:]
+
+    def workers(self):
+        with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)) as f:
+            return f.read().split()
+
+    def untouched(self):
+        """It runs, in the very processes that it began with."""
+        return self.process.poll() is None and self.workers() == self.first
 
     def end(self):
         """Stops the program; its exit status."""
@@ -260,8 +270,8 @@ class Lanes:
 
 class Answers:
     """Reads answers off a connection: their statuses; whether the connection ended."""
-    def __init__(self, s):
-        self.s, self.data, self.ended = s, bytearray(), False
+    def __init__(self, s, to_head=False):
+        self.s, self.data, self.ended, self.to_head = s, bytearray(), False, to_head
         self.statuses, self.bodies, self.odd = [], [], None
 
     def more(self):
@@ -282,7 +292,7 @@ class Answers:
             return False
         status, rest = int(m.group(1)), bytes(self.data[m.end():])
         fields = dict((k.lower(), v.strip()) for k, _, v in (line.partition(b":") for line in m.group(2).split(b"\r\n")))
-        if status < 200 or status in (204, 304):
+        if status < 200 or status in (204, 304) or self.to_head:
             n = 0
         elif b"content-length" in fields:
             n = int(fields[b"content-length"])

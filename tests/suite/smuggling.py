@@ -6,7 +6,7 @@ import os
 import re
 import socket
 import sys
-from .common import TOP, test
+from .common import TOP, test, test_each
 import odd_requests
 from lanes import Answers, Lanes
 
@@ -60,8 +60,8 @@ def as_verdict(seen):
     return b" ".join(r.method + (b"=" + r.body if r.body or not r.whole else b"") for r in seen)
 
 
-@test
-def test_smuggling(t):
+@test_each("plain", "sanitized")
+def test_smuggling(t, build):
     """Each vector through publishd: the server sees what the verdict says - all of it, or the beginning of what is refused."""
     def one(lane, vector):
         verdict, name, data = vector
@@ -74,11 +74,11 @@ def test_smuggling(t):
             name, status is None or answers.statuses[-1:] == [status], "answers %s, expected %s" % (answers.statuses, status)), (
             name, answers.ended, "the connection stays open")
 
-    with Lanes(t, "publishd", LANES) as proxy:
+    with Lanes(t, "publishd", LANES, build=build) as proxy:
         for checks in in_lanes(proxy, vectors.requests(), one):
             for name, fine, detail in checks:
                 t.check(fine, "%s:" % name, detail)
-        t.check(proxy.alive(), "publishd has ended")
+        t.check(proxy.untouched(), "publishd has ended:", proxy.said())
     t.note = "%d vectors through publishd to a recording server" % len(vectors.requests())
 
 
@@ -129,7 +129,7 @@ def test_odd_requests(t):
                 requests, cut, status = own[i]
                 return i, Case(*exchange(proxy, lane, streams[i], len(requests) + (status is not None), None if target == "publishd" else 0.1))
             cases = dict(in_lanes(proxy, list(range(n)), one))
-            t.check(proxy.alive(), target + " has ended")
+            t.check(proxy.untouched(), target + " has ended:", proxy.said())
         return cases
 
     made = {target: through(target) for target in ("publishd", "nginx", "haproxy")}
