@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+"""Times publishd beside nginx and HAProxy, which run the configs that tmgc wrote from the same export. Usage: bench_serving.py BUILD [PART...]
+
+All three stand in front of one nginx that answers 1 KiB, and take turns of a second; what is compared is CPU time a request of the
+proxy's own processes, since requests a second depend on what else runs and on how fast the machine happens to be. Where valgrind is
+installed, instructions a request in user mode are counted too: those do not depend on anything.
+
+Parts: plain tls h2 handshakes bulk rules memory instructions (all of them, if none is named).
+"""
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from fpc import *
+from localise import own_folders
+
+NAMES = ("publishd", "nginx", "haproxy")
+PORTS = {n: (19600 + 10 * i, 19601 + 10 * i) for i, n in enumerate(NAMES)}       # HTTP, HTTPS
+BACKEND = 19640
+ROUNDS, SECONDS = 7, 1
+TICK = os.sysconf("SC_CLK_TCK")
+PARTS = ("plain", "tls", "h2", "handshakes", "bulk", "rules", "memory", "instructions")
+
+
+# ---- what runs ----------------------------------------------------------------------------------------------------
+def export(rules):
+    """Rules with a name each; the one that is asked for is the last."""
+    made = [web_rule("Site %d" % n, n + 1, "Web", ["app%05d.example" % n], ["/*"], site="app%05d.corp.example" % n,
+                     SendOriginalHostHeader=True) for n in range(rules)]
+    where = listener("Web", ["127.0.0.1"], http=80, https=443, certificates=[(thumbprint("bench"), "")])
+    return document(("{F52B2AE5-0D87-4A3B-8F0B-7E9CDCE2A5B1}", guid("array", "B")), made, elements={
+        "WebListeners": [where], "UserSets": predefined_users()}, name="B", networks=[external()])
+
+
+def certificate(folder):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=bench",
+                    "-keyout", folder + "/key.pem", "-out", folder + "/chain.pem"], check=True, stderr=subprocess.DEVNULL)
+
+
+def configs(build, folder, rules):
+    """The three configs for so many rules; gives their folders."""
+    source = "%s/%d.xml" % (folder, rules)
+    with open(source, "w") as out:
+        out.write(export(rules))
+    found = {}
+    for name in NAMES:
+        http, https = PORTS[name]
+        site = "%s/%s-%d.yaml" % (folder, name, rules)
+        with open(site, "w") as out:
+            out.write('site: 1\nlisteners: {Web: {addresses: [127.0.0.1], http: %d, https: %d}}\ncertificates: {"%s": {chain: chain.pem, key: key.pem}}\n'
+                      "publishd: {loops: 1}\nbackends:\n" % (http, https, thumbprint("bench")))
+            out.writelines('  "app%05d.corp.example": "127.0.0.1:%d"\n' % (n, BACKEND) for n in range(rules))
+        found[name] = "%s/%s-%d" % (folder, name, rules)
+        subprocess.run([build + "/tmgc", "convert", source, "-m", site, "-t", name, "-o", found[name], "--fail-on", "never", "-q"], check=True)
+    return found
+
+
+class Program:
+    """A proxy, or the backend: started in the foreground, its workers known."""
+    def __init__(self, command, port, wrap=()):
+        self.process = subprocess.Popen(list(wrap) + command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(3000):
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                return
+            except OSError:
+                if self.process.poll() is not None:
+                    sys.exit("%s does not start" % " ".join(command))
+                time.sleep(0.05)
+        sys.exit("%s does not listen" % " ".join(command))
+
+    def pids(self):
+        """The process that was started, and its children."""
+        try:
+            with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)) as f:
+                return [self.process.pid] + [int(p) for p in f.read().split()]
+        except OSError:
+            return [self.process.pid]
+
+    def cpu(self):
+        """Seconds in user and kernel mode so far."""
+        total = 0
+        for pid in self.pids():
+            with open("/proc/%d/stat" % pid) as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+            total += (int(fields[11]) + int(fields[12])) / TICK
+        return total
+
+    def memory(self, what="VmHWM"):
+        """kB of the worker."""
+        with open("/proc/%d/status" % self.pids()[-1]) as f:
+            return int(re.search(what + r":\s*(\d+)", f.read()).group(1))
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def prepared_nginx(folder):
+    """tmgc's config with what the bench needs around it: one worker, as the others, and no log."""
+    with open(folder + "/nginx/nginx.conf") as f:
+        text = own_folders(f.read(), folder)
+    with open(folder + "/nginx.conf", "w") as out:
+        out.write(text.replace("worker_processes auto;", "worker_processes 1;\npid %s/nginx.pid;\ndaemon off;" % folder))
+    return folder + "/nginx.conf"
+
+
+def command_of(build, name, folder, single=False):
+    """single: one process, for valgrind."""
+    if name == "publishd":
+        return [build + "/publishd", "-f", "-c", folder + "/publishd/publishd.yaml"]
+    if name == "nginx":
+        return ["nginx", "-c", prepared_nginx(folder), "-e", folder + "/error.log"] + (["-g", "master_process off;"] if single else [])
+    with open(folder + "/haproxy/haproxy.cfg") as f:
+        text = f.read().replace("\nglobal\n", "\nglobal\n    nbthread 1\n", 1)
+    with open(folder + "/haproxy/bench.cfg", "w") as out:
+        out.write(text)
+    return ["haproxy", "-db", "-f", folder + "/haproxy/bench.cfg"]
+
+
+def backend(folder):
+    text = "x" * 1023
+    os.makedirs(folder + "/backend", exist_ok=True)
+    config = folder + "/backend/nginx.conf"
+    with open(config, "w") as out:
+        out.write("worker_processes 1;\ndaemon off;\npid %s/backend/pid;\nevents { worker_connections 4096; }\nhttp {\n    access_log off;\n"
+                  "    client_body_temp_path %s/backend;\n    keepalive_requests 1000000000;\n    client_max_body_size 0;\n"
+                  "    server {\n        listen 127.0.0.1:%d;\n        location / { return 200 '%s\\n'; }\n"
+                  "        location /big { root %s; }\n    }\n}\n" % (folder, folder, BACKEND, text, folder))
+    return Program(["nginx", "-c", config, "-e", folder + "/backend/error.log"], BACKEND)
+
+
+# ---- measuring ------------------------------------------------------------------------------------------------------
+def wrk(port, host, tls=False, fields=(), connections=64, seconds=SECONDS):
+    p = subprocess.run(["wrk", "-t1", "-c%d" % connections, "-d%ds" % seconds, "-H", "Host: " + host] + [a for f in fields for a in ("-H", f)]
+                       + ["%s://127.0.0.1:%d/" % ("https" if tls else "http", port)], capture_output=True, text=True, check=True)
+    if "Non-2xx" in p.stdout:
+        sys.exit("answers that are no 200:\n" + p.stdout)
+    return int(re.search(r"(\d+) requests in", p.stdout).group(1))
+
+
+def h2load(port, host, seconds=SECONDS):
+    p = subprocess.run(["h2load", "-c16", "-m8", "-t1", "-D", str(seconds), "https://127.0.0.1:%d/" % port, "-H", ":authority: " + host],
+                       capture_output=True, text=True)
+    found = re.search(r"requests: .*?(\d+) succeeded, (\d+) failed", p.stdout)
+    spoke = re.search(r"Application protocol: h2", p.stdout)
+    return int(found.group(1)) if found and spoke else 0
+
+
+def interleaved(programs, load):
+    """{name: (requests a second, CPU microseconds a request)}: medians over rounds in which all take turns."""
+    seen = {n: [] for n in programs}
+    for _ in range(ROUNDS):
+        for name, program in programs.items():
+            before, start = program.cpu(), time.monotonic()
+            done = load(name)
+            if done:
+                seen[name].append((done / (time.monotonic() - start), (program.cpu() - before) * 1e6 / done))
+    return {n: tuple(statistics.median(x[i] for x in v) for i in (0, 1)) for n, v in seen.items() if v}
+
+
+def show(title, figures):
+    base = figures["publishd"]
+    for name, (rate, cpu) in figures.items():
+        print("%-34s %-9s %9.0f a second  %7.1f us CPU a request   x %.2f" % (title, name, rate, cpu, cpu / base[1]), flush=True)
+
+
+# ---- the parts --------------------------------------------------------------------------------------------------------
+class Bench:
+    def __init__(self, build, folder):
+        self.build, self.folder, self.made = build, folder, {}
+
+    def configs(self, rules):
+        if rules not in self.made:
+            self.made[rules] = configs(self.build, self.folder, rules)
+        return self.made[rules]
+
+    def running(self, rules):
+        return {n: Program(command_of(self.build, n, f), PORTS[n][0]) for n, f in self.configs(rules).items()}
+
+    def with_programs(self, rules, use):
+        programs = self.running(rules)
+        try:
+            use(programs, "app%05d.example" % (rules - 1))
+        finally:
+            for p in programs.values():
+                p.stop()
+
+    def plain(self):
+        self.with_programs(10, lambda ps, host: show("HTTP/1.1, kept connections", interleaved(ps, lambda n: wrk(PORTS[n][0], host))))
+
+    def tls(self):
+        self.with_programs(10, lambda ps, host: show("TLS 1.3, kept connections", interleaved(ps, lambda n: wrk(PORTS[n][1], host, True))))
+
+    def h2(self):
+        self.with_programs(10, lambda ps, host: show("HTTP/2 (where it is offered)", interleaved(ps, lambda n: h2load(PORTS[n][1], host))))
+
+    def handshakes(self):
+        self.with_programs(10, lambda ps, host: show("a new TLS connection each", interleaved(
+            ps, lambda n: wrk(PORTS[n][1], host, True, ["Connection: close"], 16))))
+
+    def rules(self):
+        for rules in (10, 1000, 10000):
+            self.with_programs(rules, lambda ps, host: show("HTTP/1.1, the last of %d rules" % rules, interleaved(ps, lambda n: wrk(PORTS[n][0], host))))
+
+    def bulk(self):
+        """1 GiB down and up, and the memory that it took."""
+        with open(self.folder + "/big", "wb") as f:
+            f.truncate(1 << 30)
+
+        def use(programs, host):
+            for name, program in programs.items():
+                for what, command in (("down", ["-o", "/dev/null"]), ("up", ["-T", self.folder + "/big", "-o", "/dev/null"])):
+                    start, before = time.monotonic(), program.cpu()
+                    subprocess.run(["curl", "-s", "-f", "-H", "Host: " + host, "-H", "Expect:", "http://127.0.0.1:%d/%s" % (PORTS[name][0], "big" if what == "down" else "")]
+                                   + command, check=True)
+                    seconds = time.monotonic() - start
+                    print("%-34s %-9s %9.0f MiB a second %6.2f s CPU, %.1f MB at most" % ("1 GiB " + what, name, 1024 / seconds, program.cpu() - before,
+                                                                                      program.memory() / 1024), flush=True)
+        self.with_programs(10, use)
+
+    def memory(self):
+        """Of idle connections, 5,000 of them."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+        def use(programs, host):
+            for tls in (False, True):
+                for name, program in programs.items():
+                    wrk(PORTS[name][tls], host, tls)
+                    before, held = program.memory("VmRSS"), []
+                    try:
+                        for _ in range(5000):
+                            s = socket.create_connection(("127.0.0.1", PORTS[name][tls]), 10)
+                            held.append(context.wrap_socket(s) if tls else s)
+                        time.sleep(0.5)
+                        print("%-34s %-9s %9.2f kB a connection" % ("idle, " + ("TLS" if tls else "plain"), name, (program.memory("VmRSS") - before) / 5000), flush=True)
+                    finally:
+                        for s in held:
+                            s.close()
+                    time.sleep(0.5)
+        self.with_programs(10, use)
+
+    def instructions(self):
+        """In user mode, by valgrind's callgrind: the difference between two runs of unlike length."""
+        if not shutil.which("valgrind"):
+            print("no valgrind: instructions are not counted")
+            return
+        for rules, tls in ((10, False), (10, True), (1000, False), (10000, False)):
+            host, figures = "app%05d.example" % (rules - 1), {}
+            for name, folder in self.configs(rules).items():
+                counts = []
+                for requests in (200, 1200):
+                    out = "%s/callgrind.%s" % (self.folder, name)
+                    program = Program(command_of(self.build, name, folder, True), PORTS[name][0],
+                                      ["valgrind", "--tool=callgrind", "--trace-children=yes", "--callgrind-out-file=%s.%%p" % out])
+                    asked(PORTS[name][tls], host, tls, requests)
+                    program.stop()
+                    total = 0
+                    for file in [f for f in os.listdir(self.folder) if f.startswith("callgrind.%s." % name)]:
+                        with open(os.path.join(self.folder, file)) as f:
+                            total += sum(int(n) for n in re.findall(r"(?m)^(?:summary|totals): (\d+)", f.read())[:1])
+                        os.remove(os.path.join(self.folder, file))
+                    counts.append(total)
+                figures[name] = (counts[1] - counts[0]) / 1000
+            for name, n in figures.items():
+                print("%-34s %-9s %9.0f instructions a request   x %.2f" % ("user mode, %d rules%s" % (rules, ", TLS" if tls else ""), name, n, n / figures["publishd"]), flush=True)
+
+
+def asked(port, host, tls, n):
+    """n requests on one connection."""
+    s = socket.create_connection(("127.0.0.1", port), 60)
+    if tls:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        s = context.wrap_socket(s)
+    request = b"GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n" % host.encode()
+    got = s.makefile("rb")
+    for _ in range(n):
+        s.sendall(request)
+        length = 0
+        while (line := got.readline()) not in (b"\r\n", b""):
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        if len(got.read(length)) != length or not length:
+            sys.exit("an answer is missing")
+    s.close()
+
+
+def main():
+    build, parts = os.path.abspath(sys.argv[1]), sys.argv[2:] or PARTS
+    folder = tempfile.mkdtemp(prefix="publishd-bench-")
+    os.chmod(folder, 0o755)
+    behind = None
+    try:
+        certificate(folder)
+        behind = backend(folder)
+        bench = Bench(build, folder)
+        print("%d processors; medians of %d turns of %d s; x: CPU time beside publishd's" % (os.cpu_count(), ROUNDS, SECONDS))
+        for part in parts:
+            getattr(bench, part)()
+    finally:
+        if behind:
+            behind.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
