@@ -10,7 +10,15 @@
 enum bodyless_post { BODYLESS_CHALLENGE, BODYLESS_FORWARD };
 enum closed { CLOSED_NEVER, CLOSED_HTTP, CLOSED_ALWAYS };
 
-struct conf_socket { const char *address; long port; const char *chain, *key; };   /* with a chain: TLS */
+enum client_from { CLIENT_OF_CONNECTION, CLIENT_BY_PROXY_PROTOCOL, CLIENT_BY_HEADER };
+struct conf_socket {
+    const char *address;
+    long port;
+    const char *chain, *key;         /* with a chain: TLS */
+    bool https_in_front;             /* a proxy in front has ended TLS: what comes in here came over HTTPS */
+    enum client_from client_from;    /* who says what address the client has */
+    ipset proxies;                   /* whose connections are taken, where a proxy in front speaks for clients */
+};
 struct conf_authentication {
     bool basic, digest, integrated, client_certificate;
     strings offer;                   /* for integrated: "negotiate", "ntlm", in this order */

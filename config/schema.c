@@ -46,8 +46,12 @@ static void check_file(struct yaml_reader *r, const struct node *map, const char
 
 static void check_socket(struct yaml_reader *r, const struct node *node, void *object)
 {
-    const struct conf_socket *s = object;
+    struct conf_socket *s = object;
     uint32_t ip;
+    if (s->client_from != CLIENT_OF_CONNECTION && !s->proxies.n)
+        ipset_add(r->arena, &s->proxies, 0x7f000000, 0x7fffffff);
+    if (s->chain && s->https_in_front)
+        yaml_error(r, node, "https_in_front: the socket has a certificate of its own");
     if (strcmp(s->address, "*") && !ip_parse(s->address, &ip))
         yaml_error(r, place(node, "address"), "address: found \"%.200s\", allowed is an IPv4 address or \"*\"",
                    s->address);
@@ -153,11 +157,16 @@ static const char *const form_providers[] = { "none", "ad", "ldap", "radius", "r
 static const char *const validators[] = { "ad", "ldap", "radius", "securid", NULL };
 static const char *const cookie_levels[] = { "never", "private", "always", NULL };
 
+static const char *const clients_from[] = { "connection", "proxy-protocol", "header", NULL };
+
 static const struct field socket_fields[] = {
     NAME(conf_socket, address, "IPv4 address, or `\"*\"` for every address of the host"),
     NEEDED_PORT(conf_socket, port, "TCP port"),
     FILENAME(conf_socket, chain, "certificate chain, PEM; makes it an HTTPS socket"),
     FILENAME(conf_socket, key, "its private key, PEM"),
+    BOOL(conf_socket, https_in_front, false, "a proxy in front has ended TLS: requests count as HTTPS"),
+    WORD(conf_socket, client_from, clients_from, CLIENT_OF_CONNECTION, "who says what address a client has: the connection, a proxy in front by the PROXY protocol, or by the header X-Publishd-Client"),
+    RANGES(conf_socket, proxies, "addresses of the proxies in front, the only ones that may connect here; 127.0.0.0/8 if left out and client_from is given"),
 };
 static const struct schema socket_schema = { SCHEMA("a socket", conf_socket, socket_fields), .check = check_socket };
 

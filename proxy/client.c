@@ -17,7 +17,7 @@ void client_begin(struct client *c, const struct arrival *a)
     c->at = a->at;
     c->address = a->address;
     c->port = a->port;
-    c->tls = a->at->tls;
+    c->tls = a->at->https;
     c->number = atomic_fetch_add_explicit(&numbers, 1, memory_order_relaxed) + 1;
     c->next = l->clients.first;
     c->back = &l->clients.first;

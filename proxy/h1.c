@@ -525,11 +525,11 @@ void h1_begin(const struct arrival *a)
     h->timer.fire = on_timer;
     h->more.run = more;
     SSL *ssl = NULL;
-    if (a->at->tls && (ssl = SSL_new(a->at->ctx)))
+    if (a->at->ctx && (ssl = SSL_new(a->at->ctx)))
         SSL_set_accept_state(ssl);
     h->c.ssl = ssl;
-    if ((a->at->tls && !ssl) || !sock_open(&h->s, a->loop, a->fd, ssl, &calls, false)) {
-        if (a->at->tls && !ssl)
+    if ((a->at->ctx && !ssl) || !sock_open(&h->s, a->loop, a->fd, ssl, &calls, false)) {
+        if (a->at->ctx && !ssl)
             close(a->fd);
         h->s.watch.fd = -1;
         close_h1(h);

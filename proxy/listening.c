@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "listening.h"
 #include "client.h"
+#include "introduction.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -77,6 +78,16 @@ static bool is_full(const struct listening *k)
     return atomic_load_explicit(&l->connections->n, memory_order_relaxed) >= l->most;
 }
 
+static void arrive(const struct arrival *a)
+{
+    if (a->at->proxies && !ipset_has(a->at->proxies, a->address))
+        close(a->fd);
+    else if (a->at->client_from == CLIENT_BY_PROXY_PROTOCOL)
+        introduction_await(a);
+    else
+        h1_begin(a);
+}
+
 static void accept_some(struct listening *k)
 {
     for (int i = 0; i < BATCH; i++) {
@@ -89,7 +100,7 @@ static void accept_some(struct listening *k)
         int fd = accept4(k->watch.fd, (struct sockaddr *)(void *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             struct arrival a = { k->loop, k->serving, k->at, fd, ntohl(from.sin_addr.s_addr), ntohs(from.sin_port) };
-            h1_begin(&a);
+            arrive(&a);
         } else if (errno == EAGAIN) {
             return;
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {

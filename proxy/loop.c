@@ -183,6 +183,11 @@ bool loop_watch(struct loop *l, struct watch *w)
     return epoll_ctl(l->p->epoll, EPOLL_CTL_ADD, w->fd, &e) == 0;
 }
 
+void loop_unwatch(struct loop *l, struct watch *w)
+{
+    epoll_ctl(l->p->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+}
+
 static void turn(struct loop *l)
 {
     struct loop_private *p = l->p;

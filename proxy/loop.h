@@ -73,6 +73,7 @@ void loop_run(struct loop *l);           /* until stop */
 void loop_post(struct loop *l, struct message *m);       /* the only function that another thread may call */
 
 bool loop_watch(struct loop *l, struct watch *w);    /* false: errno. Closing the descriptor ends it; set fd to -1 then */
+void loop_unwatch(struct loop *l, struct watch *w);  /* no call comes for it any more; the descriptor stays open */
 void loop_later(struct loop *l, struct task *t);     /* run once at the end of this turn; nothing if it is listed already */
 void loop_again(struct loop *l, struct task *t);     /* run once at the beginning of the next turn; likewise */
 void task_cancel(struct task *t);

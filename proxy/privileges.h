@@ -11,6 +11,6 @@ void privileges_hide(void);
 int privileges_drop(const char *user, bool transparent, struct strbuf *err);
 
 /* Gives up what a proxy never needs: new programs, other processes' memory, mounts, kernel modules, new namespaces ...
- * (seccomp; those calls answer EPERM). 0, or -1 with a line in err: the kernel has no seccomp. */
-int privileges_confine(struct strbuf *err);
+ * (seccomp; those calls answer EPERM). false: the kernel cannot do that. */
+bool privileges_confine(void);
 #endif

@@ -242,7 +242,9 @@ static int *prepare(struct server *s, const struct serve_options *o, struct strb
     s->loops = how_many(o->loops ? o->loops : how->loops);
     int *fds = listening_open(s->serving, NULL, s->loops, err);
     bool good = fds && (!how->log || (s->log = access_open(how->log, (enum access_format)how->log_format, err))) &&
-                !privileges_drop(how->user, false, err) && !privileges_confine(err);
+                !privileges_drop(how->user, false, err);
+    if (good && !privileges_confine())
+        tell(LOG_WARNING, "this kernel takes no seccomp filter; going on without");
     if (good && how->status)
         good = (s->admin = admin_new(how->status, overview, s, err));
     if (good)

@@ -33,7 +33,9 @@ static bool add_socket(struct serving *s, size_t listener, const struct conf_soc
     struct serving_socket *k = vec_push(s->arena, &s->sockets);
     k->address = c->address;
     k->port = (uint16_t)c->port;
-    k->tls = ctx;
+    k->https = ctx || c->https_in_front;
+    k->client_from = c->client_from;
+    k->proxies = c->proxies.n ? &c->proxies : NULL;
     k->ctx = ctx;
     k->listener = listener;
     return true;

@@ -10,8 +10,10 @@
 struct serving_socket {
     const char *address;                 /* dotted quad or "*" */
     uint16_t port;
-    bool tls;
-    SSL_CTX *ctx;                        /* with tls: the address's first certificate, others by SNI */
+    bool https;                          /* requests count as HTTPS: its own TLS, or that of a proxy in front */
+    enum client_from client_from;
+    const ipset *proxies;                /* that alone may connect; NULL: anybody */
+    SSL_CTX *ctx;                        /* for TLS: the address's first certificate, others by SNI */
     size_t listener;                     /* index into snapshot->plan->listeners */
 };
 struct serving_member { struct peer *peer; bool drained; };

@@ -45,7 +45,7 @@ static void plan_listener(struct snapshot *s, size_t index)
         struct plan_socket *to = vec_push(s->arena, &l->sockets);
         *to = (struct plan_socket){ .address = from->address,
                                     .port = (uint16_t)from->port,
-                                    .tls = from->chain,
+                                    .tls = from->chain || from->https_in_front,
                                     .chain = from->chain,
                                     .key = from->key };
         uint16_t *port = to->tls ? &l->https : &l->http;

@@ -12,6 +12,23 @@ static int hour_now(struct loop *l)
     return l->hour;
 }
 
+/* A proxy in front names the client in a header of its own: one that is not there, or there twice, is no client. */
+static bool named_in_header(struct exchange *x)
+{
+    static const char name[] = "X-Publishd-Client";
+    const struct head *h = &x->request;
+    uint32_t found = 0, times = 0;
+    for (uint32_t i = 0; i < h->n; i++)
+        if (h->fields[i].name_n == sizeof name - 1 && !ascii_casecmp(h->fields[i].name, name)) {
+            found = i;
+            times++;
+        }
+    if (times != 1 || !ip_parse(h->fields[found].value, &x->client->address))
+        return false;
+    head_remove_at(&x->request, found);
+    return true;
+}
+
 static void ask(struct exchange *x)
 {
     struct client *c = x->client;
@@ -47,6 +64,10 @@ static void forward(struct exchange *x)
 
 void steer(struct exchange *x)
 {
+    if (x->client->at->client_from == CLIENT_BY_HEADER && !named_in_header(x)) {
+        exchange_page(x, CAUSE_BAD_REQUEST);
+        return;
+    }
     ask(x);
     switch (x->decision.answer) {
     case ANSWER_FORWARD: forward(x); break;
