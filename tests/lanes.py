@@ -5,6 +5,7 @@ A lane is a port of the proxy and a recorder behind it: what is sent to one lane
 import os
 import re
 import select
+import signal
 import socket
 import subprocess
 import threading
@@ -255,8 +256,11 @@ class Lanes:
         try:
             status = self.process.wait(10)
         except subprocess.TimeoutExpired:
+            workers = self.workers()
             self.process.kill()
             status = self.process.wait()
+            for worker in workers:
+                os.kill(int(worker), signal.SIGKILL)
         for r in self.recorders:
             r.close()
         return status
