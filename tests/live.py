@@ -236,10 +236,10 @@ class Publishd:
         with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)) as f:
             return int(f.read().split()[0])
 
-    def memory(self):
-        """Highest resident memory so far, in bytes."""
+    def memory(self, what="VmHWM"):
+        """The worker's highest resident memory so far, in bytes; VmRSS: what it is now."""
         with open("/proc/%d/status" % self.worker()) as f:
-            return int(re.search(r"VmHWM:\s*(\d+)", f.read()).group(1)) * 1024
+            return int(re.search(what + r":\s*(\d+)", f.read()).group(1)) * 1024
 
     def connect(self, port=None, timeout=20, source=None):
         sock = socket.create_connection(("127.0.0.1", port or self.port), timeout, source_address=(source, 0) if source else None)
