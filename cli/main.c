@@ -138,14 +138,14 @@ static const struct command commands[] = {
       "REQUEST is a URL. Shows the listener, each rule in order with the first condition that failed, the rule that\n"
       "answers and what it does, and the lines of each target's config that handle the request. With --requests FILE\n"
       "instead of REQUEST: a table for many (one a line, a HAR file, or an access log, whose host --host gives).\n"
-      "With --live also what nginx and HAProxy really answer; exit status 1 then says that one of them disagreed.\n\n"
+      "With --live also what nginx, HAProxy and publishd really answer; exit status 1 then says that one of them disagreed.\n\n"
       "  tmgc explain array.xml https://mail.contoso.example/owa/ -m site.yaml\n"
       "  tmgc explain array.xml http://meet.contoso.example/ --from 192.0.2.7 --user 'CONTOSO\\\\ann'\n"
       "  tmgc explain array.xml --requests access.log --host mail.contoso.example\n"
       "  tmgc explain array.xml https://mail.contoso.example/owa/ -m site.yaml --live\n",
       explain_options, 1, 2, cmd_explain },
     { "verify", "INPUT", "prove the configs with the real programs",
-      "Starts nginx and HAProxy on loopback with the generated configs and stand-in servers, sends requests chosen\n"
+      "Starts nginx, HAProxy and publishd on loopback with the generated configs and stand-in servers, sends requests chosen\n"
       "at every decision of the rules, and compares the answers with what the rules say. Nothing leaves the machine.\n"
       "With -o DIR, report.json and report.html in DIR are written with the result in them. Exit status 1: something\n"
       "disagreed.\n\n"

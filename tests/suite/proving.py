@@ -63,7 +63,7 @@ def test_verify_together(t):
         t.check(gone(folder), "one of ten left:", os.listdir(folder))
     t.check(len(outputs) == 1, "ten runs gave %d different reports" % len(outputs))
     report = json.loads(outputs.pop())
-    t.note = "%d probes to each of nginx and HAProxy, ten times" % report["probes"]
+    t.note = "%d probes to each target, ten times" % report["probes"]
 
 
 @test

@@ -1,4 +1,4 @@
-"""The real nginx and HAProxy, asked by `tmgc verify` at every decision of the samples and of random policies."""
+"""The real nginx, HAProxy and publishd, asked by `tmgc verify` at every decision of the samples and of random policies."""
 import json
 import os
 import subprocess
@@ -13,7 +13,7 @@ POLICIES_A_RUN, RUNS = 5, 40          # 200 random policies
 
 def verified(t, what, *arguments):
     """Runs verify; gives its report."""
-    r = t.run("verify", *arguments, "-t", "nginx,haproxy", "--format", "json", timeout=400)
+    r = t.run("verify", *arguments, "--format", "json", timeout=400)
     if not t.check(r.status == 0, "verify %s:" % what, r, r.out[-3000:].decode("utf-8", "replace") if r.status == 2 else ""):
         for case in cases(r.out, "disagreed")[:6]:
             t.check(False, "  %s: %s" % (what, json.dumps(case)))
@@ -40,7 +40,7 @@ def test_verify(t, sample):
     t.check(not sides, "conditions that can be reached and were not seen both ways:", sides)
     if sample != "lone-listener":      # without a rule there is little to ask
         t.check(probes >= 40, "only %s probes" % probes)
-    t.note = "%s probes to each of nginx and HAProxy; all of %d sides of conditions that can be reached were seen" % (
+    t.note = "%s probes to each target; all of %d sides of conditions that can be reached were seen" % (
         probes, sum(c["seen_true"] + c["seen_false"] for c in report.get("coverage", []) if c["condition"] != "rule"))
 
 
@@ -58,7 +58,7 @@ def test_property(t, half):
             source = t.write("%d.yaml" % seed, t.run("ir", source).out)
         report = verified(t, "of seed %d (tests/random_policy.py %d %d)" % (seed, seed, POLICIES_A_RUN), source)
         probes += report.get("probes", 0)
-    t.note = "%d policies, %d probes to each of nginx and HAProxy" % (RUNS // 2 * POLICIES_A_RUN, probes)
+    t.note = "%d policies, %d probes to each target" % (RUNS // 2 * POLICIES_A_RUN, probes)
 
 
 # verbs (AllowCondition), extensions, lengths; %s: NormalizeBeforeScan, what else it checks, the bodies' limit
@@ -82,7 +82,7 @@ def test_filters(t):
     rules = [rule("Filter %d" % i, ("f%d.contoso.example" % i,), vendor={HTTP_FILTER: {"XML_POLICY": FILTER % k}}) for i, k in enumerate(kinds)]
     report = verified(t, "of filters", t.write("filters.xml", small(*rules)))
     t.check(report.get("probes", 0) > 500, "%s probes" % report.get("probes"))
-    t.note = "%s probes to each of nginx and HAProxy" % report.get("probes")
+    t.note = "%s probes to each target" % report.get("probes")
 
 
 @test
@@ -98,7 +98,7 @@ def test_schedules(t):
     rules += [rule("Alone", ("alone.contoso.example",), when="Not now"), rule("Alone now", ("now.contoso.example",), when="Now")]
     report = verified(t, "of schedules", t.write("schedules.xml", small(*rules, elements={"ProxyScheduleTemplates": hours, "Subnets": [subnet("Here", "198.51.100.0", "255.255.255.0")]})))
     t.check(report.get("probes", 0) > 300, "%s probes" % report.get("probes"))
-    t.note = "%s probes to each of nginx and HAProxy" % report.get("probes")
+    t.note = "%s probes to each target" % report.get("probes")
 
 
 @test
@@ -117,7 +117,7 @@ def test_releases(t):
     said = {release: t.run("check", t.write("headers.xml", small(rule("H", ("h.contoso.example",), vendor={HTTP_FILTER: {"XML_POLICY": FILTER % dict(
         normalise="true", urls="", body=-1, verbs=0, extensions=0)}}))), "-v", "--nginx-version", release).err for release in ("1.22", "1.23")}
     t.check(b"first header field" in said["1.22"] and b"first header field" not in said["1.23"], "what is said of repeated headers")
-    t.note = "%d probes to each of nginx and HAProxy" % probes
+    t.note = "%d probes to each target" % probes
 
 
 HOSTILE = {r"http://odd\name/$host/a;b": "https://$http_host/${scheme}", 'say "hi" {$uri}': '}" ; return 444; #', "back\\slash\\": "two\\\\",
@@ -145,4 +145,4 @@ def test_links(t):
         texts += read(t.path(name, "nginx", "nginx.conf")).decode().count("sub_filter ")
         probes += report.get("probes", 0)
     t.check(texts > 300, "%d texts" % texts)
-    t.note = "%s probes to each of nginx and HAProxy, %d texts in nginx.conf" % (probes, texts)
+    t.note = "%s probes to each target, %d texts in nginx.conf" % (probes, texts)
