@@ -37,7 +37,7 @@ struct conf_listener {
     enum https_redirect redirect;
     struct conf_authentication authentication;
     long max_connections, connection_timeout, ssl_accelerator_port;
-    long https_port;                 /* where redirects lead; 0: to the first HTTPS socket */
+    long http_port, https_port;      /* as redirects and links name them; 0: that of the first such socket */
 };
 struct conf_farm {
     const char *name;

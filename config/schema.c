@@ -209,7 +209,8 @@ static const struct field listener_fields[] = {
     OBJECT(conf_listener, authentication, authentication_schema, "left out: none"),
     NUMBER(conf_listener, max_connections, 0, "0 is unlimited"),
     NUMBER(conf_listener, connection_timeout, 120, "seconds a connection may be idle"),
-    PORT(conf_listener, https_port, "where redirects to HTTPS lead; left out: the port of the first HTTPS socket"),
+    PORT(conf_listener, http_port, "its port for HTTP as clients know it, for links; left out: that of the first such socket"),
+    PORT(conf_listener, https_port, "the same for HTTPS, where redirects lead too"),
     PORT(conf_listener, ssl_accelerator_port, "port of a TLS accelerator in front; 0 is none"),
 };
 static const struct schema listener_schema = { SCHEMA("a listener", conf_listener, listener_fields) };

@@ -91,8 +91,18 @@ static void write_sockets(struct publishd *p, const struct plan_listener *l)
     pd_close_list(p);
 }
 
+/* Links to a site name its listener's ports. */
+static bool translates_links(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->rules.n; i++)
+        if (plan->rules.v[i].answers && plan->rules.v[i].rule->translate_links)
+            return true;
+    return false;
+}
+
 static void write_listeners(struct publishd *p)
 {
+    bool links = translates_links(p->plan);
     static const char *const redirects[] = { "never", "authenticated", "always" };
     if (!p->plan->listeners.n)
         return;
@@ -105,7 +115,9 @@ static void write_listeners(struct publishd *p)
         pd_text(p, "name", li->name);
         write_sockets(p, l);
         PD_WORD(p, "redirect", redirects, (long)li->redirect, HTTPS_REDIRECT_NEVER);
-        if (li->redirect != HTTPS_REDIRECT_NEVER)
+        if (links)
+            pd_long(p, "http_port", l->http, 0);
+        if (links || li->redirect != HTTPS_REDIRECT_NEVER)
             pd_long(p, "https_port", l->https, 0);
         write_authentication(p, l);
         pd_long(p, "max_connections", li->max_connections, 0);

@@ -216,7 +216,7 @@ static void write_hours(struct strbuf *b, const void *object)
         size_t head = b->n;
         write_day(b, s, day);
         if (b->n == head)
-            b->n = from;
+            b->p[b->n = from] = '\0';
         else
             buf_puts(b, "\"\n");
     }

@@ -335,11 +335,11 @@ static int hour_of_week(int ago)
     return localtime_r(&t, &at) ? at.tm_wday * 24 + at.tm_hour : -1;
 }
 
-/* The body's length where a Content-Length says it. */
-static long long announced(const struct probe *b, size_t number)
+/* The body's length where a Content-Length says it; publishd counts what comes in chunks too. */
+static long long announced(const struct judge *j, const struct probe *b, size_t number)
 {
     struct strbuf body = { 0 };
-    if (b->body != BODY_NONE && b->body != BODY_CHUNKED)
+    if (b->body != BODY_NONE && (b->body != BODY_CHUNKED || j->target == TARGET_PUBLISHD))
         body_text(&body, number, b->body);
     long long n = (long long)body.n;
     buf_free(&body);
@@ -353,6 +353,13 @@ static bool chunks_differ(const struct judge *j, const struct probe *b, const st
     return b->body == BODY_CHUNKED && f && f->parts & FILTER(BODY_LENGTH) && declared(j, F_FILTER_DIFFERS);
 }
 
+/* A body in chunks turned out to be too long under way: the published server may have seen its beginning. */
+static bool cut_short(const struct probe *b, const struct decision *d, const struct exchange *e)
+{
+    return b->body == BODY_CHUNKED && d->answer == ANSWER_FILTERED && d->filtered == FILTER(BODY_LENGTH) &&
+           e->status == 502;
+}
+
 static void judge_at(const struct judge *j, const struct probe *b, size_t number, const struct exchange *e,
                      const struct sighting *s, int hour, struct judgement *out)
 {
@@ -364,7 +371,7 @@ static void judge_at(const struct judge *j, const struct probe *b, size_t number
     client_head(&head, b, number, NULL);
     r.hour = hour;
     r.head = strchr(head.p, '\n') + 1;
-    r.body = announced(b, number);
+    r.body = announced(j, b, number);
     decide(j->plan, &r, false, a, &d);
     decide_for_target(j->plan, j->target, &r, &d);
     out->verdict = VERDICT_AGREED;
@@ -374,8 +381,10 @@ static void judge_at(const struct judge *j, const struct probe *b, size_t number
     buf_clear(&out->got);
     if (d.answer == ANSWER_NEEDS_USER)
         judge_challenge(j, b, e, s, out);
-    else if (d.answer != ANSWER_FORWARD)
+    else if (d.answer != ANSWER_FORWARD && !cut_short(b, &d, e))
         judge_refused(j, b, &d, e, s, out);
+    else if (d.answer != ANSWER_FORWARD)
+        ; /* it was refused as it came to be known */
     else if (b->bad_certificate)
         judge_bad_certificate(e, s, out);
     else if (s->times == 0)

@@ -80,6 +80,14 @@ static void server_item(const struct yaml_text *t, const struct node *item)
     replace_place(t, connect, port, i == SIZE_MAX ? t->s->places->dead : t->s->places->servers.v[i].at);
 }
 
+/* Where the farm's checks go cannot be said for each member alone, and each member is another place here: they go to where
+ * its requests go. */
+static void farm_item(const struct yaml_text *t, const struct node *farm)
+{
+    replace(t, node_value(farm, "probe"), "tcp");
+    replace(t, node_value(farm, "probe_port"), "0");
+}
+
 static const struct node *first_item(const struct node *map, const char *key)
 {
     const struct node *list = map ? node_value(map, key) : NULL;
@@ -144,6 +152,8 @@ void substitute_publishd(struct substitution *s)
     for (const struct node *l = first_item(root, "listeners"); l; l = l->next)
         for (const struct node *k = first_item(l, "sockets"); k; k = k->next)
             socket_item(&t, k);
+    for (const struct node *f = first_item(root, "farms"); f; f = f->next)
+        farm_item(&t, f);
     for (const struct node *rule = first_item(root, "rules"); rule; rule = rule->next)
         rule_item(&t, rule);
     if (s->changes.n)
