@@ -67,9 +67,19 @@ def configs(build, folder, rules):
     return found
 
 
+def port_is_free(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return False
+    except OSError:
+        return True
+
+
 class Program:
     """A proxy, or the backend: started in the foreground, its workers known."""
     def __init__(self, command, port, wrap=()):
+        if not port_is_free(port):
+            sys.exit("something else listens on port %d" % port)
         self.process = subprocess.Popen(list(wrap) + command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(3000):
             try:
@@ -191,12 +201,11 @@ class Bench:
             self.made[rules] = configs(self.build, self.folder, rules)
         return self.made[rules]
 
-    def running(self, rules):
-        return {n: Program(command_of(self.build, n, f), PORTS[n][0]) for n, f in self.configs(rules).items()}
-
     def with_programs(self, rules, use):
-        programs = self.running(rules)
+        programs = {}
         try:
+            for name, folder in self.configs(rules).items():
+                programs[name] = Program(command_of(self.build, name, folder), PORTS[name][0])
             use(programs, "app%05d.example" % (rules - 1))
         finally:
             for p in programs.values():
@@ -268,19 +277,21 @@ class Bench:
             host, figures = "app%05d.example" % (rules - 1), {}
             for name, folder in self.configs(rules).items():
                 counts = []
-                for requests in (200, 1200):
+                for requests in (100, 900):              # nginx closes after 1,000
                     out = "%s/callgrind.%s" % (self.folder, name)
                     program = Program(command_of(self.build, name, folder, True), PORTS[name][0],
                                       ["valgrind", "--tool=callgrind", "--trace-children=yes", "--callgrind-out-file=%s.%%p" % out])
-                    asked(PORTS[name][tls], host, tls, requests)
-                    program.stop()
+                    try:
+                        asked(PORTS[name][tls], host, tls, requests)
+                    finally:
+                        program.stop()
                     total = 0
                     for file in [f for f in os.listdir(self.folder) if f.startswith("callgrind.%s." % name)]:
                         with open(os.path.join(self.folder, file)) as f:
                             total += sum(int(n) for n in re.findall(r"(?m)^(?:summary|totals): (\d+)", f.read())[:1])
                         os.remove(os.path.join(self.folder, file))
                     counts.append(total)
-                figures[name] = (counts[1] - counts[0]) / 1000
+                figures[name] = (counts[1] - counts[0]) / 800
             for name, n in figures.items():
                 print("%-34s %-9s %9.0f instructions a request   x %.2f" % ("user mode, %d rules%s" % (rules, ", TLS" if tls else ""), name, n, n / figures["publishd"]), flush=True)
 
@@ -296,12 +307,12 @@ def asked(port, host, tls, n):
     got = s.makefile("rb")
     for _ in range(n):
         s.sendall(request)
-        length = 0
+        length, status = 0, got.readline()
         while (line := got.readline()) not in (b"\r\n", b""):
             if line.lower().startswith(b"content-length:"):
                 length = int(line.split(b":")[1])
         if len(got.read(length)) != length or not length:
-            sys.exit("an answer is missing")
+            sys.exit("an answer is missing on port %d: %r" % (port, status))
     s.close()
 
 
