@@ -111,16 +111,17 @@ goldens: all                          ## samples/*/out and emitters/cases afresh
 	@git status --short samples emitters/cases
 docs: all $(BUILD)/gen_docs $(BUILD)/unit/test_key_tables ## docs that are made from tables, and README.md's examples, afresh
 	@$(BUILD)/unit/test_key_tables --update
-	@for p in findings settings versions; do $(BUILD)/gen_docs $$p > docs/$$p.md || exit 1; done
+	@for p in findings settings versions answers; do $(BUILD)/gen_docs $$p > docs/$$p.md || exit 1; done
 	@tests/readme $(BUILD)
 format:                               ## the sources in the house's style
 	clang-format -i $(filter %.c,$(SOURCES))
 
 install: all                          ## PREFIX=/usr/local, DESTDIR=
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/doc/tmgc \
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/tmgc \
 	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/tmgc
 	install -m 644 completions/tmgc.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tmgc
 	install -m 644 completions/_tmgc $(DESTDIR)$(PREFIX)/share/zsh/site-functions

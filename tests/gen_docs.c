@@ -1,9 +1,10 @@
 /* gen_docs: the parts of docs/ that are made from tables. `gen_docs findings` prints docs/findings.md from
  * base/findings.def and the examples below; `gen_docs settings` prints docs/settings.md from settings/settings.def;
- * `gen_docs versions` prints docs/versions.md from emitters/versions.def. */
+ * `gen_docs versions` prints docs/versions.md from emitters/versions.def; `gen_docs answers` docs/answers.md from proxy/pages.def. */
 #include "base/finding.h"
 #include "emitters/versions.h"
 #include "settings/settings.h"
+#include "proxy/pages.h"
 
 #include <string.h>
 
@@ -101,12 +102,36 @@ static int versions_page(struct strbuf *b)
     return 0;
 }
 
+static int answers_page(struct strbuf *b)
+{
+    static const struct {
+        int status, code;
+        const char *title, *text;
+    } causes[] = {
+#define CAUSE(id, status, code, title, text) { status, code, title, text },
+#include "proxy/pages.def"
+#undef CAUSE
+    };
+    buf_puts(b, "# What publishd answers by itself\n\n"
+                "<!-- Made by `make docs` from proxy/pages.def. -->\n"
+                "The code is the one that the source's error pages were named by (B-145, B-146). A page of the operator's own is named by\n"
+                "the code or by the status: `12202.html`, `403.html`, in the folder `error_pages`.\n\n"
+                "| status | code | reason | text |\n|---|---|---|---|\n");
+    for (size_t i = 0; i < sizeof causes / sizeof *causes; i++) {
+        buf_printf(b, "| %d | ", causes[i].status);
+        if (causes[i].code)
+            buf_printf(b, "%d", causes[i].code);
+        buf_printf(b, " | %s | %s |\n", causes[i].title, causes[i].text);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         int (*write)(struct strbuf *);
-    } pages[] = { { "findings", findings_page }, { "settings", settings_page }, { "versions", versions_page } };
+    } pages[] = { { "findings", findings_page }, { "settings", settings_page }, { "versions", versions_page }, { "answers", answers_page } };
     struct strbuf b = { 0 };
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
         if (argc != 2 || strcmp(argv[1], pages[i].name) != 0)
@@ -116,6 +141,6 @@ int main(int argc, char **argv)
         buf_free(&b);
         return status;
     }
-    fputs("usage: gen_docs findings|settings|versions\n", stderr);
+    fputs("usage: gen_docs findings|settings|versions|answers\n", stderr);
     return 2;
 }

@@ -16,7 +16,7 @@ def test_unit(t):
 @test
 def test_generated_docs(t):
     """Pages that are made from tables are what the tables say today (`make docs` writes them)."""
-    for what in ("findings", "settings", "versions"):
+    for what in ("findings", "settings", "versions", "answers"):
         name = what + ".md"
         r = t.run(what, program=os.path.join(t.build, "gen_docs"))
         t.equal(r.status, 0, "gen_docs " + what)
