@@ -390,8 +390,10 @@ static int explain_operand(struct explaining *x, bool json, struct strbuf *b)
     struct asked q;
     struct explained e;
     int hour;
+    if (is_connection(c->operands.v[1]))
+        return explain_connection(c, x->in.plan, x->emitted, json, b);
     if (!asked_url(c->arena, c->operands.v[1], &q))
-        return cli_error(c, "%s: a request is a URL of http or https", c->operands.v[1]);
+        return cli_error(c, "%s: a request is a URL of http or https; a connection is tcp:// or udp:// with address and port", c->operands.v[1]);
     int status = take_options(x, &q, &hour);
     if (status != EXIT_DONE)
         return status;

@@ -33,6 +33,9 @@ void live_json(struct strbuf *b, const struct live *l, enum target t, size_t num
 void live_summary(struct strbuf *b, const struct live *l);
 /* "nginx 200 agreed, haproxy 200 agreed": the end of a row of the table. */
 void live_row(struct strbuf *b, const struct live *l, size_t number);
+/* explain_server.c: a connection instead of a request, "tcp://192.0.2.1:25". emitted: one a target. */
+bool is_connection(const char *operand);
+int explain_connection(struct cli *c, const struct plan *p, const struct emission *emitted, bool json, struct strbuf *b);
 /* verify.c: the options that verify and explain --live have in common. */
 /* proof.c: writes report.json and report.html with the result of verify to dir; what else is there stays. */
 int proof_write(struct cli *c, const struct cli_input *in, const struct verify_report *v, const char *dir);
