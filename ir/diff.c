@@ -3,9 +3,25 @@
 
 #include <string.h>
 
-/* Whether anything beyond names and remarks differs, given that all requests are answered alike. */
-static bool runs_alike(const struct diff *d)
+/* A change that may show in connections to published servers, although no request is answered differently. */
+static bool concerns_servers(const struct diff_change *c, bool any)
 {
+    bool names_only = c->kind == DIFF_CHANGED && !c->fields.n && !c->moved;
+    switch (c->subject) {
+    case DIFF_SERVER_RULE: return !names_only && (c->kind != DIFF_CHANGED || c->moved);
+    case DIFF_NETWORK:
+    case DIFF_SCHEDULE:
+    case DIFF_PROTOCOL: return any && !names_only;
+    default: return false;
+    }
+}
+
+/* Whether anything beyond names and remarks differs, given that all requests are answered alike. */
+static bool runs_alike(const struct diff *d, bool servers)
+{
+    for (size_t i = 0; i < d->changes.n; i++)
+        if (concerns_servers(&d->changes.v[i], servers))
+            return false;
     for (size_t i = 0; i < d->changes.n; i++)
         for (size_t k = 0; k < d->changes.v[i].fields.n; k++)
             if (d->changes.v[i].fields.v[k].bits & RUNS_DIFFERENTLY)
@@ -23,7 +39,8 @@ struct diff *diff_make(const struct plan *before, const struct plan *after, size
     diff_make_facts(&d);
     diff_walk(&d);
     d.out->same = d.out->different == 0 && d.out->unproven == 0;
-    d.out->meaningless = d.out->same && runs_alike(d.out);
+    bool servers = before->server_rules.n || after->server_rules.n;
+    d.out->meaningless = d.out->same && runs_alike(d.out, servers);
     arena_free(d.scratch);
     return d.out;
 }

@@ -84,6 +84,8 @@ enum diff_subject {
     DIFF_NETWORK,
     DIFF_SCHEDULE,
     DIFF_USER_SET,
+    DIFF_PROTOCOL,
+    DIFF_SERVER_RULE,
     DIFF_POLICY,
     DIFF_SUBJECTS
 };

@@ -6,8 +6,8 @@
 
 #define MAX_KEYS 64
 
-const char *const diff_subject_names[DIFF_SUBJECTS] = { "rule",     "listener", "farm",  "network",
-                                                        "schedule", "user set", "policy" };
+const char *const diff_subject_names[DIFF_SUBJECTS] = { "rule",     "listener", "farm",        "network", "schedule",
+                                                        "user set", "protocol", "server rule", "policy" };
 const char *const diff_kind_names[3] = { "added", "removed", "changed" };
 
 /* A key that is in none of these lists counts as one that changes how a request is handled: the cautious guess. */
@@ -105,6 +105,32 @@ static const struct meaning schedule_meanings[] = { { "name", NO_MEANING },
 static const struct meaning user_set_meanings[] = { { "name", NO_MEANING },
                                                     { "export", NO_MEANING },
                                                     { "accounts", USERS | FIELD_IS_SET } };
+/* Server publishing answers no request: what changes there shows in connections, which are not compared one by one. */
+static const struct meaning protocol_meanings[] = { { "name", NO_MEANING },
+                                                    { "export", NO_MEANING },
+                                                    { "primary", RUNS_DIFFERENTLY | FIELD_IS_SET },
+                                                    { "secondary", RUNS_DIFFERENTLY | FIELD_IS_SET },
+                                                    { "filters", RUNS_DIFFERENTLY | FIELD_IS_SET } };
+static const struct meaning server_rule_meanings[] = {
+    { "name", NO_MEANING },
+    { "description", NO_MEANING },
+    { "export", NO_MEANING },
+    { "enabled", RUNS_DIFFERENTLY },
+    { "action", RUNS_DIFFERENTLY },
+    { "protocol", RUNS_DIFFERENTLY },
+    { "server", RUNS_DIFFERENTLY },
+    { "on", RUNS_DIFFERENTLY | FIELD_IS_SET },
+    { "publish_port", RUNS_DIFFERENTLY },
+    { "server_port", RUNS_DIFFERENTLY },
+    { "from_firewall", RUNS_DIFFERENTLY },
+    { "route", RUNS_DIFFERENTLY },
+    { "sources", RUNS_DIFFERENTLY | FIELD_IS_SET },
+    { "schedule", RUNS_DIFFERENTLY },
+    { "schedule_unknown", RUNS_DIFFERENTLY },
+    { "source_port_low", RUNS_DIFFERENTLY },
+    { "source_port_high", RUNS_DIFFERENTLY },
+    { "logging", RUNS_DIFFERENTLY },
+};
 static const struct meaning policy_meanings[] = { { "parameters", DIFFERS_HANDLING | DIFFERS_SIGN_IN | FIELD_IS_SET },
                                                   { "links", DIFFERS_HANDLING | FIELD_IS_SET } };
 
@@ -123,6 +149,8 @@ static const struct {
     [DIFF_NETWORK] = S("networks", network_meanings),
     [DIFF_SCHEDULE] = S("schedules", schedule_meanings),
     [DIFF_USER_SET] = S("user_sets", user_set_meanings),
+    [DIFF_PROTOCOL] = S("protocols", protocol_meanings),
+    [DIFF_SERVER_RULE] = S("server_rules", server_rule_meanings),
     [DIFF_POLICY] = S(NULL, policy_meanings),
 #undef S
 };

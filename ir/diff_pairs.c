@@ -18,6 +18,8 @@ static const struct location {
     [DIFF_NETWORK] = P(networks, network),
     [DIFF_SCHEDULE] = P(schedules, schedule),
     [DIFF_USER_SET] = P(user_sets, user_set),
+    [DIFF_PROTOCOL] = P(protocols, protocol),
+    [DIFF_SERVER_RULE] = P(server_rules, server_rule),
 #undef P
 };
 
@@ -214,6 +216,7 @@ static size_t position(const struct policy *p, enum diff_subject s, const char *
     case DIFF_NETWORK: found = policy_network(p, name); break;
     case DIFF_SCHEDULE: found = policy_schedule(p, name); break;
     case DIFF_USER_SET: found = policy_user_set(p, name); break;
+    case DIFF_PROTOCOL: found = policy_protocol(p, name); break;
     default: break;
     }
     return found ? (size_t)((const char *)found - objects_of(p, s).v) / places[s].size : SIZE_MAX;
@@ -237,6 +240,17 @@ static strings old_names(struct diffing *d, int side, enum diff_subject s, const
     strings out = { 0 };
     for (size_t i = 0; i < names->n; i++)
         vec_add(d->out->arena, &out, old_name(d, side, s, names->v[i]));
+    return out;
+}
+
+static listen_ons old_places(const struct diffing *d, int side, const listen_ons *list)
+{
+    listen_ons out = { 0 };
+    for (size_t i = 0; i < list->n; i++) {
+        struct listen_on *on = vec_push(d->out->arena, &out);
+        *on = list->v[i];
+        on->network = old_name(d, side, DIFF_NETWORK, on->network);
+    }
     return out;
 }
 
@@ -265,13 +279,18 @@ static const void *with_old_names(struct diffing *d, int side, enum diff_subject
         struct listener *l = arena_alloc(a, sizeof *l);
         const struct listener *from = object;
         *l = *from;
-        memset(&l->on, 0, sizeof l->on);
-        for (size_t i = 0; i < from->on.n; i++) {
-            struct listen_on *on = vec_push(a, &l->on);
-            *on = from->on.v[i];
-            on->network = old_name(d, side, DIFF_NETWORK, on->network);
-        }
+        l->on = old_places(d, side, &from->on);
         return l;
+    }
+    if (s == DIFF_SERVER_RULE) {
+        struct server_rule *r = arena_alloc(a, sizeof *r);
+        *r = *(const struct server_rule *)object;
+        r->protocol = old_name(d, side, DIFF_PROTOCOL, r->protocol);
+        r->schedule = old_name(d, side, DIFF_SCHEDULE, r->schedule);
+        r->sources.networks = old_names(d, side, DIFF_NETWORK, &r->sources.networks);
+        r->sources.except_networks = old_names(d, side, DIFF_NETWORK, &r->sources.except_networks);
+        r->on = old_places(d, side, &r->on);
+        return r;
     }
     return object;
 }
@@ -335,7 +354,7 @@ static void find_changes(struct diffing *d, enum diff_subject s)
         if (old == SIZE_MAX)
             one_sided(d, s, 1, i);
         else
-            both_sided(d, s, old, i, s == DIFF_RULE && !kept[1][i]);
+            both_sided(d, s, old, i, (s == DIFF_RULE || s == DIFF_SERVER_RULE) && !kept[1][i]);
     }
     for (; gone < p->n[0]; gone++)
         if (p->partner[0][gone] == SIZE_MAX)
@@ -344,8 +363,8 @@ static void find_changes(struct diffing *d, enum diff_subject s)
 
 void diff_pair_objects(struct diffing *d)
 {
-    static const enum diff_subject order[] = { DIFF_NETWORK,  DIFF_LISTENER, DIFF_FARM,
-                                               DIFF_SCHEDULE, DIFF_USER_SET, DIFF_RULE };
+    static const enum diff_subject order[] = { DIFF_NETWORK,  DIFF_LISTENER, DIFF_FARM, DIFF_SCHEDULE,
+                                               DIFF_USER_SET, DIFF_PROTOCOL, DIFF_RULE, DIFF_SERVER_RULE };
     for (size_t i = 0; i < sizeof order / sizeof *order; i++)
         pair(d, order[i]);
     struct diff_change c = { .subject = DIFF_POLICY, .kind = DIFF_CHANGED, .name = "" };
