@@ -96,12 +96,12 @@ static bool forwards(const struct rule *r)
 }
 
 /* ---- listeners ------------------------------------------------------------- */
-static bool addresses_known(const struct listener *l)
+static bool addresses_known(const listen_ons *on)
 {
-    for (size_t i = 0; i < l->on.n; i++)
-        if (l->on.v[i].addresses.n == 0)
+    for (size_t i = 0; i < on->n; i++)
+        if (on->v[i].addresses.n == 0)
             return false;
-    return l->on.n > 0;
+    return on->n > 0;
 }
 
 static bool has_certificate(const struct listener *l)
@@ -118,21 +118,25 @@ static const char *listener_key(struct skeleton *s, size_t i)
     return l->at.guid ? arena_printf(s->a, "{%s}", normalise_guid(s->a, l->at.guid)) : NULL;
 }
 
+static void put_addresses(struct strbuf *b, const listen_ons *on)
+{
+    buf_puts(b, "    # addresses: [192.0.2.10]      # where it listened");
+    for (size_t i = 0; i < on->n && i < SHOWN; i++) {
+        if (on->v[i].network) {
+            buf_puts(b, i ? ", " : ": the source's own addresses in ");
+            buf_yaml(b, on->v[i].network);
+        }
+    }
+    buf_puts(b, "; without this, on every address of the host\n");
+}
+
 static void put_listener(struct skeleton *s, const struct listener *l, const char *key)
 {
     struct strbuf *b = s->out;
     put_key(b, key);
     buf_putc(b, '\n');
-    if (!addresses_known(l)) {
-        buf_puts(b, "    # addresses: [192.0.2.10]      # where it listened");
-        for (size_t i = 0; i < l->on.n && i < SHOWN; i++) {
-            if (l->on.v[i].network) {
-                buf_puts(b, i ? ", " : ": the source's own addresses in ");
-                buf_yaml(b, l->on.v[i].network);
-            }
-        }
-        buf_puts(b, "; without this, on every address of the host\n");
-    }
+    if (!addresses_known(&l->on))
+        put_addresses(b, &l->on);
     if (!has_certificate(l))
         buf_puts(
             b,
@@ -150,7 +154,7 @@ static void put_listeners(struct skeleton *s)
     for (size_t i = 0; i < s->p->listeners.n; i++) {
         const struct listener *l = &s->p->listeners.v[i];
         const char *key = listener_key(s, i);
-        if (!key || (addresses_known(l) && has_certificate(l)) ||
+        if (!key || (addresses_known(&l->on) && has_certificate(l)) ||
             (key != l->name && index_find(&guids, l->at.guid) != i))
             continue;
         if (!open)
@@ -296,6 +300,13 @@ static void put_networks(struct skeleton *s)
             for (size_t j = 0; j < both[k]->n; j++)
                 need_network(s, &list, both[k]->v[j], r->name);
     }
+    for (size_t i = 0; i < s->p->server_rules.n; i++) {
+        const struct server_rule *r = &s->p->server_rules.v[i];
+        const strings *both[] = { &r->sources.networks, &r->sources.except_networks };
+        for (size_t k = 0; r->enabled && k < 2; k++)
+            for (size_t j = 0; j < both[k]->n; j++)
+                need_network(s, &list, both[k]->v[j], r->name);
+    }
     merge(s, &list);
     if (list.n)
         open_section(s, "networks", "Networks that rules are limited to and whose addresses are not in the export.");
@@ -308,6 +319,40 @@ static void put_networks(struct skeleton *s)
                    external ? "all that is not internal; " : "");
         put_some(s->out, &list.v[i].because);
         buf_putc(s->out, '\n');
+    }
+}
+
+/* ---- server publishing rules -------------------------------------------------------------------- */
+/* Of rules with one name the first can be told by it, the others by their GUIDs alone. */
+static const char *server_rule_key(struct skeleton *s, size_t i)
+{
+    const struct server_rule *r = &s->p->server_rules.v[i];
+    for (size_t k = 0; k < i; k++)
+        if (ascii_casecmp(s->p->server_rules.v[k].name, r->name) == 0)
+            return r->at.guid ? arena_printf(s->a, "{%s}", normalise_guid(s->a, r->at.guid)) : NULL;
+    return r->name;
+}
+
+static void put_server_rules(struct skeleton *s)
+{
+    bool any = false;
+    for (size_t i = 0; i < s->p->server_rules.n; i++) {
+        const struct server_rule *r = &s->p->server_rules.v[i];
+        const char *key = server_rule_key(s, i);
+        bool places = !addresses_known(&r->on) && !r->route;
+        if (!r->enabled || r->action == ACTION_DENY || !key || (!places && r->from_firewall))
+            continue;
+        if (!any)
+            open_section(s, "server_rules", "Server publishing rules: where they listen, and what their servers see.");
+        any = true;
+        put_key(s->out, key);
+        buf_putc(s->out, '\n');
+        if (places)
+            put_addresses(s->out, &r->on);
+        buf_printf(s->out, "    client_address: lost         # %s\n",
+                   r->from_firewall
+                       ? "its server never saw the client's"
+                       : "its server saw the client's; transparent and proxy-protocol let it see that again");
     }
 }
 
@@ -438,6 +483,7 @@ void site_skeleton(struct strbuf *out, const struct policy *p)
     put_backends(&s);
     put_trust(&s);
     put_networks(&s);
+    put_server_rules(&s);
     put_users(&s);
     put_sign_in(&s);
     buf_puts(

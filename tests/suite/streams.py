@@ -79,11 +79,13 @@ class Program:
             self.process = subprocess.Popen(command, stdout=to, stderr=to, stdin=subprocess.DEVNULL,
                                             env=dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin"))
 
-    def ready(self, address, port):
+    def ready(self, *places):
+        """Whether one of the places accepts connections by now; the program opens all of them together."""
         for _ in range(200):
-            with socket.socket() as s:
-                if s.connect_ex((address, port)) == 0:
-                    return True
+            for place_ in places:
+                with socket.socket() as s:
+                    if s.connect_ex(place_) == 0:
+                        return True
             if self.process.poll() is not None:
                 return False
             time.sleep(0.05)
@@ -196,8 +198,7 @@ def test_streams(t, seed):
 def ask_target(t, target, export, site, out, asked, stand_in, counts):
     program = Program(target, out, t.path(target + ".log"))
     try:
-        time.sleep(0.5)
-        if not t.check(program.process.poll() is None, target + " starts:", open(program.log).read()[-2000:]):
+        if not t.check(program.ready(*{(address, port) for kind, address, port, _, _ in asked if kind == "tcp"}), target + " starts:", open(program.log).read()[-2000:]):
             return
         for kind, address, port, source, source_port in asked:
             source_port += target == "haproxy"      # the kernel may still hold the other's closed connection
@@ -250,7 +251,7 @@ def test_stream_client_address(t):
         for target in ("nginx", "haproxy"):
             stand_in, program = StandIn([(net + ".101", port)]), Program(target, out, t.path(target + ".log"))
             try:
-                t.check(program.ready(net + ".1", port), target + " starts:", open(program.log).read()[-2000:])
+                t.check(program.ready((net + ".1", port)), target + " starts:", open(program.log).read()[-2000:])
                 with client(socket.SOCK_STREAM, ("127.20.0.7", 0)) as s:
                     s.settimeout(10)
                     s.connect((net + ".1", port))
@@ -282,7 +283,7 @@ def test_stream_bytes(t):
     for target in ("nginx", "haproxy"):
         stand_in, program = StandIn([(net + ".101", port + n) for n in range(5)]), Program(target, out, t.path(target + ".log"))
         try:
-            t.check(program.ready(net + ".1", port), target + " starts:", open(program.log).read()[-2000:])
+            t.check(program.ready((net + ".1", port)), target + " starts:", open(program.log).read()[-2000:])
             for n in range(5):
                 got = ask_tcp((net + ".1", port + n), ("127.20.0.8", 0), payload)
                 t.equal(got and got.split(" ")[0], "%s.101:%d" % (net, port + n), "%s, port %d" % (target, n))
