@@ -184,7 +184,8 @@ static bool path_covered(const struct path *p, const struct rule *by)
 static bool covered(const struct plan_rule *r, const struct plan_rule *by)
 {
     const struct rule *x = r->rule, *y = by->rule;
-    if (!by->any_source || by->sources_unknown || y->schedule || (x->all_names && !y->all_names))
+    if (!by->any_source || by->sources_unknown || y->schedule || y->source_port_low || y->source_port_high ||
+        (x->all_names && !y->all_names))
         return false;
     for (size_t i = 0; i < x->names.n && !x->all_names; i++)
         if (!name_covered(&x->names.v[i], y))

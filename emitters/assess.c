@@ -155,7 +155,7 @@ static void assess_conditions(struct assessing *s, struct plan_rule *r)
         close_rule(s, F_CONDITION_UNKNOWN, ON_ALL, r, "schedule", "ScheduleUsed", false,
                    "answers 403: its schedule is not in the export");
     if (rule->source_port_low || rule->source_port_high)
-        close_rule(s, F_SOURCE_PORTS_CLOSED, ON_ALL, r, "source_port_low", "LimitSourcePortLow", false,
+        close_rule(s, F_SOURCE_PORTS_CLOSED, ON(TARGET_PUBLISHD), r, "source_port_low", "LimitSourcePortLow", false,
                    "answers 403: it is limited to certain client ports");
     if (rule->action == ACTION_DENY && !rule->all_users)
         close_rule(s, F_USERS_CLOSED, ON_PROXIES, r, "users", "UserSets", false,
@@ -182,9 +182,16 @@ static void assess_sign_in(struct assessing *s, struct plan_rule *r)
                    false,
                    rule->all_users ? "answers 403: its listener authenticates everybody, which the target cannot"
                                    : "answers 403: it is for certain users, and the target cannot authenticate");
-    if (rule->client_certificate == CERTIFICATE_REQUIRED || r->listener->form.client_certificate)
-        close_rule(s, F_CLIENT_CERT_CLOSED, ON_PROXIES, r, "client_certificate", "SSLClientCertificateClaim", false,
-                   "answers 403: it demands a client certificate, which the target does not check here");
+    if ((rule->client_certificate == CERTIFICATE_REQUIRED && !r->wants_certificate) ||
+        r->listener->form.client_certificate)
+        close_rule(
+            s, F_CLIENT_CERT_CLOSED, ON_PROXIES, r, "client_certificate", "SSLClientCertificateClaim", false,
+            r->listener->form.client_certificate
+                ? "answers 403: its listener wants a client certificate beside a sign-in form, which the target does not have"
+                : "answers 403: it demands a client certificate, and the site map has no client_trust to check it by");
+    else if (r->wants_certificate)
+        about(s, F_CLIENT_CERT_CHECKED, ON_PROXIES, rule, "client_certificate", "SSLClientCertificateClaim",
+              "every client certificate that client_trust of the site map signed is taken; others, and none, get 403");
     const struct plan_listener *l = &s->plan->listeners.v[r->listener - s->plan->policy->listeners.v];
     bool http = l->http && !(l->https && r->listener->redirect == HTTPS_REDIRECT_ALWAYS) && !rule->require_ssl;
     if (http && rule->delegation == DELEGATE_NONE_PASS && !listener_authenticates(r->listener))
@@ -323,11 +330,18 @@ static void assess_forwarding(struct assessing *s, struct plan_rule *r)
         assess_links(s, r);
     if (r->filter)
         assess_filter(s, r);
-    if (rule->backend_certificate)
-        about(s, F_CLIENT_CERTIFICATE_LOST, ON_ALL, rule, "backend_certificate", "SSLClientCertificate",
-              "the client certificate that was shown to the published server is not in the export");
+    if (rule->backend_certificate && (r->to[0].tls || r->to[1].tls))
+        about(
+            s, F_CLIENT_CERTIFICATE_LOST, r->shows ? ON(TARGET_PUBLISHD) : ON_ALL, rule, "backend_certificate",
+            "SSLClientCertificate",
+            r->shows
+                ? "the client certificate of the site map is not shown to the published server"
+                : "the client certificate that was shown to the published server is not in the export, and the site map has no files for it");
+    if (r->transparent)
+        about(s, F_TRANSPARENT, ON_PROXIES, rule, "forward_client_address", "",
+              "connects to its published server from the client's own address, which the host must be made ready for");
     if (rule->forward_client_address)
-        about(s, F_SOURCE_IP_LOST, ON_ALL, rule, "forward_client_address", "",
+        about(s, F_SOURCE_IP_LOST, r->transparent ? ON(TARGET_PUBLISHD) : ON_ALL, rule, "forward_client_address", "",
               "requests no longer appear to come from the client's own address");
     if (rule->block_attachments_public || rule->block_attachments_private)
         about(s, F_ATTACHMENTS_LOST, ON_ALL, rule,
@@ -412,7 +426,12 @@ static void assess_policy(struct assessing *s, bool all_names, bool dots, size_t
             "a '..' segment on a rewritten path, or one spelled with a backslash or encoded twice, gets 403 even where it would stay inside");
     on_policy(s, F_ERROR_PAGES, ON_PROXIES,
               "when no published server answers, the target's own 502, 503 or 504 is sent");
-    on_policy(s, F_FLOOD_LIMITS, ON_ALL, "the source's flood mitigation is not emitted");
+    on_policy(s, F_FLOOD_LIMITS, s->plan->flood ? ON(TARGET_PUBLISHD) : ON_ALL,
+              "the source's flood mitigation is not emitted");
+    if (s->plan->flood)
+        on_policy(
+            s, F_FLOOD_EMITTED, ON_PROXIES,
+            "a client address has the source's default limits: 160 connections at a time and 600 requests a minute");
     on_policy(s, F_VIA_GONE, ON_ALL,
               "no Via header is added to requests and responses unless the site map asks for it");
 }
@@ -448,9 +467,15 @@ static void assess_listener(struct assessing *s, const struct listener *l)
                        l->form.directory ? "CustomFormsDirectory" : "ChangePasswordAllowed",
                        l->form.directory ? "its custom sign-in form is not in the export"
                                          : "passwords can no longer be changed on the sign-in form");
-    if (l->max_connections)
-        about_listener(s, F_LIMITS_LOST, ON_ALL, l, "max_connections", "NumberOfConnections",
+    if (l->max_connections) {
+        about_listener(s, F_LIMITS_LOST, ON(TARGET_PUBLISHD), l, "max_connections", "NumberOfConnections",
                        arena_printf(s->f->arena, "its limit of %ld connections is not translated", l->max_connections));
+        about_listener(
+            s, F_LIMITS_DIFFER, ON(TARGET_NGINX), l, "max_connections", "NumberOfConnections",
+            arena_printf(s->f->arena,
+                         "its limit of %ld counts requests under way instead of connections; those above get 503",
+                         l->max_connections));
+    }
     if (l->ssl_accelerator_port)
         about_listener(
             s, F_ACCELERATOR, ON_ALL, l, "ssl_accelerator_port", "SSLAcceleratorPort",

@@ -106,6 +106,8 @@ enum { RULES_SHOWN = 2000 };
 /* Keeps the text only as far as the blocks of the first `rules` rules go: what a report still quotes when the file is written. */
 void emission_trim(struct emission *e, size_t rules);
 
+/* The source's limits for one client address by default (B-77): connections at a time, new ones and requests a minute. */
+enum { FLOOD_CONNECTIONS = 160, FLOOD_NEW_CONNECTIONS = 600, FLOOD_REQUESTS = 600 };
 /* Read times per rule: long polls and RPC over HTTP get an hour (B-76), others the listener's connection timeout. Seconds. */
 long rule_read_timeout(const struct plan *p, const struct plan_rule *r);
 

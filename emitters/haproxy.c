@@ -128,19 +128,18 @@ static void write_top(struct haproxy *h)
 
 /* A bind line names one file: HAProxy takes the key from it, or from FILE.key beside it. A pair that is neither
  * gets two links under those names next to the config; the key itself is never copied. */
-static const char *pem_file(struct haproxy *h, const struct plan_socket *s)
+const char *haproxy_pem(struct haproxy *h, const char *chain, const char *key, const char *thumbprint)
 {
-    const char *chain = s->chain, *key = s->key;
     size_t n = strlen(chain);
     bool missing = !strncmp(chain, MISSING_DIR "/", sizeof MISSING_DIR);
     bool beside = key && !strncmp(key, chain, n) && !strcmp(key + n, ".key");
-    if (missing || !key || !s->thumbprint || beside || !strcmp(key, chain))
+    if (missing || !key || !thumbprint || beside || !strcmp(key, chain))
         return chain;
     for (size_t i = 0; i < h->pems.n; i++)
         if (str_equal(h->pems.v[i].chain, chain) && str_equal(h->pems.v[i].key, key))
             return h->pems.v[i].file;
     struct pem *p = vec_push(h->a, &h->pems);
-    *p = (struct pem){ chain, key, arena_printf(h->a, "tls/%s.pem", s->thumbprint) };
+    *p = (struct pem){ chain, key, arena_printf(h->a, "tls/%s.pem", thumbprint) };
     struct emitted_file *link = vec_push(h->a, &h->out->links);
     *link = (struct emitted_file){ p->file, chain };
     link = vec_push(h->a, &h->out->links);
@@ -148,22 +147,27 @@ static const char *pem_file(struct haproxy *h, const struct plan_socket *s)
     return p->file;
 }
 
-static void write_socket(struct haproxy *h, const struct plan_socket *s, const char **said)
+static void write_socket(struct haproxy *h, const struct plan_listener *l, const struct plan_socket *s,
+                         const char **said)
 {
     struct writer *w = &h->w;
     if (!s->tls) {
         write_line(w, "bind %s:%u", haproxy_word(h, s->address), (unsigned)s->port);
         return;
     }
-    const char *file = pem_file(h, s);
+    const char *file = haproxy_pem(h, s->chain, s->key, s->thumbprint);
     if (file != s->chain && file != *said) {
         write_line(w, "# %s is %s with the key %s", file, quoted(w, h->a, Q_COMMENT, s->chain),
                    quoted(w, h->a, Q_COMMENT, s->key));
         *said = file;
     }
     /* One certificate a socket whatever name the client asks for (B-12, B-40); no HTTP/2, as in the source (B-70). */
-    write_line(w, "bind %s:%u ssl crt %s alpn http/1.1 ssl-min-ver TLSv1.2", haproxy_word(h, s->address),
-               (unsigned)s->port, haproxy_word(h, file));
+    const char *clients = !l->asks_certificate
+                              ? ""
+                              : arena_printf(h->a, " ca-file %s verify optional crt-ignore-err all ca-ignore-err all",
+                                             haproxy_word(h, h->plan->client_trust));
+    write_line(w, "bind %s:%u ssl crt %s alpn http/1.1 ssl-min-ver TLSv1.2%s", haproxy_word(h, s->address),
+               (unsigned)s->port, haproxy_word(h, file), clients);
 }
 
 /* ---- which rule answers ------------------------------------------------------ */
@@ -313,6 +317,13 @@ static void source_conditions(struct haproxy *h, struct conditions *c, const str
     c->words += blocks.n;
 }
 
+/* B-149 for web rules: the client's own port. */
+static void port_conditions(struct conditions *c, const struct rule *r)
+{
+    if (r->source_port_low || r->source_port_high)
+        buf_printf(&c->inlined, " { src_port %ld:%ld }", r->source_port_low, rule_last_port(r));
+}
+
 /* NULL: the rule holds at all hours, or nobody knows which, and then it is closed. */
 static const struct schedule *schedule_of(const struct haproxy *h, const struct plan_rule *r)
 {
@@ -343,6 +354,7 @@ static void write_dispatch(struct haproxy *h, const struct plan_rule *r)
     path_conditions(h, &c, r);
     source_conditions(h, &c, r);
     schedule_conditions(h, &c, r);
+    port_conditions(&c, r->rule);
     const char *conditions = c.inlined.n ? c.inlined.p : "";
     if (haproxy_splits(h->plan, r))
         write_line(&h->w, "use_backend %s if !{ ssl_fc }%s", haproxy_backend(h, r, true), conditions);
@@ -451,6 +463,21 @@ static void write_timeouts(struct haproxy *h, const struct plan_listener *l)
     }
 }
 
+/* The listener's own limit (B-76), and those for each client (B-77): what is above is refused at once. */
+static void write_limits(struct haproxy *h, const struct plan_listener *l)
+{
+    if (l->listener->max_connections > 0)
+        write_line(&h->w, "tcp-request connection reject if { fe_conn gt %ld }    # B-76",
+                   l->listener->max_connections);
+    if (!h->plan->flood)
+        return;
+    write_line(&h->w, "# limits for one client address (B-77)");
+    write_line(&h->w, "tcp-request connection track-sc0 src table clients");
+    write_line(&h->w, "tcp-request connection reject if { sc0_conn_cur gt %d }", FLOOD_CONNECTIONS);
+    write_line(&h->w, "tcp-request connection reject if { sc0_conn_rate gt %d }", FLOOD_NEW_CONNECTIONS);
+    write_line(&h->w, "http-request deny deny_status 429 if { sc0_http_req_rate gt %d }", FLOOD_REQUESTS);
+}
+
 static void write_frontend(struct haproxy *h, size_t index)
 {
     const struct plan_listener *l = &h->plan->listeners.v[index];
@@ -470,8 +497,9 @@ static void write_frontend(struct haproxy *h, size_t index)
     write_line(w, "frontend %s", identifier(h->a, "listener", index + 1, l->listener->name));
     w->depth++;
     for (size_t i = 0; i < l->sockets.n; i++)
-        write_socket(h, &l->sockets.v[i], &said);
+        write_socket(h, l, &l->sockets.v[i], &said);
     write_timeouts(h, l);
+    write_limits(h, l);
     write_requests(h, l);
     for (size_t i = 0; i < l->rules.n; i++)
         write_dispatch(h, &h->plan->rules.v[l->rules.v[i]]);
@@ -512,6 +540,14 @@ int emit_haproxy(const struct plan *p, struct arena *a, struct emission *out, st
     h.w.depth++;
     write_line(&h.w, "http-request deny deny_status 403");
     h.w.depth--;
+    if (p->flood) {
+        write_blank(&h.w);
+        write_line(&h.w, "# what each client does (B-77)");
+        write_line(&h.w, "backend clients");
+        h.w.depth++;
+        write_line(&h.w, "stick-table type ip size 1m expire 2m store conn_cur,conn_rate(60s),http_req_rate(60s)");
+        h.w.depth--;
+    }
     write_rules(&h);
     haproxy_streams(&h);
     out->text = h.w.out;

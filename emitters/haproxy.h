@@ -36,6 +36,8 @@ const char *haproxy_word(struct haproxy *h, const char *text);
 /* The finished pattern for these paths, proven and quoted. */
 const char *haproxy_paths(struct haproxy *h, const struct path *paths, size_t n);
 const char *haproxy_seconds(struct haproxy *h, long seconds);
+/* What a line names for a pair of files: HAProxy takes the key from the chain's own file, or from FILE.key beside it. */
+const char *haproxy_pem(struct haproxy *h, const char *chain, const char *key, const char *thumbprint);
 const struct plan_listener *haproxy_listener(const struct plan *p, const struct plan_rule *r);
 
 void haproxy_rule(struct haproxy *h, const struct plan_rule *r);           /* the rule's block, heading included */

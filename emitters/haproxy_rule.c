@@ -164,6 +164,8 @@ static bool write_refusals(struct haproxy *h, const struct plan_rule *r)
                    l->https == 443 ? "" : arena_printf(h->a, ":%u", (unsigned)l->https));
     else if (http && r->closed_http & ON(TARGET_HAPROXY))
         write_line(w, DENY " unless { ssl_fc }");
+    if (r->wants_certificate) /* B-98 */
+        write_line(w, DENY " unless { ssl_c_used } { ssl_c_verify 0 }");
     return false;
 }
 

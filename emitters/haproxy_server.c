@@ -109,6 +109,9 @@ static void write_tls(struct haproxy *h, const struct plan_rule *r)
               haproxy_word(h, h->plan->trust ? h->plan->trust : MISSING_DIR "/trust.pem"), site);
     if (!is_address(site))
         write_raw(&h->w, " sni str(%s)", site);
+    if (r->shows) /* B-51 */
+        write_raw(&h->w, " crt %s",
+                  haproxy_word(h, haproxy_pem(h, r->shows->chain, r->shows->key, r->shows->thumbprint)));
 }
 
 /* The member's own name, so that HAProxy's logs and statistics are readable; numbered where that might be given twice. */
@@ -148,6 +151,8 @@ void haproxy_servers(struct haproxy *h, const struct plan_rule *r, const struct 
     long patience = rule_read_timeout(h->plan, r);
     if (patience != DEFAULT)
         write_line(&h->w, "timeout server %s", haproxy_seconds(h, patience));
+    if (r->transparent)
+        write_line(&h->w, "source 0.0.0.0 usesrc clientip    # B-59: the host needs routes for it");
     if (r->websocket)
         write_line(&h->w, "timeout tunnel %s", haproxy_seconds(h, 3600));
     if (r->farm) {

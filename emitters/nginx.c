@@ -46,6 +46,18 @@ static void server_open(struct maker *m, const char *comment)
     m->body.depth++;
 }
 
+/* The listener's limit (B-76), and those for each client (B-77): set where requests are answered. */
+static void write_limits(struct maker *m, const struct plan_listener *l)
+{
+    if (l->listener->max_connections > 0)
+        write_line(&m->body, "limit_conn listener_%zu %ld;", (size_t)(l - m->plan->listeners.v) + 1,
+                   l->listener->max_connections);
+    if (m->plan->flood) {
+        write_line(&m->body, "limit_conn clients %d;", FLOOD_CONNECTIONS);
+        write_line(&m->body, "limit_req zone=client_requests burst=%d nodelay;", FLOOD_REQUESTS);
+    }
+}
+
 static void server_close(struct maker *m)
 {
     m->body.depth--;
@@ -58,7 +70,8 @@ static const char *certificate_key(struct maker *m, const struct plan_socket *s)
 }
 
 /* One server for all sockets with the same certificate, and for those of http if they are not elsewhere. */
-static void write_default(struct maker *m, const char *name, const socket_list *http, const socket_list *same)
+static void write_default(struct maker *m, const struct plan_listener *l, const char *name, const socket_list *http,
+                          const socket_list *same)
 {
     server_open(m, "what no rule is for (B-11)");
     write_listens(m, http, " default_server");
@@ -70,12 +83,19 @@ static void write_default(struct maker *m, const char *name, const socket_list *
                    quoted(&m->body, m->arena, Q_NGINX, s->chain ? s->chain : MISSING_DIR "/chain.pem"));
         write_line(&m->body, "ssl_certificate_key %s;",
                    quoted(&m->body, m->arena, Q_NGINX, s->key ? s->key : MISSING_DIR "/key.pem"));
+        if (l->asks_certificate) { /* each rule looks at the outcome */
+            write_line(&m->body, "ssl_verify_client optional;    # B-98");
+            write_line(&m->body, "ssl_verify_depth 8;");
+            write_line(&m->body, "ssl_client_certificate %s;",
+                       quoted(&m->body, m->arena, Q_NGINX_REGEX, m->plan->client_trust));
+        }
     }
     write_line(&m->body, "return 403;");
     server_close(m);
 }
 
-static void write_defaults(struct maker *m, bool all_names, const socket_list *http, const socket_list *https)
+static void write_defaults(struct maker *m, const struct plan_listener *l, bool all_names, const socket_list *http,
+                           const socket_list *https)
 {
     const char *name = all_names ? "~(?!)" : "_"; /* a pattern of nothing: the rules answer every name */
     struct table groups = { 0 };
@@ -90,9 +110,9 @@ static void write_defaults(struct maker *m, bool all_names, const socket_list *h
         vec_add(m->arena, &by_certificate.v[*group - 1], https->v[i]);
     }
     if (!by_certificate.n && http->n)
-        write_default(m, name, http, &none);
+        write_default(m, l, name, http, &none);
     for (size_t i = 0; i < by_certificate.n; i++)
-        write_default(m, name, i ? &none : http, &by_certificate.v[i]);
+        write_default(m, l, name, i ? &none : http, &by_certificate.v[i]);
 }
 
 /* D-08: every request over HTTP is sent to the same place over HTTPS, before any rule. */
@@ -147,7 +167,7 @@ static bool is_simple(const struct maker *m, const struct cluster *c)
     for (size_t i = 0; i < c->members.n; i++) {
         const struct plan_rule *r = &m->plan->rules.v[c->members.v[i].rule];
         if (c->members.v[i].live)
-            return c->live == 1 && r->any_source && !rule_schedule(m, r) && rule_publishes_all(r->rule);
+            return c->live == 1 && !rule_has_conditions(m, r) && rule_publishes_all(r->rule);
     }
     return false;
 }
@@ -160,7 +180,7 @@ static void write_subjects(struct maker *m, const struct cluster *c)
         const struct plan_rule *r = &m->plan->rules.v[c->members.v[i].rule];
         if (!c->members.v[i].live)
             continue;
-        where |= r->any_source && !rule_schedule(m, r) && rule_needs_host(r, c, &c->members.v[i]);
+        where |= !rule_has_conditions(m, r) && rule_needs_host(r, c, &c->members.v[i]);
         place |= rule_needs_resolved(r);
     }
     if (where)
@@ -212,6 +232,7 @@ static void write_cluster(struct maker *m, const struct plan_listener *l, const 
         write_server_names(m, c);
         if (l->listener->connection_timeout > 0 && l->listener->connection_timeout != 120)
             write_line(&m->body, "keepalive_timeout %lds;", l->listener->connection_timeout);
+        write_limits(m, l);
         write_wildcard_guard(m, c);
         if (!at.simple)
             write_subjects(m, c);
@@ -246,7 +267,7 @@ static void write_listener(struct maker *m, const struct plan_listener *l, const
     bool all_names = false;
     for (size_t i = 0; i < groups.n; i++)
         all_names |= groups.v[i].all_names;
-    write_defaults(m, all_names, &http, &https);
+    write_defaults(m, l, all_names, &http, &https);
     if (!http.n && !https.n)
         return;
     for (size_t i = 0; i < groups.n; i++)
@@ -315,6 +336,25 @@ static void write_table_sizes(struct writer *w, const struct maker *m)
     }
 }
 
+/* Zones for what write_limits sets; a listener's has one key for all its requests. */
+static void write_zones(struct writer *w, const struct plan *p)
+{
+    bool any = false;
+    for (size_t i = 0; i < p->listeners.n; i++) {
+        if (p->listeners.v[i].listener->max_connections <= 0)
+            continue;
+        if (!any)
+            write_line(w, "geo $everybody { default 1; }");
+        any = true;
+        write_line(w, "limit_conn_zone $everybody zone=listener_%zu:64k;    # B-76", i + 1);
+    }
+    if (!p->flood)
+        return;
+    write_line(w, "limit_conn_zone $binary_remote_addr zone=clients:10m;    # B-77");
+    write_line(w, "limit_req_zone $binary_remote_addr zone=client_requests:10m rate=%dr/m;", FLOOD_REQUESTS);
+    write_line(w, "limit_req_status 429;");
+}
+
 static void write_http_settings(struct writer *w, struct maker *m)
 {
     const struct plan *p = m->plan;
@@ -353,6 +393,7 @@ static void write_http_settings(struct writer *w, struct maker *m)
     }
     write_blank(w);
     write_line(w, "map $request_uri $path { default /; \"~^(?<raw>/[^?]*)\" $raw; }    # as the client sent it (D-03)");
+    write_zones(w, p);
     if (m->uses_dots) {
         write_line(w, "map $path $dots { default 0; %s 1; }", quoted(w, m->arena, Q_NGINX_REGEX, "~*" REGEX_DOTS));
         write_line(w, "map $path $oddly { default 0; %s 1; }", quoted(w, m->arena, Q_NGINX_REGEX, "~*" REGEX_DEEP));

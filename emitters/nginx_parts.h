@@ -60,8 +60,9 @@ size_t maker_line(struct maker *m);  /* the line of body that is written next, f
 /* Names of shared objects, written on first use. */
 const char *shared_upstream(struct maker *m, const struct plan_rule *r, const struct plan_upstream *to);
 const char *shared_sources(struct maker *m, const struct plan_rule *r);          /* "from_internal" */
-/* The variable that is 1 where the rule's client addresses and its hours hold; NULL: they always do. */
+/* The variable that is 1 where the rule's client addresses, client ports and hours hold; NULL: they always do. */
 const char *shared_conditions(struct maker *m, const struct plan_rule *r);
+bool rule_has_conditions(const struct maker *m, const struct plan_rule *r);             /* whether there is one */
 const struct schedule *rule_schedule(const struct maker *m, const struct plan_rule *r);     /* NULL: at all hours */
 const char *shared_scheme(struct maker *m, const char *name, const char *http, const char *https);
 /* pairs: pattern, value, pattern, value ... for what the header becomes; both already quoted. */

@@ -421,6 +421,12 @@ static void write_forwarding(struct block *b)
     write_line(b->w, "proxy_pass %s%s;", url, rewrites ? "$to" : b->at->simple && url[0] != '$' ? "" : "$request_uri");
     if (tls && r->rule->site)
         write_line(b->w, "proxy_ssl_name %s;", quoted(b->w, b->scratch, Q_NGINX, r->rule->site));
+    if (tls && r->shows) {
+        write_line(b->w, "proxy_ssl_certificate %s;    # B-51", pattern_quoted(b, r->shows->chain));
+        write_line(b->w, "proxy_ssl_certificate_key %s;", pattern_quoted(b, r->shows->key));
+    }
+    if (r->transparent)
+        write_line(b->w, "proxy_bind $remote_addr transparent;    # B-59: the host needs routes for it");
     write_headers(b, nginx_links(b->m, b->at, r));
     nginx_answer_filter(b->m, r);
     if (rule_blocks_sign_in(r)) {
@@ -500,6 +506,8 @@ static void write_answer(struct block *b)
         write_closed(b);
         return;
     }
+    if (r->wants_certificate)
+        write_line(b->w, "if ($ssl_client_verify != SUCCESS) { return 403; }    # B-98");
     if (r->closed_http & ON(TARGET_NGINX) && write_over_http(b, "403"))
         return;
     write_forwarding(b);

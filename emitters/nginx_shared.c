@@ -58,10 +58,10 @@ static void new_variable(struct maker *m, const char *name)
 
 /* ---- upstreams ------------------------------------------------------------------ */
 /* A server that signs clients in by connection (NTLM) must never see two clients on one connection: connections are
- * kept only where no client's Authorization reaches the server. */
+ * kept only where no client's Authorization reaches the server, and where they do not come from the client's address. */
 static bool keeps_connections(const struct plan_rule *r)
 {
-    return r->rule->delegation != DELEGATE_NONE_PASS && r->rule->delegation != DELEGATE_BASIC;
+    return !r->transparent && r->rule->delegation != DELEGATE_NONE_PASS && r->rule->delegation != DELEGATE_BASIC;
 }
 
 /* The lines of the block: they are its content, too. */
@@ -93,7 +93,8 @@ const char *shared_upstream(struct maker *m, const struct plan_rule *r, const st
     bool fresh;
     /* nor may a kept connection serve a rule that speaks another protocol, or verified another name (D-14) */
     const char *content =
-        arena_printf(m->arena, "%s%s%s", lines, to->tls ? "tls " : "", to->tls && r->rule->site ? r->rule->site : "");
+        arena_printf(m->arena, "%s%s%s%s", lines, to->tls ? "tls " : "", to->tls && r->rule->site ? r->rule->site : "",
+                     to->tls && r->shows ? r->shows->chain : "");
     const char *name =
         named(m, content, "", of,
               arena_printf(m->arena, "_%u%s", (unsigned)to->port, keeps_connections(r) ? "" : "_once"), &fresh);
@@ -176,21 +177,55 @@ static const char *shared_schedule(struct maker *m, const struct schedule *s)
     return name;
 }
 
-const char *shared_conditions(struct maker *m, const struct plan_rule *r)
+static const char *shared_ports(struct maker *m, const struct rule *r)
 {
-    const struct schedule *s = rule_schedule(m, r);
-    const char *from = r->any_source ? NULL : shared_sources(m, r), *hours = s ? shared_schedule(m, s) : NULL;
-    if (!from || !hours)
-        return from ? from : hours;
+    uint16_t low = (uint16_t)r->source_port_low, high = (uint16_t)rule_last_port(r);
+    bool none = low > high;
+    const char *pattern = none ? "(?!)" : arena_printf(m->arena, "^%s$", regex_numbers(m->arena, low, high));
     bool fresh;
-    const char *name = named(m, arena_printf(m->arena, "both\n%s\n%s", from, hours),
-                             arena_printf(m->arena, "%s_in", from), hours, "", &fresh);
+    const char *name = named(m, arena_printf(m->arena, "ports\n%s", pattern), "from",
+                             arena_printf(m->arena, "port_%u_%u", low, high), "", &fresh);
+    if (!fresh)
+        return name;
+    if (!m->failed && !none && regex_prove_numbers(pattern, low, high, m->err))
+        m->failed = 1;
+    new_variable(m, name);
+    write_blank(&m->maps);
+    write_line(&m->maps, "map $remote_port $%s { default 0; %s 1; }", name,
+               quoted(&m->maps, m->arena, Q_NGINX_REGEX, arena_printf(m->arena, "~%s", pattern)));
+    return name;
+}
+
+/* The variable that is 1 where both are. */
+static const char *shared_both(struct maker *m, const char *one, const char *other)
+{
+    if (!one || !other)
+        return one ? one : other;
+    bool fresh;
+    const char *name = named(m, arena_printf(m->arena, "both\n%s\n%s", one, other),
+                             arena_printf(m->arena, "%s_in", one), other, "", &fresh);
     if (fresh) {
         new_variable(m, name);
         write_blank(&m->maps);
-        write_line(&m->maps, "map $%s$%s $%s { default 0; 11 1; }", from, hours, name);
+        write_line(&m->maps, "map $%s$%s $%s { default 0; 11 1; }", one, other, name);
     }
     return name;
+}
+
+bool rule_has_conditions(const struct maker *m, const struct plan_rule *r)
+{
+    return !r->any_source || rule_schedule(m, r) || r->rule->source_port_low || r->rule->source_port_high;
+}
+
+const char *shared_conditions(struct maker *m, const struct plan_rule *r)
+{
+    const struct schedule *s = rule_schedule(m, r);
+    const char *from = r->any_source ? NULL : shared_sources(m, r);
+    if (s)
+        from = shared_both(m, from, shared_schedule(m, s));
+    if (r->rule->source_port_low || r->rule->source_port_high)
+        from = shared_both(m, from, shared_ports(m, r->rule));
+    return from;
 }
 
 /* ---- maps ---------------------------------------------------------------------------- */

@@ -5,9 +5,9 @@
 #include <string.h>
 
 const char *const condition_names[] = { "matched", "disabled", "listener", "name", "path", "source", "schedule" };
-const char *const answer_names[] = { "no-rule",    "to-https",   "deny",       "deny-redirect",  "dots",
-                                     "needs-ssl",  "needs-user", "wrong-user", "pass-over-http", "unknown",
-                                     "no-backend", "forward",    "filtered" };
+const char *const answer_names[] = { "no-rule",    "to-https",   "deny",       "deny-redirect",    "dots",
+                                     "needs-ssl",  "needs-user", "wrong-user", "pass-over-http",   "unknown",
+                                     "no-backend", "forward",    "filtered",   "needs-certificate" };
 
 /* ---- host and path ------------------------------------------------------ */
 
@@ -223,6 +223,11 @@ static const char *forwarded_target(struct arena *a, const struct path *m, const
     return to;
 }
 
+long rule_last_port(const struct rule *r)
+{
+    return r->source_port_high ? r->source_port_high : r->source_port_low;
+}
+
 static enum condition first_failed(const struct plan_rule *r, const struct request *q, const struct addressed *asked,
                                    int *matched)
 {
@@ -244,6 +249,9 @@ static enum condition first_failed(const struct plan_rule *r, const struct reque
         return FAILED_PATH;
     *matched = (int)i;
     if (!r->any_source && !r->sources_unknown && !ipset_has(&r->sources, q->client))
+        return FAILED_SOURCE;
+    if (q->client_port && (rule->source_port_low || rule->source_port_high) &&
+        (q->client_port < rule->source_port_low || q->client_port > rule_last_port(rule)))
         return FAILED_SOURCE;
     return MATCHED;
 }
@@ -296,6 +304,8 @@ static enum answer act_unfiltered(const struct plan *p, const struct request *q,
         d->location = https_location(p, q, a, asked);
         return ANSWER_HTTPS;
     }
+    if (rule->client_certificate == CERTIFICATE_REQUIRED && q->certificate < 0)
+        return ANSWER_NEEDS_CERTIFICATE;
     if (r->needs_user && !q->user)
         return ANSWER_NEEDS_USER;
     if (!rule->all_users && !has_user_set(q, rule))
@@ -411,6 +421,7 @@ void decide_for_target(const struct plan *p, enum target t, const struct request
         else
             d->answer = t != TARGET_PUBLISHD ? ANSWER_FORWARD : d->unfiltered;
         break;
+    case ANSWER_NEEDS_CERTIFICATE: d->answer = closed ? ANSWER_UNKNOWN : d->otherwise; break;
     default:
         if (closed)
             d->answer = ANSWER_UNKNOWN;

@@ -17,6 +17,8 @@ struct request {
     const strings *user_sets;        /* the sets that hold that user; NULL: none */
     const char *head;                /* header fields as sent, each ending in CRLF; NULL: unknown, the HTTP filter then lets them pass */
     long long body;                  /* bytes of the body that Content-Length announces; 0 */
+    int certificate;                 /* of the client: 1 it showed one that is trusted, -1 it did not; 0: unknown (then it did) */
+    uint16_t client_port;            /* 0: unknown (then the rule's limits hold) */
     bool unfiltered;                 /* do not ask the rule's HTTP filter */
 };
 
@@ -36,7 +38,8 @@ enum answer {
     ANSWER_UNKNOWN,          /* 403: the rule has a condition that nobody can judge; see otherwise */
     ANSWER_NO_BACKEND,       /* 403: nothing to forward to */
     ANSWER_FORWARD,
-    ANSWER_FILTERED          /* 502: the rule's HTTP filter refuses it (B-131); after the others, diff.h counts on their places */
+    ANSWER_FILTERED,         /* 502: the rule's HTTP filter refuses it (B-131); after the others, diff.h counts on their places */
+    ANSWER_NEEDS_CERTIFICATE /* 403: the rule wants a certificate of the client (B-98) */
 };
 extern const char *const answer_names[];
 
@@ -82,6 +85,7 @@ bool name_matches(const struct public_name *n, const char *canonical_host);    /
 bool path_matches(const struct path *p, const char *path, size_t n); /* D-03; raw path without query */
 bool path_has_dots(const char *path, size_t n);      /* a ".." segment, decoded up to twice, slashes of either kind */
 bool path_has_deep(const char *path, size_t n);      /* a backslash, or a dot, slash, backslash that is encoded twice, or an encoded backslash */
+long rule_last_port(const struct rule *r);           /* of those that clients may come from; 0: any (with source_port_low) */
 bool rule_publishes_all(const struct rule *r);       /* "/" "*" to itself: nothing can leave it */
 bool rule_rewrites(const struct rule *r);            /* any path with an internal one of its own */
 bool path_escapes(const struct rule *r, const struct path *m, const char *path, size_t n);   /* D-05 */

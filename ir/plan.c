@@ -368,10 +368,15 @@ static void plan_rule(struct making *m, size_t index)
         pr->websocket = said->websocket;
         pr->x_forwarded_for = said->x_forwarded_for;
         pr->via = said->via;
+        pr->transparent = said->transparent && r->forward_client_address;
     }
+    if (r->backend_certificate && (pr->to[0].tls || pr->to[1].tls))
+        pr->shows = site_certificate(m->site, r->backend_certificate);
+    pr->wants_certificate = r->client_certificate == CERTIFICATE_REQUIRED && m->plan->client_trust;
     if (pr->answers) {
         struct plan_listener *l = &m->plan->listeners.v[pr->listener - m->policy->listeners.v];
         vec_add(m->a, &l->rules, pr->index);
+        l->asks_certificate |= pr->wants_certificate && r->action == ACTION_ALLOW;
     }
 }
 
@@ -464,6 +469,8 @@ struct plan *plan_make(const struct policy *p, struct site *s, struct findings *
     plan->arena = a;
     plan->policy = p;
     plan->site = s;
+    plan->client_trust = s->client_trust;
+    plan->flood = s->flood;
     for (size_t i = 0; i < p->listeners.n; i++)
         plan_listener(&m, &p->listeners.v[i]);
     settle_sockets(&m);

@@ -16,6 +16,7 @@ struct plan_listener {
     const struct listener *listener;
     VEC(struct plan_socket) sockets; /* HTTP ones first, then HTTPS, addresses in the order of the export or site map */
     uint16_t http, https;            /* ports after the site map; 0: off */
+    bool asks_certificate;           /* clients are asked for a certificate: one of its rules wants one, and client_trust is known */
     VEC(uint32_t) rules;             /* indexes of the enabled rules on this listener, in rule order */
 };
 struct plan_server {
@@ -42,7 +43,9 @@ struct plan_rule {
     bool needs_user;                 /* not all users, or the listener always authenticates (D-07) */
     bool forwards;                   /* has a usable backend */
     struct plan_upstream to[2];
-    bool websocket, x_forwarded_for; const char *via;
+    bool websocket, x_forwarded_for, transparent; const char *via;
+    const struct site_certificate *shows;    /* to the published server (B-51); NULL: none, or its files are not known */
+    bool wants_certificate;          /* of the client, and the site map says whose (B-98) */
     const struct http_filter *filter;/* NULL: it has none, or none that could be read */
     unsigned closed;                 /* ON() bits: these targets answer 403 where the rule answers (fail closed) */
     unsigned closed_http;            /* the same for requests over plain HTTP only (D-09) */
@@ -88,6 +91,8 @@ struct plan {
     struct site *site;
     unsigned version[TARGETS];       /* release that the config is for (emitters/versions.h); 0: the usual one */
     const char *trust;               /* absolute; a file that is not there if the site map has none; NULL: not needed */
+    const char *client_trust;        /* absolute; NULL: nobody knows whose client certificates are good */
+    bool flood;                      /* B-77 */
     VEC(struct plan_listener) listeners;
     VEC(struct plan_rule) rules;     /* one a rule of the policy, same index */
     VEC(struct plan_server_rule) server_rules;    /* one a server rule of the policy, same index */

@@ -207,6 +207,7 @@ static const struct field rule_fields[] = {
     BOOL(site_rule, websocket, "passes WebSocket, which the source did not"),
     BOOL(site_rule, x_forwarded_for, "sends X-Forwarded-For with the client's address alone"),
     { MEMBER(site_rule, via), .type = Y_TEXT, .text = TEXT_HEADER, .help = "value of a Via header to add" },
+    BOOL(site_rule, transparent, "connects to the server from the client's own address, where the source did"),
 };
 LINE_AT(site_rule);
 static const struct schema rule_schema = {
@@ -252,6 +253,8 @@ static const struct field site_fields[] = {
       .type = Y_OWN,
       .own = &trust_value,
       .help = "PEM: issuers of the published servers' certificates" },
+    { MEMBER(site, client_trust), .type = Y_TEXT, .text = TEXT_FILE, .help = "PEM: issuers of client certificates" },
+    BOOL(site, flood, "limits requests and connections of a client address as the source did by default"),
     MAP(network_schema, networks, "addresses of a network or network set, by its name"),
     MAP(users_schema, users, "user sets, by name"),
     MAP(rule_schema, rules, "by name, or by GUID in braces"),

@@ -21,6 +21,7 @@ struct site_rule {
     bool websocket;                  /* D-17 */
     bool x_forwarded_for;            /* D-12: overwrite, never append */
     const char *via;                 /* D-12: value of the Via header to add, NULL */
+    bool transparent;                /* B-59: connects from the client's own address */
     uint32_t line; bool used;
 };
 /* How a server publishing rule's server learns the client's address, which it saw in the source (B-150). */
@@ -46,6 +47,8 @@ struct site {
     const char *file;                /* as given on the command line; NULL: no site map */
     const char *trust;               /* absolute; NULL */
     uint32_t trust_line;
+    const char *client_trust;        /* absolute; NULL (B-98) */
+    bool flood;                      /* B-77: the source's limits on requests and connections a client */
     VEC(struct site_listener) listeners;
     VEC(struct site_certificate) certificates;
     VEC(struct site_backend) backends;

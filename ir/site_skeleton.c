@@ -182,11 +182,19 @@ static void put_certificates(struct skeleton *s)
             need(s, &list, l->certificates.v[k].thumbprint, arena_strdup(s->a, why.p));
         }
     }
+    for (size_t i = 0; i < s->p->rules.n; i++) {
+        const struct rule *r = &s->p->rules.v[i];
+        if (!forwards(r) || !r->backend_certificate || r->bridging == BRIDGE_HTTP)
+            continue;
+        buf_clear(&why);
+        buf_puts(&why, "# shown to the published server of the rule ");
+        buf_yaml(&why, r->name);
+        need(s, &list, r->backend_certificate, arena_strdup(s->a, why.p));
+    }
     buf_free(&why);
     merge(s, &list);
     if (list.n)
-        open_section(s, "certificates",
-                     "The listeners' certificates, by thumbprint: PEM files, relative to this file's folder.");
+        open_section(s, "certificates", "The certificates, by thumbprint: PEM files, relative to this file's folder.");
     for (size_t i = 0; i < list.n; i++) {
         for (size_t k = 0; k < list.v[i].because.n; k++)
             buf_printf(s->out, "  %s\n", list.v[i].because.v[k]);
@@ -198,7 +206,7 @@ static void put_certificates(struct skeleton *s)
     for (size_t i = 0; i < s->p->listeners.n && !list.n; i++) {
         if (s->p->listeners.v[i].https) {
             open_section(s, "certificates",
-                         "The listeners' certificates, by thumbprint: PEM files, relative to this file's folder.");
+                         "The certificates, by thumbprint: PEM files, relative to this file's folder.");
             buf_puts(s->out, "  # \"0123abcd...\":\n  #   chain: certs/site.pem\n  #   key: certs/site.key\n");
             break;
         }
@@ -256,6 +264,20 @@ static void put_trust(struct skeleton *s)
     buf_puts(s->out, "\n# The internal CA's certificate, PEM: it verifies the published servers of the rule ");
     put_some(s->out, &tls);
     buf_puts(s->out, ".\n# trust: certs/internal-ca.pem\n");
+}
+
+/* Whose client certificates are good; and who might want the client's own address to be seen. */
+static void put_clients(struct skeleton *s)
+{
+    strings certificates = { 0 };
+    for (size_t i = 0; i < s->p->rules.n; i++)
+        if (forwards(&s->p->rules.v[i]) && s->p->rules.v[i].client_certificate == CERTIFICATE_REQUIRED)
+            vec_add(s->a, &certificates, s->p->rules.v[i].name);
+    if (!certificates.n)
+        return;
+    buf_puts(s->out, "\n# The issuers, PEM, of the certificates that clients show to the rule ");
+    put_some(s->out, &certificates);
+    buf_puts(s->out, ".\n# client_trust: certs/clients-ca.pem\n");
 }
 
 /* ---- networks ------------------------------------------------------------------------ */
@@ -482,6 +504,7 @@ void site_skeleton(struct strbuf *out, const struct policy *p)
     put_certificates(&s);
     put_backends(&s);
     put_trust(&s);
+    put_clients(&s);
     put_networks(&s);
     put_server_rules(&s);
     put_users(&s);

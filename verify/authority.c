@@ -133,6 +133,16 @@ long listener_certificate_number(const X509 *x)
     return strtol(cn + sizeof LISTENER_PREFIX - 1, NULL, 10);
 }
 
+SSL_CTX *authority_client(const struct authority *a)
+{
+    SSL_CTX *c = SSL_CTX_new(TLS_client_method());
+    X509 *x = a ? certificate(a->key, a->ca, "tmgc-client", NULL, 600000) : NULL;
+    if (c == NULL || (x && (SSL_CTX_use_certificate(c, x) != 1 || SSL_CTX_use_PrivateKey(c, a->key) != 1)))
+        mem_fatal();
+    X509_free(x);
+    return c;
+}
+
 SSL_CTX *authority_server(const struct authority *a, const char *name)
 {
     SSL_CTX *c = SSL_CTX_new(TLS_server_method());

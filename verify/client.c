@@ -33,13 +33,14 @@ static bool same_endpoint(struct endpoint x, struct endpoint y)
 }
 
 static int connection_open(struct connection *c, SSL_CTX *tls, struct endpoint to, bool secure, uint32_t from,
-                           const char **error)
+                           uint16_t port, const char **error)
 {
     connection_close(c);
     c->to = to;
     c->from = from;
     c->certificate = -1;
-    c->fd = loopback_connect(to, from, TIMEOUT_MS);
+    c->port = port;
+    c->fd = loopback_connect(to, from, &c->port, TIMEOUT_MS);
     if (c->fd < 0) {
         *error = errno == ECONNREFUSED ? "connection refused" : "no connection";
         return -1;
@@ -284,12 +285,19 @@ void exchange_free(struct exchange *e)
     buf_free(&e->body);
 }
 
-void client_ask(struct connection *c, SSL_CTX *tls, const struct probe *b, size_t n, struct endpoint to, bool secure,
-                uint32_t from, const char *cookie, struct stand_in *servers, struct exchange *e)
+/* One of the probe's ports, another for each probe, so that they seldom meet. */
+static uint16_t port_of(const struct probe *b, size_t n)
+{
+    return b->port_low ? (uint16_t)(b->port_low + n % ((size_t)b->port_high - b->port_low + 1)) : 0;
+}
+
+void client_ask(struct connection *c, SSL_CTX *const tls[SHOWN], const struct probe *b, size_t n, struct endpoint to,
+                bool secure, uint32_t from, const char *cookie, struct stand_in *servers, struct exchange *e)
 {
     struct strbuf text = { 0 };
     size_t first;
-    bool old = c->fd >= 0 && same_endpoint(c->to, to) && c->from == from && (c->ssl != NULL) == secure && c->used < 500;
+    bool old = c->fd >= 0 && same_endpoint(c->to, to) && c->from == from && (c->ssl != NULL) == secure &&
+               c->shows == b->shows && !b->port_low && c->used < 500;
     bool again = false;
     request_text(&text, b, n, cookie, &first);
     e->status = 0;
@@ -298,8 +306,9 @@ void client_ask(struct connection *c, SSL_CTX *tls, const struct probe *b, size_
     buf_clear(&e->head);
     buf_clear(&e->body);
     for (;;) {
-        if (!old && connection_open(c, tls, to, secure, from, &e->error) != 0)
+        if (!old && connection_open(c, tls[b->shows], to, secure, from, port_of(b, n), &e->error) != 0)
             break;
+        c->shows = b->shows;
         c->used++;
         /* A refusal may come before the whole request was sent: then the answer counts, not the failed write. */
         e->request_held = e->answer_held = false;
@@ -322,6 +331,7 @@ void client_ask(struct connection *c, SSL_CTX *tls, const struct probe *b, size_
         old = false; /* the target had closed the idle connection: that says nothing about the probe */
     }
     e->certificate = c->certificate;
+    e->client_port = c->port;
     if (!again)
         connection_close(c);
     buf_free(&text);

@@ -367,11 +367,14 @@ static void judge_at(const struct judge *j, const struct probe *b, size_t number
     struct request r;
     struct decision d;
     probe_request(j->plan, b, &r);
+    bool tls = r.tls;
     struct strbuf head = { 0 };
     client_head(&head, b, number, NULL);
     r.hour = hour;
     r.head = strchr(head.p, '\n') + 1;
     r.body = announced(j, b, number);
+    r.client_port = e->client_port;
+    r.certificate = !j->plan->client_trust ? 0 : b->shows == SHOWS_GOOD && tls ? 1 : -1;
     decide(j->plan, &r, false, a, &d);
     decide_for_target(j->plan, j->target, &r, &d);
     out->verdict = VERDICT_AGREED;

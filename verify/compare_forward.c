@@ -2,6 +2,7 @@
  * D-14) and what the client got back (B-42, B-43, B-80, D-11, D-15). */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "internal.h"
 #include "pages.h"
@@ -25,7 +26,7 @@ static void differs_text(struct judgement *out, const char *expected, struct tex
 
 /* ---- where it went --------------------------------------------------------------------- */
 
-static void judge_server(const struct judge *j, const struct decision *d, const struct sighting *s,
+static void judge_server(const struct judge *j, const struct decision *d, const struct sighting *s, uint32_t client,
                          struct judgement *out)
 {
     const struct server_place *place = &j->places->servers.v[s->server];
@@ -52,6 +53,17 @@ static void judge_server(const struct judge *j, const struct decision *d, const 
     uint32_t ip;
     if (s->tls && !ip_parse(r->rule->site, &ip) && !str_equal(s->sni, r->rule->site))
         differs(out, r->rule->site, s->sni ? s->sni : "none", "server name in TLS");
+    const char *shown = s->certificate >= 0 && (size_t)s->certificate < j->places->certificates.n
+                            ? j->places->certificates.v[s->certificate].name
+                            : "none";
+    const char *shows = s->tls && r->shows && j->target != TARGET_PUBLISHD ? r->shows->chain : "none"; /* B-51 */
+    if (strcmp(shown, shows) != 0)
+        differs(out, shows, shown, "certificate shown");
+    bool transparent = r->transparent && j->target != TARGET_PUBLISHD; /* B-59 */
+    if (transparent && geteuid() == 0 && s->from != client)
+        differs(out, "the client's", "another", "address of the connection");
+    if (!transparent && s->from == client)
+        differs(out, "the target's", "the client's", "address of the connection");
     if (s->times != 1)
         differs(out, "once", "several times", "forwarded");
 }
@@ -413,7 +425,7 @@ static void judge_answer(const struct judge *j, const struct probe *b, size_t nu
 void judge_forwarded(const struct judge *j, const struct probe *b, size_t number, const struct decision *d,
                      const struct exchange *e, const struct sighting *s, struct judgement *out)
 {
-    judge_server(j, d, s, out);
+    judge_server(j, d, s, clients_image(&j->places->clients, b->client), out);
     judge_request(j, b, number, d, e, s, out);
     judge_answer(j, b, number, d, e, out);
 }

@@ -14,6 +14,8 @@ int authority_write_ca(const struct authority *a, const char *file, struct strbu
 /* A listener's certificate and its key in one file; its common name tells which it is (listener_certificate_number). */
 int authority_write_listener(const struct authority *a, size_t number, const char *file, struct strbuf *err);
 long listener_certificate_number(const X509 *x);                      /* -1: not one of ours */
+/* A client context; with a certificate signed by a, or without one (a NULL). The caller frees it. */
+SSL_CTX *authority_client(const struct authority *a);
 /* A server context that shows a certificate for name, signed by the authority. The caller frees it. */
 SSL_CTX *authority_server(const struct authority *a, const char *name);
 
@@ -32,7 +34,8 @@ int loopback_open(struct loopback *l, struct strbuf *err);            /* takes a
 void loopback_close(struct loopback *l);
 struct endpoint loopback_take(struct loopback *l);                    /* an address and port where nobody listens */
 int loopback_listen(struct endpoint e);                               /* a listening socket, non-blocking; -1 */
-int loopback_connect(struct endpoint e, uint32_t from, int timeout_ms);   /* from 0: any; a blocking socket; -1 */
+/* A blocking socket; -1. from 0: any address; *port 0: any port, and if it is in use too; gets the one that was taken. */
+int loopback_connect(struct endpoint e, uint32_t from, uint16_t *port, int timeout_ms);
 
 /* Client addresses of the policy, mapped order-preserving to 127.64.0.0 and up: see docs/verify.md. */
 struct client_map { ipset cuts; uint32_t slot; };
@@ -45,6 +48,7 @@ struct ip_range clients_image_range(const struct client_map *s, struct ip_range 
 enum body { BODY_NONE, BODY_EMPTY, BODY_LENGTH, BODY_CHUNKED, BODY_BIG, BODY_SLOW };      /* slow: the rest only when the start has arrived */
 enum reply_body { REPLY_SHORT, REPLY_LONG, REPLY_CHUNKED, REPLY_UNTIL_CLOSE, REPLY_NONE, REPLY_HELD };   /* held: the same, for answers */
 enum extra { EXTRA_NONE, EXTRA_UPGRADE, EXTRA_FORGED };               /* headers beside the usual ones */
+enum shown { SHOWS_NONE, SHOWS_GOOD, SHOWS_OTHER, SHOWN };      /* certificate of the client: none, of an issuer in client_trust, of another */
 struct probe {
     const char *aim;                 /* what it is meant to show, for the report */
     int aimed;                       /* rule it was made for; -1 */
@@ -54,6 +58,8 @@ struct probe {
     const char *method, *host, *target;   /* host NULL: no Host field */
     bool http10;
     uint32_t client;                 /* the policy's address; clients_image gives the one used */
+    uint16_t port_low, port_high;    /* the client's port is one of these, if it is free; 0: any */
+    enum shown shows;
     enum body body;
     enum extra extra;
     const char *field;               /* one more header field, "Name: value"; NULL */
@@ -87,13 +93,14 @@ struct places {
     const struct plan *plan;
     struct loopback *loopback;
     struct authority *authority;
+    const struct authority *clients_authority;   /* signs the certificates of clients */
     const char *dir;                 /* certificates are written here */
     struct client_map clients;
     VEC(struct server_place) servers;      /* those of the plan, by host and port: one stand-in each */
     VEC(struct socket_place) sockets;      /* those of the plan, in its order, then others that a text names */
     VEC(struct certificate_place) certificates;
     struct endpoint dead;            /* nobody listens here: for servers that the plan does not know */
-    const char *ca, *other_ca;       /* PEM files */
+    const char *ca, *client_ca, *other_ca;   /* PEM files */
 };
 /* arena, plan, loopback, authority and dir are set by the caller. */
 int places_open(struct places *s, struct strbuf *err);
@@ -121,7 +128,7 @@ void substitute_server(struct substitution *s, const char *at, size_t n);       
 void substitute_check_port(struct substitution *s, const char *at, size_t n, const char *host, size_t host_n, bool with_host);
 void substitute_check_host(struct substitution *s, const char *at, size_t n, const char *port, size_t port_n);
 void substitute_certificate(struct substitution *s, const char *at, size_t n);     /* a file */
-void substitute_trust(struct substitution *s, const char *at, size_t n);
+void substitute_trust(struct substitution *s, const char *at, size_t n, bool of_clients);
 bool substitute_clients(struct substitution *s, const char *at, size_t n, bool as_range);   /* false: not addresses */
 void substitute_text(struct substitution *s, const char *at, size_t n, const char *text);
 void substitute_nginx(struct substitution *s);
@@ -137,6 +144,8 @@ struct sighting {                    /* what the published servers saw of one pr
     size_t server;                   /* index into places->servers */
     bool tls;
     char *sni;                       /* NULL: none */
+    long certificate;                /* number of the one that the target showed; -1: none, or no such one */
+    uint32_t from;                   /* where the connection came from */
     char *head;                      /* request line and fields, as received */
     size_t body_n; uint64_t body_hash;
 };
@@ -159,11 +168,13 @@ struct exchange {
     bool cut;                        /* the body ended early */
     bool request_held, answer_held;  /* the start did not come through before the rest was sent (B-74) */
     long certificate;                /* number of the listener's certificate; -1 none or unknown */
+    uint16_t client_port;
 };
-struct connection { int fd; SSL *ssl; struct endpoint to; uint32_t from; long certificate; struct strbuf in; size_t used; };
+struct connection { int fd; SSL *ssl; struct endpoint to; uint32_t from; uint16_t port; enum shown shows; long certificate; struct strbuf in; size_t used; };
 void connection_close(struct connection *c);
-/* Sends probe number n and reads the answer, over c if it is still open and fits, else over a new connection. */
-void client_ask(struct connection *c, SSL_CTX *tls, const struct probe *b, size_t n, struct endpoint to, bool secure,
+/* Sends probe number n and reads the answer, over c if it is still open and fits, else over a new connection. tls: a context
+ * for each kind of certificate that a client shows. */
+void client_ask(struct connection *c, SSL_CTX *const tls[SHOWN], const struct probe *b, size_t n, struct endpoint to, bool secure,
                 uint32_t from, const char *cookie, struct stand_in *servers, struct exchange *out);
 void exchange_free(struct exchange *e);
 void client_head(struct strbuf *out, const struct probe *b, size_t n, const char *cookie);   /* request line and fields */

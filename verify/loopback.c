@@ -94,22 +94,36 @@ int loopback_listen(struct endpoint e)
     return fd;
 }
 
-int loopback_connect(struct endpoint e, uint32_t from, int timeout_ms)
+int loopback_connect(struct endpoint e, uint32_t from, uint16_t *port, int timeout_ms)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
-    struct sockaddr_in to = socket_address(e.ip, e.port), own = socket_address(from, 0);
+    struct sockaddr_in to = socket_address(e.ip, e.port), own = socket_address(from, *port);
+    socklen_t len = sizeof own;
     struct timeval tv = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
     if (fd < 0)
         return -1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
-    if (from) {
+    if (*port)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (*port && bind(fd, (struct sockaddr *)&own, sizeof own) != 0)
+        *port = 0;
+    own.sin_port = 0;
+    if (from && !*port) {
         setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
         if (bind(fd, (struct sockaddr *)&own, sizeof own) != 0)
             goto failed;
     }
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0)
+    int failed = connect(fd, (struct sockaddr *)&to, sizeof to);
+    if (failed && *port && errno == EADDRNOTAVAIL) {
+        close(fd);
+        *port = 0;
+        return loopback_connect(e, from, port, timeout_ms);
+    }
+    if (!failed && getsockname(fd, (struct sockaddr *)&own, &len) == 0)
+        *port = ntohs(own.sin_port);
+    if (!failed)
         return fd;
 failed:
     close(fd);

@@ -135,7 +135,10 @@ int places_open(struct places *s, struct strbuf *err)
     s->ca = arena_printf(s->arena, "%s/ca.pem", s->dir);
     s->other_ca = arena_printf(s->arena, "%s/other-ca.pem", s->dir);
     struct authority *other = authority_new();
-    int failed = authority_write_ca(s->authority, s->ca, err) || authority_write_ca(other, s->other_ca, err);
+    s->client_ca = arena_printf(s->arena, "%s/client-ca.pem", s->dir);
+    int failed = authority_write_ca(s->authority, s->ca, err) ||
+                 authority_write_ca(s->clients_authority, s->client_ca, err) ||
+                 authority_write_ca(other, s->other_ca, err);
     authority_free(other);
     return failed;
 }

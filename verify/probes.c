@@ -14,6 +14,8 @@
 #define RANGES_VARIED 64
 #define NEIGHBOURS 12 /* rules that share a name, tried in pairs, for each name of a rule */
 
+enum { USUAL_PORT = 50000 }; /* of a client that was not told; the judge knows the true one */
+
 struct maker {
     const struct plan *plan;
     struct arena *a;
@@ -34,6 +36,7 @@ void probe_request(const struct plan *p, const struct probe *b, struct request *
                            .host = b->host,
                            .target = b->target,
                            .client = b->client,
+                           .client_port = b->port_low ? b->port_low : USUAL_PORT,
                            .hour = -1 };
 }
 
@@ -46,6 +49,7 @@ static uint64_t fingerprint(const struct probe *b)
                b->host ? b->host : "", b->host != NULL, b->target, b->http10, b->client, b->body, b->extra, b->status,
                b->location ? b->location : "", b->content_location ? b->content_location : "", b->reply, b->group,
                b->bad_certificate, b->field ? b->field : "", b->page_type ? b->page_type : "", (const void *)b->page);
+    buf_printf(&t, " %u %u %d", b->port_low, b->port_high, b->shows);
     uint64_t h = hash_bytes(t.p, t.n) | 1;
     buf_free(&t);
     return h;
@@ -178,6 +182,10 @@ static bool find_base(struct maker *m, const struct plan_rule *r, uint32_t liste
                            .host = host_for(m, r->rule, n),
                            .target = path_sample(m->a, &r->rule->paths.v[p]),
                            .client = client_for(r, i / paths),
+                           .shows = r->wants_certificate ? SHOWS_GOOD : SHOWS_NONE,
+                           .port_low = (uint16_t)(r->rule->source_port_low ? r->rule->source_port_low
+                                                                           : r->rule->source_port_high > 0),
+                           .port_high = (uint16_t)rule_last_port(r->rule),
                            .status = 200 };
         if (!any)
             m->base = b;
@@ -272,6 +280,36 @@ static void vary_sources(struct maker *m, const struct plan_rule *r)
         if (g.to < UINT32_MAX)
             make_schemes(m, "address after a range", &b);
     }
+}
+
+static void vary_ports(struct maker *m, const struct plan_rule *r)
+{
+    long low = r->rule->source_port_low, high = rule_last_port(r->rule);
+    const struct {
+        const char *aim;
+        long port;
+    } ports[] = { { "first port", low },
+                  { "last port", high },
+                  { "port before the first", low - 1 },
+                  { "port after the last", high + 1 } };
+    struct probe b = m->base;
+    b.condition = FAILED_SOURCE;
+    for (size_t i = 0; (low || high) && i < sizeof ports / sizeof *ports; i++) {
+        b.port_low = b.port_high = (uint16_t)ports[i].port;
+        if (ports[i].port > 0 && ports[i].port <= UINT16_MAX)
+            make_schemes(m, ports[i].aim, &b);
+    }
+}
+
+static void vary_certificates(struct maker *m, const struct plan_rule *r)
+{
+    struct probe b = m->base;
+    if (!r->wants_certificate)
+        return;
+    b.shows = SHOWS_NONE;
+    make_schemes(m, "no client certificate", &b);
+    b.shows = SHOWS_OTHER;
+    make_schemes(m, "client certificate of another issuer", &b);
 }
 
 static void vary_sockets(struct maker *m)
@@ -755,6 +793,8 @@ static void listener_probes(struct maker *m, uint32_t listener, int *group)
         vary_names(m, r);
         vary_paths(m, r);
         vary_sources(m, r);
+        vary_ports(m, r);
+        vary_certificates(m, r);
         vary_sockets(m);
         answering(m, &m->base, &answer);
         if (!reached || (answer != ANSWER_FORWARD && answer != ANSWER_NEEDS_USER))

@@ -131,6 +131,14 @@ static int peer_flush(struct peer *p)
     return p->closing ? -1 : 0;
 }
 
+/* A target may show one (B-51); which it was is what counts. */
+static int any_certificate(int good, X509_STORE_CTX *store)
+{
+    (void)good;
+    (void)store;
+    return 1;
+}
+
 /* The first byte tells TLS (a handshake record begins with 22) from HTTP. */
 static int learn_kind(struct stand_in *s, struct peer *p)
 {
@@ -145,6 +153,7 @@ static int learn_kind(struct stand_in *s, struct peer *p)
     if (p->ssl == NULL)
         return -1;
     SSL_set_app_data(p->ssl, p);
+    SSL_set_verify(p->ssl, SSL_VERIFY_PEER, any_certificate);
     SSL_set_fd(p->ssl, p->fd);
     SSL_set_accept_state(p->ssl);
     p->shaking = true;

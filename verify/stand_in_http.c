@@ -1,7 +1,9 @@
 /* The stand-ins' HTTP: reads requests as their bytes come, keeps what was seen of each probe, and answers as the probe's definition asks.
  * Requests that carry no probe's number (health checks) get 200. */
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "stand_in.h"
 
@@ -167,6 +169,21 @@ static void answer(struct stand_in *s, struct peer *p, size_t probe)
     buf_free(&text);
 }
 
+static long shown_certificate(const struct peer *p)
+{
+    X509 *x = p->ssl ? SSL_get1_peer_certificate(p->ssl) : NULL;
+    long number = x ? listener_certificate_number(x) : -1;
+    X509_free(x);
+    return number;
+}
+
+static uint32_t came_from(const struct peer *p)
+{
+    struct sockaddr_in from = { 0 };
+    socklen_t len = sizeof from;
+    return getpeername(p->fd, (struct sockaddr *)&from, &len) == 0 ? ntohl(from.sin_addr.s_addr) : 0;
+}
+
 static void request_done(struct stand_in *s, struct peer *p)
 {
     size_t probe;
@@ -179,6 +196,8 @@ static void request_done(struct stand_in *s, struct peer *p)
                                 .server = p->server,
                                 .tls = p->ssl != NULL,
                                 .sni = p->sni ? strdup(p->sni) : NULL,
+                                .certificate = shown_certificate(p),
+                                .from = came_from(p),
                                 .head = p->head,
                                 .body_n = p->body_n,
                                 .body_hash = p->body_hash };

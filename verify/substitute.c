@@ -111,11 +111,11 @@ void substitute_certificate(struct substitution *s, const char *at, size_t n)
         substitute_text(s, at, n, p->certificates.v[i].file);
 }
 
-void substitute_trust(struct substitution *s, const char *at, size_t n)
+void substitute_trust(struct substitution *s, const char *at, size_t n, bool of_clients)
 {
-    const char *trust = s->places->plan->trust;
+    const char *trust = of_clients ? s->places->plan->client_trust : s->places->plan->trust;
     bool ours = trust && strlen(trust) == n && memcmp(trust, at, n) == 0;
-    substitute_text(s, at, n, ours ? s->places->ca : s->places->other_ca);
+    substitute_text(s, at, n, !ours ? s->places->other_ca : of_clients ? s->places->client_ca : s->places->ca);
 }
 
 /* A range is written as a-b, or as the CIDR blocks of its image, with spaces between. */

@@ -1,5 +1,6 @@
 /* The grammars of nginx.conf and haproxy.cfg, as far as the substitution needs them: which word stands in which place. */
 #include <string.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -134,10 +135,19 @@ static void nginx_directive(struct nginx_text *t)
         substitute_server(t->s, w[1].at, w[1].n);
     else if (word_is(name, "proxy_pass"))
         proxy_pass(t, w[1]);
-    else if (word_is(name, "ssl_certificate") || word_is(name, "ssl_certificate_key"))
+    else if (word_is(name, "ssl_certificate") || word_is(name, "ssl_certificate_key") ||
+             word_is(name, "proxy_ssl_certificate") || word_is(name, "proxy_ssl_certificate_key"))
         substitute_certificate(t->s, w[1].at, w[1].n);
     else if (word_is(name, "proxy_ssl_trusted_certificate"))
-        substitute_trust(t->s, w[1].at, w[1].n);
+        substitute_trust(t->s, w[1].at, w[1].n, false);
+    else if (word_is(name, "ssl_client_certificate"))
+        substitute_trust(t->s, w[1].at, w[1].n, true);
+    else if (word_is(name, "limit_conn")) /* our probes come in a crowd (B-76, B-77) */
+        substitute_text(t->s, w[n - 1].at, w[n - 1].n, "65000");
+    else if (word_is(name, "limit_req") && n > 2)
+        substitute_text(t->s, w[2].at, w[2].n, "burst=1000000");
+    else if (word_is(name, "proxy_bind") && n > 2 && geteuid() != 0) /* our clients' addresses are all local */
+        substitute_text(t->s, w[2].at, w[2].n, "");
 }
 
 /* Walks the text; collect: only the names of the upstreams. */
@@ -222,13 +232,13 @@ static struct word unquoted(struct word w)
     return w;
 }
 
-static void haproxy_file(struct substitution *s, struct word name, struct word value)
+static void haproxy_file(struct substitution *s, struct word name, struct word value, bool of_clients)
 {
     value = unquoted(value);
     if (word_is(name, "crt"))
         substitute_certificate(s, value.at, value.n);
     else if (word_is(name, "ca-file"))
-        substitute_trust(s, value.at, value.n);
+        substitute_trust(s, value.at, value.n, of_clients);
 }
 
 static void haproxy_bind(struct substitution *s, const struct word *w, size_t n)
@@ -236,7 +246,7 @@ static void haproxy_bind(struct substitution *s, const struct word *w, size_t n)
     struct word place = unquoted(w[1]);
     substitute_listen(s, place.at, place.n);
     for (size_t i = 2; i + 1 < n; i++)
-        haproxy_file(s, w[i], w[i + 1]);
+        haproxy_file(s, w[i], w[i + 1], true);
 }
 
 /* Where health checks go: "port N" alone means another port of the server itself, "addr A" another host. */
@@ -258,7 +268,7 @@ static void haproxy_check(struct substitution *s, struct word server, const stru
         else if (port.at && word_is(w[i], "addr"))
             substitute_check_host(s, unquoted(w[i + 1]).at, unquoted(w[i + 1]).n, port.at, port.n);
         else
-            haproxy_file(s, w[i], w[i + 1]);
+            haproxy_file(s, w[i], w[i + 1], false);
 }
 
 static void haproxy_server(struct substitution *s, const struct word *w, size_t n)
@@ -298,6 +308,11 @@ void substitute_haproxy(struct substitution *s)
             haproxy_server(s, w, n);
         else if (word_is(w[0], "default-server"))
             haproxy_check(s, (struct word){ "", 0 }, w + 1, n - 1);
+        else if (n > 5 &&
+                 (word_begins(w[n - 4], "sc0_") || word_is(w[n - 4], "fe_conn"))) /* our probes come in a crowd */
+            substitute_text(s, w[n - 2].at, w[n - 2].n, "1000000");
+        else if (word_is(w[0], "source") && geteuid() != 0) /* which only root may ask for */
+            substitute_text(s, w[0].at, (size_t)(w[n - 1].at + w[n - 1].n - w[0].at), "");
         else
             haproxy_sources(s, w, n);
     }

@@ -148,7 +148,7 @@ void substitute_publishd(struct substitution *s)
     drop_service(&t, root);
     struct span trust = span_of(&t, node_value(root, "trust"));
     if (trust.n)
-        substitute_trust(s, trust.at, trust.n);
+        substitute_trust(s, trust.at, trust.n, false);
     for (const struct node *l = first_item(root, "listeners"); l; l = l->next)
         for (const struct node *k = first_item(l, "sockets"); k; k = k->next)
             socket_item(&t, k);

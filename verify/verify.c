@@ -42,7 +42,8 @@ struct run {
     struct places places;
     probes probes;
     struct stand_in *stand_in;
-    SSL_CTX *tls;
+    struct authority *clients, *others; /* issuers of clients' certificates */
+    SSL_CTX *tls[SHOWN];
     struct strbuf *err;
     struct sigaction pipe_before; /* a peer that closes early is an answer, not our end */
     /* of the target that runs */
@@ -481,7 +482,8 @@ static bool wait_ready(struct run *r)
         if (!r->places.sockets.v[i].present)
             continue;
         int fd;
-        while ((fd = loopback_connect(r->places.sockets.v[i].at, 0, 1000)) < 0) {
+        uint16_t any = 0;
+        while ((fd = loopback_connect(r->places.sockets.v[i].at, 0, &any, 1000)) < 0) {
             if (!sandbox_running(&r->sandbox) || waited++ > READY_MS / 10)
                 return false;
             usleep(10000);
@@ -588,22 +590,32 @@ static int open_all(struct run *r)
     if (sandbox_open(&r->sandbox, r->err) != 0 || loopback_open(&r->loopback, r->err) != 0)
         return -1;
     r->authority = authority_new();
-    r->places = (struct places){
-        .arena = r->arena, .plan = r->plan, .loopback = &r->loopback, .authority = r->authority, .dir = r->sandbox.dir
-    };
+    r->clients = authority_new();
+    r->others = authority_new();
+    r->places = (struct places){ .arena = r->arena,
+                                 .plan = r->plan,
+                                 .loopback = &r->loopback,
+                                 .authority = r->authority,
+                                 .clients_authority = r->clients,
+                                 .dir = r->sandbox.dir };
     if (places_open(&r->places, r->err) != 0)
         return -1;
-    r->tls = SSL_CTX_new(TLS_client_method());
+    r->tls[SHOWS_NONE] = authority_client(NULL);
+    r->tls[SHOWS_GOOD] = authority_client(r->clients);
+    r->tls[SHOWS_OTHER] = authority_client(r->others);
     r->stand_in = stand_in_start(&r->places, r->authority, &r->probes, r->err);
-    return r->stand_in && r->tls ? 0 : -1;
+    return r->stand_in ? 0 : -1;
 }
 
 static void close_all(struct run *r)
 {
     sandbox_close(&r->sandbox);
     stand_in_stop(r->stand_in);
-    SSL_CTX_free(r->tls);
+    for (size_t i = 0; i < SHOWN; i++)
+        SSL_CTX_free(r->tls[i]);
     authority_free(r->authority);
+    authority_free(r->clients);
+    authority_free(r->others);
     loopback_close(&r->loopback);
     pthread_mutex_destroy(&r->lock);
     arena_free(r->arena);

@@ -24,19 +24,10 @@ CLOSED = {
     "always authenticate": ("TMG4001", dict(), dict(AlwaysAuthenticate=True, BasicAuthentication=True)),
     "a network without addresses": ("TMG4003", dict(source=[("network", "Perimeter")]), {}),
     "a client certificate": ("TMG4004", dict(SSLClientCertificateClaim=1), {}),
-    "client ports": ("TMG4008", dict(LimitSourcePortLow=1024, LimitSourcePortHigh=2048), {}),
     "an unknown schedule": ("TMG4009", dict(when="Lost"), {}),
     "an unknown user set": ("TMG4001", dict(users="Lost"), {}),
     "FTP bridging": ("TMG4010", dict(PublishedServerType=FTP), {}),
 }
-
-
-def on_rule_level(rule_text, options):
-    """LimitSourcePort* are the rule's own, not of its web publishing properties: moved up one level."""
-    for name in [n for n in options if n.startswith("LimitSourcePort")]:
-        line = re.search(r"\t*<fpc4:%s .*\n" % name, rule_text).group(0)
-        rule_text = rule_text.replace(line, "", 1).replace("<fpc4:SelectionIPs", line.strip() + "<fpc4:SelectionIPs", 1)
-    return rule_text
 
 
 def answer_of(out, target):
@@ -51,7 +42,7 @@ def test_fail_closed(t):
     site = "site: 1\n" + CERTIFICATE
     nights = {"ProxyScheduleTemplates": [schedule("Nights", range(24))]}
     for what, (code, options, listening) in CLOSED.items():
-        text = on_rule_level(small(rule(**options), elements=nights, networks=[external(), network("Perimeter")], **listening), options)
+        text = small(rule(**options), elements=nights, networks=[external(), network("Perimeter")], **listening)
         export = t.write("closed.xml", text)
         out = t.path(what.replace(" ", "-"))
         r = t.convert(export, out, site=t.write("site.yaml", site))

@@ -170,6 +170,7 @@ def move(expected, change, base=None, code=None, what="changed"):
     return (base, lambda parent, root, name: change(parent, root), expected, code, what)
 
 
+LIMITS = each("TMG3045", "", "TMG2041")
 LINKS = each("TMG3041", "TMG2033", "")
 FORWARD_HOST = r"(?i)host"
 P, L, W = "WebPublishingProperties/", "WebListenerProperties/", "FormsBasedAuthenticationProperties/"
@@ -197,8 +198,8 @@ CASES = {
     "PolicyRule/Action": [case(r"403|deny|proxy_pass|server|action", 1), case(None, 0)],
     "PolicyRule/System": [case(GONE, 1, code="TMG1012"), case(None, 0)],
     "PolicyRule/Type": [case(GONE, 256), case(None, 2), case(None, 0, code="TMG1007")],
-    "PolicyRule/LimitSourcePortLow": [case(r"403|deny|source_port", 1024)],
-    "PolicyRule/LimitSourcePortHigh": [case(r"403|deny|source_port", 2048)],
+    "PolicyRule/LimitSourcePortLow": [case(each(r"1024|remote_port", r"src_port 1024:1024", None), 1024, code=each("", "", "TMG4008"))],
+    "PolicyRule/LimitSourcePortHigh": [case(each(r"remote_port|2048", r"src_port 0:2048", None), 2048, code=each("", "", "TMG4008"))],
     "PolicyRule/ScheduleUsed": [move(r"schedule|Nights|time|date|hour", lambda p, r: put(p, ref("ScheduleUsed", guid("schedule", "Nights"), "ProxyScheduleTemplate"), "ScheduleUsed"))],
     "PolicyRule/SourceSelectionIPs": [move(r"198\.51\.100\.7", lambda p, r: put(p, sources([("computer", "One")]), "SourceSelectionIPs")),
                                       move(r"403|deny|closed", lambda p, r: put(p, sources([("computer", "Lost")]), "SourceSelectionIPs"), code="TMG4003")],
@@ -239,7 +240,8 @@ CASES = {
     P + "SSLRequireSecureChannel": [case(None, 0), case(r"403|deny|require_ssl|https", 1), case(r"403|deny|require_ssl|https", 2)],
     P + "RequireSSLClientCertificate": [case(r"403|deny|certificate", 1), case(None, 0, code="")],
     P + "SSLClientCertificateClaim": [case(r"403|deny|certificate", 1), case(None, 0, code="")],
-    P + "SSLClientCertificate": [move(None, lambda p, r: put(p, hexadecimal("SSLClientCertificate", OTHER_CERT)))],
+    P + "SSLClientCertificate": [move(None, lambda p, r: put(p, hexadecimal("SSLClientCertificate", "00" + OTHER_CERT[2:])), base="ssl"),
+                                move(each(r"proxy_ssl_certificate.*b\.pem", r"crt", None), lambda p, r: put(p, hexadecimal("SSLClientCertificate", OTHER_CERT)), base="ssl", code=each("", "", "TMG2035"))],
     P + "TranslateLinks": [case(each(r"sub_filter", None, r"link"), 1, code=LINKS), case(None, 0, code="")],
     P + "LinkTranslationMode": [case(r"link", 1, base="links", code=LINKS)],
     P + "LinkTranslationOptions": [case(each(r"%3a", None, r"link"), 1, base="links", code=LINKS), case(each(r"sub_filter", None, r"link"), 2, base="links", code=LINKS)],
@@ -282,8 +284,8 @@ CASES = {
     L + "FormsBasedAuthenticationProperties": [move(r"timeout|form", lambda p, r: set_scalar(find(p, "FormsBasedAuthenticationProperties"), "SessionTimeOutForPublicComputers", 7), base="forms")],
     L + "SSOEnabled": [case(r"sso", 0, base="sso", code=""), case(None, 1, base="sso")],
     L + "DomainNameSet": [move(r"more\.example", lambda p, r: find(p, "DomainNameStrings").append(element(string("Str", "more.example"))), base="sso")],
-    L + "NumberOfConnections": [case(None, 500), case(None, 0, code="")],
-    L + "UnlimitedNumberOfConnections": [case(None, 0, base="limit"), case(None, 1, base="limit", code="")],
+    L + "NumberOfConnections": [case(each(r"limit_conn .*500", r"fe_conn gt 500", None), 500, code=LIMITS), case(None, 0, code="")],
+    L + "UnlimitedNumberOfConnections": [case(None, 0, base="limit", code=LIMITS), case(each(r"limit_conn", r"fe_conn gt 50", None), 1, base="limit", code="")],
     L + "ConnectionTimeout": [case(r"77", 77)],
     L + "SSLAcceleratorPort": [case(None, 8443), case(None, 0, code="")],
     L + "SSLClientCertificateRestrictionsEnabled": [case(None, 1), case(None, 0, code="")],

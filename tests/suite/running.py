@@ -1,10 +1,15 @@
 """The real nginx, HAProxy and publishd, asked by `tmgc verify` at every decision of the samples and of random policies."""
+import http.client
+import http.server
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
+import threading
 import time
-from fpc import HTTP_FILTER, LINK_DICTIONARY, schedule, subnet
+from fpc import HTTP_FILTER, LINK_DICTIONARY, schedule, subnet, thumbprint
 from .common import SAMPLES, TOP, export_of, read, site_of, test, test_each
 from .meaning import rule, small
 
@@ -146,3 +151,127 @@ def test_links(t):
         probes += report.get("probes", 0)
     t.check(texts > 300, "%d texts" % texts)
     t.note = "%s probes to each target, %d texts in nginx.conf" % (probes, texts)
+
+
+@test
+def test_ends(t):
+    """Client certificates on both sides, client ports, the client's own address towards the server (B-51, B-59, B-98, B-149)."""
+    shown = thumbprint("shown")
+    more = {"Certificate": "client_certificate: required", "Shows": "backend_certificate: " + shown, "Low ports": "source_port_low: 2000\n    source_port_high: 2999",
+            "Some ports": "source_port_low: 19087\n    source_port_high: 31207", "One port": "source_port_low: 32000", "Original client": "forward_client_address: true"}
+    rules = [rule("Certificate", ("c.contoso.example",)), rule("Certificate too", ("c.contoso.example", "d.contoso.example"), paths=["/d/*"]),
+             rule("Shows", ("s.contoso.example",), PublishedServerType=1), rule("Shows none", ("t.contoso.example",), PublishedServerType=1),
+             rule("Low ports", ("p.contoso.example",)), rule("Some ports", ("p.contoso.example",), paths=["/a/*"]),
+             rule("One port", ("p.contoso.example",), source=[("subnet", "Here")]), rule("Other ports", ("p.contoso.example",)),
+             rule("Original client", ("o.contoso.example",))]
+    policy = t.run("ir", t.write("ends.xml", small(*rules, elements={"Subnets": [subnet("Here", "198.51.100.0", "255.255.255.0")]}))).out.decode()
+    for name, keys in more.items():
+        changed = re.sub(r"(?m)^  - name: %s$" % name, "  - name: %s\n    %s" % (name, keys), policy)
+        t.check(changed != policy, "no rule " + name)
+        policy = changed
+    source = t.write("ends.yaml", policy)
+    site = t.write("site.yaml", 'site: 1\ntrust: ca.pem\nclient_trust: clients.pem\ncertificates:\n  "%s": {chain: s.pem, key: s.key}\n  "%s": {chain: a.pem, key: a.key}\n'
+                   'rules:\n  Original client: {transparent: true}\n' % (shown, thumbprint("test")))
+    report = verified(t, "of ends", source, "-m", site, "-t", "nginx,haproxy")
+    t.check(report.get("probes", 0) > 400, "%s probes" % report.get("probes"))
+    t.note = "%s probes to each of nginx and HAProxy" % report.get("probes")
+
+
+class Served:
+    """nginx or HAProxy on what convert wrote, with a published server of its own behind, on ports that are free here."""
+
+    def __init__(self, t, target, policy, site):
+        self.backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+        self.backend.handle_error = lambda *_: None      # a target that stops leaves connections
+        threading.Thread(target=self.backend.serve_forever, daemon=True).start()
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        text = policy.replace("http: 18080", "http: %d" % self.port).replace("https: 18443", "https: 0")
+        out = t.path(target)
+        t.convert(t.write(target + ".yaml", text), out, "-t", target, "-q",
+                  site=t.write(target + "-site.yaml", site + 'backends: {"127.0.0.1": "127.0.0.1:%d"}\n' % self.backend.server_port))
+        command = {"nginx": ["nginx", "-e", t.path("nginx.log"), "-c", os.path.join(out, "nginx", "nginx.conf"),
+                             "-g", "daemon off; pid %s;" % t.path("nginx.pid")],
+                   "haproxy": ["haproxy", "-db", "-f", os.path.join(out, "haproxy", "haproxy.cfg")]}[target]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+
+    def connection(self, address):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=5, source_address=(address, 0))
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        self.backend.shutdown()
+        self.backend.server_close()
+
+
+class Quiet(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        if self.path == "/held":
+            time.sleep(1.5)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def asked(connection, path="/"):
+    """The status, or 0 where there is no connection."""
+    try:
+        connection.request("GET", path, headers={"Host": "www.contoso.example"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+    except OSError:
+        connection.close()
+        return 0
+    except http.client.HTTPException:
+        connection.close()
+        return 0
+
+
+@test
+def test_limits(t):
+    """Flood limits and a listener's limit, with the real numbers: who is above is refused, others are served (B-76, B-77)."""
+    policy = t.run("ir", t.write("small.xml", small(rule()))).out.decode()
+    notes = []
+    for target in ("nginx", "haproxy"):
+        served = Served(t, target, policy, "site: 1\nflood: true\n")
+        try:
+            one = served.connection("127.0.0.7")
+            got = [asked(one) for _ in range(1300)]
+            first = got.index(429) if 429 in got else len(got)
+            t.check(600 <= first <= 1290 and set(got[:first]) == {200}, "%s: 429 after %d requests, before that" % (target, first), set(got[:first]))
+            t.check(asked(served.connection("127.0.0.8")) == 200, target + ": another client is served")
+            many = [served.connection("127.0.0.9") for _ in range(170)]
+            threads = [threading.Thread(target=lambda c=c: results.append(asked(c, "/held"))) for c in many]
+            results = []
+            [x.start() for x in threads]
+            [x.join() for x in threads]
+            t.check(150 <= results.count(200) <= 162 and len(results) == 170, "%s: of 170 connections at a time" % target,
+                    {s: results.count(s) for s in set(results)})
+            notes.append("%s: 429 from request %d on, %d of 170 connections" % (target, first + 1, results.count(200)))
+        finally:
+            served.stop()
+        served = Served(t, target, policy.replace("    http: ", "    max_connections: 20\n    http: ", 1), "site: 1\n")
+        try:
+            many = [served.connection("127.0.0.%d" % (i + 10)) for i in range(30)]
+            results = []
+            threads = [threading.Thread(target=lambda c=c: results.append(asked(c, "/held"))) for c in many]
+            [x.start() for x in threads]
+            [x.join() for x in threads]
+            t.check(18 <= results.count(200) <= 21, "%s: 20 connections of 30" % target, {s: results.count(s) for s in set(results)})
+        finally:
+            served.stop()
+    t.note = "; ".join(notes)
