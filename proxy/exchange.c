@@ -244,6 +244,8 @@ static bool judge(struct exchange *x, const char *p, size_t n, bool end)
 void exchange_body(struct exchange *x, const char *p, size_t n)
 {
     x->received += n;
+    if (!x->up)
+        return; /* the answer is complete, and only waits for the client */
     if (x->body_most >= 0 && x->received > (uint64_t)x->body_most && !x->tunnel) {
         body_refused(x);
         return;
@@ -415,6 +417,7 @@ static bool try_another(struct exchange *x, enum cause t)
     bool connect = t == CAUSE_CONNECT || t == CAUSE_CONNECT_TIMEOUT || t == CAUSE_NAME;
     if (!connect || ++x->tries > 2 || !member_another(x))
         return false;
+    x->cause = CAUSE_NONE;
     upstream_take(x);
     return true;
 }

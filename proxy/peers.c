@@ -126,6 +126,21 @@ void peers_resolve(struct jobs *pool)
     peers_each(resolve, pool);
 }
 
+static void is_looking(struct peer *p, void *arg)
+{
+    bool *looking = arg;
+    pthread_mutex_lock(&p->p->lock);
+    *looking |= p->p->looking;
+    pthread_mutex_unlock(&p->p->lock);
+}
+
+bool peers_looking(void)
+{
+    bool looking = false;
+    peers_each(is_looking, &looking);
+    return looking;
+}
+
 /* ---- TLS sessions --------------------------------------------------------------------------- */
 
 static int keep_session(SSL *ssl, SSL_SESSION *session)

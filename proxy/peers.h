@@ -44,6 +44,7 @@ void addresses_release(struct addresses *a);
 /* Looks up the names of all peers again, in the pool; what cannot be found keeps its last good addresses. Any thread. */
 struct jobs;
 void peers_resolve(struct jobs *pool);
+bool peers_looking(void);                /* a look-up is under way. Any thread */
 
 /* The beginning of a TLS connection to it: its name is asked for and expected (D-14), its last session offered. NULL: none
  * can be made. Any thread. */

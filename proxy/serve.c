@@ -18,8 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POOL_THREADS = 8, POOL_WAITING = 4096, RESOLVE_TIME = 30 }; /* s */
-#define QUEUED_MOST (UINT64_C(256) << 20)                          /* bytes in all queues of the process */
+enum { POOL_THREADS = 8, POOL_WAITING = 4096, NAMES_TIME = 2000, RESOLVE_TIME = 30 }; /* s */
+#define QUEUED_MOST (UINT64_C(256) << 20) /* bytes in all queues of the process */
 
 static void *run(void *arg)
 {
@@ -176,6 +176,8 @@ static void put(struct server *s, struct serving *next)
     serving_release(old);
     health_watch(s->health, next);
     peers_resolve(s->jobs);
+    for (int i = 0; i < NAMES_TIME / 20 && peers_looking(); i++)
+        nanosleep(&(struct timespec){ 0, 20000000 }, NULL); /* the first request should find its server */
 }
 
 static const struct service *service_of(const struct serving *s)
