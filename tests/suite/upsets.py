@@ -2,8 +2,10 @@
 import concurrent.futures
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 from .common import TOP, test, test_each
 from lanes import ANSWER, Answers, Lanes
@@ -117,6 +119,67 @@ def test_upsets_disk(t):
             p.ask(get(b"/logged"))
     with open(t.path("requests.log")) as f:
         t.equal(sum("/logged" in line for line in f), 20, "lines with room")
+
+
+@test
+def test_upsets_killed(t):
+    """kill -9 of the worker under load: another one serves at once; no client gets what is another's, and only what was under way is lost."""
+    def answer(request):
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(request.target), request.target)
+
+    stop, results = threading.Event(), []
+
+    def client(n):
+        good = lost = wrong = refused = 0
+        while not stop.is_set():
+            try:
+                with proxy.connect() as s:
+                    for k in range(20):
+                        target = b"/%d/%d/%d" % (n, good, k)
+                        s.sendall(b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % target)
+                        got = Answers(s).read(1, 0)
+                        if not got.statuses:
+                            lost += 1
+                            break
+                        wrong += got.bodies != [target]
+                        good += 1
+            except ConnectionRefusedError:
+                refused += 1
+                time.sleep(0.01)
+            except OSError:
+                lost += 1
+        results.append((good, lost, wrong, refused))
+
+    with Lanes(t, "publishd", answer=answer) as proxy:
+        clients = [threading.Thread(target=client, args=(n,)) for n in range(6)]
+        for c in clients:
+            c.start()
+        kills = 3
+        for _ in range(kills):
+            time.sleep(0.7)
+            os.kill(int(proxy.workers()[0]), signal.SIGKILL)
+            before, deadline = time.monotonic(), time.monotonic() + 10
+            while time.monotonic() < deadline and not (proxy.workers() and served(proxy)):
+                time.sleep(0.01)
+            t.check(time.monotonic() - before < 5, "served again after %.1f s" % (time.monotonic() - before))
+        stop.set()
+        for c in clients:
+            c.join()
+        good, lost, wrong, refused = (sum(r[i] for r in results) for i in range(4))
+        t.equal(wrong, 0, "answers of another request")
+        t.check(good > 50, "%d answers" % good)
+        t.check(lost <= 2 * kills * len(clients), "%d requests lost at %d kills of %d clients' worker" % (lost, kills, len(clients)))
+        t.check(proxy.process.poll() is None, "publishd has ended:", proxy.said())
+    t.note = "%d answers, %d lost with the worker, %d connections refused meanwhile" % (good, lost, refused)
+
+
+def served(proxy):
+    try:
+        with proxy.connect(timeout=1) as s:
+            s.sendall(ASK % (b"GET", 1))
+            return Answers(s).read(1, 0).statuses == [200]
+    except OSError:
+        return False
 
 
 # Which allocation fails: of those at the start (some thousands, most of them OpenSSL's), of those from the first connection on.
