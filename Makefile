@@ -20,7 +20,7 @@ CLI     = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard cli/*.c)))
 DAEMON  = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard daemon/*.c)))
 UNIT    = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*.c)))
 PROGRAMS = $(BUILD)/tmgc $(if $(DAEMON),$(BUILD)/publishd)
-SOURCES = $(sort $(wildcard $(ROOMS:%=%/*.[ch]) $(SERVING:%=%/*.[ch]) cli/*.[ch] daemon/*.[ch] tests/*.c tests/unit/*.[ch]))
+SOURCES = $(sort $(wildcard $(ROOMS:%=%/*.[ch]) $(SERVING:%=%/*.[ch]) cli/*.[ch] daemon/*.[ch] tests/*.c tests/unit/*.[ch] tests/http1/*.h tests/fuzz/*.[ch]))
 
 all: $(PROGRAMS)                      ## build/tmgc (and build/publishd)
 

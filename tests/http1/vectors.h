@@ -72,16 +72,17 @@ static inline long vectors_each(const char *path, bool with_method, void (*use)(
         if (*line == '\0' || *line == '#')
             continue;
         char *cell[4] = { NULL };
-        int first = with_method ? 0 : 1;
-        cell[first] = line;
-        for (int i = first + 1; i < 4; i++) {
-            char *bar = strstr(cell[i - 1], " | ");
-            if (!bar) {
-                printf("%s: not a vector: %s\n", path, line);
-                return -1;
-            }
-            *bar = '\0';
-            cell[i] = bar + 3;
+        char *rest = line;
+        for (int i = with_method ? 0 : 1; i < 4 && rest; i++) {
+            char *bar = i < 3 ? strstr(rest, " | ") : NULL;
+            cell[i] = rest;
+            if (bar)
+                *bar = '\0';
+            rest = bar ? bar + 3 : NULL;
+        }
+        if (!cell[3]) {
+            printf("%s: not a vector: %s\n", path, line);
+            return -1;
         }
         struct vector v = { .method = cell[0], .verdict = cell[1], .name = cell[2] };
         vector_unescape(&v.bytes, cell[3], cell[3] + strlen(cell[3]));

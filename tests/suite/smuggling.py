@@ -127,7 +127,7 @@ def test_odd_requests(t):
         return
 
     def through(target):
-        with Lanes(t, target, LANES) as proxy:
+        with Lanes(t, target, LANES, build="sanitized") as proxy:
             def one(lane, i):
                 requests, cut, status = own[i]
                 return i, Case(*exchange(proxy, lane, streams[i], len(requests) + (status is not None), None if target == "publishd" else 0.1))
