@@ -36,6 +36,7 @@ struct conf_listener {
     VEC(struct conf_socket) sockets;
     enum https_redirect redirect;
     struct conf_authentication authentication;
+    bool http2;
     long max_connections, connection_timeout, ssl_accelerator_port;
     long http_port, https_port;      /* as redirects and links name them; 0: that of the first such socket */
 };

@@ -40,6 +40,13 @@ struct arrival {
     uint32_t address;
     uint16_t port;
 };
+/* What a front's struct begins with: a connection whose client chooses HTTP/2 changes its kind in place (h2.h). Needs
+ * socket.h. */
+#define FRONT                                                                                                          \
+    struct client c;                                                                                                   \
+    struct sock s;                                                                                                     \
+    struct grave grave;                                                                                                \
+    struct timer timer
 void client_begin(struct client *c, const struct arrival *a);
 void client_end(struct client *c);
 /* Before a request, while no other is under way: from now on the connection is served under the loop's newest

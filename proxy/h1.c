@@ -5,7 +5,9 @@
  * answer is still sent, if it comes within HALF_CLOSED_TIME of silence.
  */
 #include "exchange.h"
+#include "h2.h"
 #include "socket.h"
+#include "tls.h"
 #include "../http/http1.h"
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,10 +31,7 @@ enum h1_state {
 };
 
 struct h1 {
-    struct client c;
-    struct sock s;
-    struct grave grave;
-    struct timer timer;
+    FRONT;
     struct task more; /* go on with what is in `in` */
     struct exchange *x;
     enum h1_state state;
@@ -438,6 +437,10 @@ static void on_room(struct sock *s)
 static void on_ready(struct sock *s)
 {
     struct h1 *h = container_of(s, struct h1, s);
+    if (s->ssl && tls_chose_h2(s->ssl)) {
+        h2_take(h);
+        return;
+    }
     timer_set(h->c.loop, &h->timer, h->c.serving->listeners.v[h->c.at->listener].idle_timeout);
 }
 
@@ -516,7 +519,8 @@ static void kill_h1(struct client *c)
 
 void h1_begin(const struct arrival *a)
 {
-    struct h1 *h = calloc(1, sizeof *h);
+    size_t size = a->at->ctx && h2_size() > sizeof(struct h1) ? h2_size() : sizeof(struct h1);
+    struct h1 *h = calloc(1, size);
     if (!h)
         mem_fatal();
     client_begin(&h->c, a);

@@ -15,11 +15,26 @@ static const struct serving_socket *same_place(const struct serving *s, const ch
     return NULL;
 }
 
+/* Not where who the client is belongs to its connection: with NTLM or Negotiate at the listener, or at a server that the
+ * client may sign in to itself (B-68, B-102). HTTP/2 has one connection for everything. */
+static bool offers_h2(const struct serving *s, size_t listener)
+{
+    const struct plan_listener *l = &s->snapshot->plan->listeners.v[listener];
+    if (!s->snapshot->config->listeners.v[listener].http2 || l->listener->integrated)
+        return false;
+    for (size_t i = 0; i < l->rules.n; i++)
+        if (s->snapshot->plan->rules.v[l->rules.v[i]].rule->delegation == DELEGATE_NONE_PASS)
+            return false;
+    return true;
+}
+
 static bool add_socket(struct serving *s, size_t listener, const struct conf_socket *c, struct strbuf *err)
 {
     SSL_CTX *ctx = NULL;
     if (c->chain && !(ctx = tls_server(c->chain, c->key, err)))
         return false;
+    if (ctx && offers_h2(s, listener))
+        tls_server_h2(ctx);
     const struct serving_socket *there = same_place(s, c->address, c->port);
     if (there && ctx && there->ctx && there->listener == listener) {
         tls_server_alternative(there->ctx, ctx);

@@ -54,10 +54,12 @@ static int choose_certificate(SSL *ssl, int *alert, void *arg)
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_n, const unsigned char *in,
                            unsigned in_n, void *arg)
 {
-    static const unsigned char ours[] = "\x08http/1.1";
-    (void)ssl, (void)arg;
+    static const unsigned char both[] = "\x02h2\x08http/1.1";
+    bool h2 = arg != NULL;
+    (void)ssl;
     unsigned char *chosen;
-    if (SSL_select_next_proto(&chosen, out_n, ours, sizeof ours - 1, in, in_n) != OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto(&chosen, out_n, both + (h2 ? 0 : 3), sizeof both - 1 - (h2 ? 0 : 3), in, in_n) !=
+        OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_NOACK;
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
@@ -82,6 +84,19 @@ SSL_CTX *tls_server(const char *chain, const char *key, struct strbuf *err)
     say(err, file);
     SSL_CTX_free(ctx);
     return NULL;
+}
+
+void tls_server_h2(SSL_CTX *ctx)
+{
+    SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, ctx);
+}
+
+bool tls_chose_h2(const SSL *ssl)
+{
+    const unsigned char *p;
+    unsigned n;
+    SSL_get0_alpn_selected(ssl, &p, &n);
+    return n == 2 && memcmp(p, "h2", 2) == 0;
 }
 
 void tls_server_alternative(SSL_CTX *own, SSL_CTX *other)

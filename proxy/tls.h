@@ -6,6 +6,9 @@
 
 /* A listener's context with its certificate chain and key, PEM files. TLS 1.2 and 1.3. NULL with a line in err. */
 SSL_CTX *tls_server(const char *chain, const char *key, struct strbuf *err);
+/* Offers HTTP/2 too. */
+void tls_server_h2(SSL_CTX *ctx);
+bool tls_chose_h2(const SSL *ssl);
 /* One more context for the same address, which is own's from now on: a client that names (SNI) a name of its certificate
  * gets it; all others get own. B-40: the source knew no SNI, and an address with one certificate behaves as it did. */
 void tls_server_alternative(SSL_CTX *own, SSL_CTX *other);
