@@ -32,7 +32,7 @@ def exchange(proxy, lane, data, expected, quiet, piece=1 << 20):
         try:
             for i in range(0, len(data), piece):
                 s.sendall(data[i:i + piece])
-            if quiet is None and len(data) < 60000:      # ours takes our end for no more than that, unless it has stopped reading
+            if quiet is None:                            # ours takes our end for no more than that
                 s.shutdown(socket.SHUT_WR)
         except OSError:                                  # refused before all was sent
             pass
