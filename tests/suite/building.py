@@ -1,7 +1,8 @@
 """The unit tests of each room, and documents that are made from tables."""
 import glob
 import os
-from .common import TOP, read, test
+import re
+from .common import TOP, read, registry, test
 
 
 @test
@@ -28,3 +29,27 @@ def test_readme(t):
     """README.md shows what tmgc really prints (`make docs` fills it in)."""
     r = t.run(t.build, "--check", program=os.path.join(TOP, "tests", "readme"))
     t.check(r.status == 0, "README.md", r)
+
+
+@test
+def test_behaviours(t):
+    """docs/behaviours.md: a row for each of B-01 to B-154, with one of four states a target, and what a row names is there."""
+    kinds = {code: kind for code, kind in re.findall(r'(?m)^F\(\w+, (\d+), "[^"]+", (\w+),', read(os.path.join(TOP, "base", "findings.def")).decode())}
+    tests = " ".join(name for name, _, _ in registry) + " " + " ".join(os.listdir(os.path.join(TOP, "tests", "unit")))
+    rows = [[c.strip() for c in line.strip("|").split("|")] for line in read(os.path.join(TOP, "docs", "behaviours.md")).decode().split("\n") if line.startswith("| B-")]
+    t.equal([r[0] for r in rows], ["B-%02d" % n for n in range(1, 155)], "the rows")
+    counts = {}
+    for name, _, *states, note, where, test_name in rows:
+        codes = re.findall(r"TMG(\d{4})", note)
+        classes = {kinds.get(c) for c in codes}
+        t.check(set(states) <= {"exact", "differs", "closed", "none"} and len(states) == 3, name + ": states", states)
+        t.check(None not in classes, name + ": findings that there are not", codes)
+        t.check("differs" not in states or classes & {"LOST", "DIFFERS", "SITE", "ADVICE"}, name + ": differs, and no finding says how")
+        t.check("closed" not in states or "CLOSED" in classes, name + ": closed, and no finding says so")
+        t.check("none" not in states or len(re.sub(r"TMG\d{4}", "", note)) >= 20 or note.startswith("see B-"), name + ": no reason why it has no effect")
+        for file in re.findall(r"`([^`]+)`", where):
+            t.check(os.path.exists(os.path.join(TOP, file)), name + ": no file " + file)
+        t.check(where and test_name.strip("`") in tests, name + ": no test " + test_name)
+        for s in states:
+            counts[s] = counts.get(s, 0) + 1
+    t.note = "%d behaviours on three targets: %s" % (len(rows), ", ".join("%d %s" % (counts[s], s) for s in ("exact", "differs", "closed", "none")))
