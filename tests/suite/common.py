@@ -1,4 +1,5 @@
 """What all tests use: the registry, a test's own folder and its checks, running tmgc and the proxies."""
+import itertools
 import os
 import re
 import shutil
@@ -115,14 +116,17 @@ def nginx_test(out):
 
 
 def stream_test(out):
-    """nginx -t of stream.conf; only root may bind its ports."""
+    """nginx -t of stream.conf, which opens its sockets: each at an address of its own, where nobody else is."""
+    pid, numbers = os.getpid(), itertools.count(1)
+
+    def elsewhere(m):
+        port = m.group(1) if os.geteuid() == 0 else str(20000 + int(m.group(1)) % 10000)
+        return "listen 127.%d.%d.%d:%s%s" % (64 + pid % 60, pid // 60 % 250, next(numbers) % 250, port, m.group(2) if os.geteuid() == 0 else "")
+
     with tempfile.TemporaryDirectory() as folder:
-        config = read(os.path.join(out, "nginx", "stream.conf")).decode()
-        if os.geteuid() != 0:
-            config = re.sub(r"(listen (?:[0-9.]+:)?)(\d{1,3};)", r"\g<1>20\2", config)
         own = os.path.join(folder, "stream.conf")
         with open(own, "w") as changed:
-            changed.write(config)
+            changed.write(re.sub(r"\blisten (?:[0-9.]+:)?(\d+)((?:-\d+)?)", elsewhere, read(os.path.join(out, "nginx", "stream.conf")).decode()))
         return run_program("nginx", "-t", "-e", "stderr", "-c", own, "-g", "pid %s/pid;" % folder)
 
 

@@ -123,7 +123,7 @@ def named(policy, line):
     return any(re.match(b"TMG(1002|2039)", n) and b"line: %d\n" % line in n + b"\n" and STRANGER.encode() in n for n in notes)
 
 
-@test_each("exchange-2010", "busy-array", "sharepoint", "isa-2006")
+@test_each("exchange-2010", "busy-array", "sharepoint", "isa-2006", "branch-services")
 def test_strangers(t, sample):
     """An element with a made-up name anywhere under a rule, listener or farm is reported with its path and line."""
     rng = random.Random(sample)

@@ -5,7 +5,7 @@ import random
 import re
 from xml.sax.saxutils import escape
 from . import configs
-from .common import export_of, haproxy_test, nginx_test, read, site_of, test_each, tree
+from .common import export_of, haproxy_test, nginx_test, read, site_of, stream_test, test_each, tree
 
 # Each holds a word that no config may have as a directive, a variable or a function: the proxies refuse unknown ones.
 HOSTILE = {
@@ -33,9 +33,15 @@ DECORATIVE = {"Name", "Description"}           # of rules and elements: they may
 SAMPLES = ("exchange-2010", "busy-array", "sharepoint")
 
 
+def has_streams(out):
+    return os.path.exists(os.path.join(out, "nginx", "stream.conf"))
+
+
 def census(out):
     """How often each directive is there."""
     nginx = configs.nginx_directives(read(os.path.join(out, "nginx", "nginx.conf")).decode())
+    if has_streams(out):
+        nginx += configs.nginx_directives(read(os.path.join(out, "nginx", "stream.conf")).decode())
     haproxy = configs.haproxy_directives(read(os.path.join(out, "haproxy", "haproxy.cfg")).decode())
     return collections.Counter([("nginx", d[0], len(d)) for d in nginx] + [("haproxy", d[0]) for d in haproxy])
 
@@ -50,13 +56,17 @@ def harmless(t, what, out, r, known, checked):
     now = census(out)
     strange = {k[:2] for k in now} - known
     t.check(not strange, what + ": new directives", strange)
-    bytes_ = (read(os.path.join(out, "nginx", "nginx.conf")), read(os.path.join(out, "haproxy", "haproxy.cfg")))
+    bytes_ = (read(os.path.join(out, "nginx", "nginx.conf")), read(os.path.join(out, "haproxy", "haproxy.cfg")),
+              read(os.path.join(out, "nginx", "stream.conf")) if has_streams(out) else b"")
     if bytes_ in checked:
         return
     checked.add(bytes_)
     n, h = nginx_test(out), haproxy_test(out)
     t.check(n.status == 0 and b"[emerg]" not in n.err or b"host not found in upstream" in n.err, what + ": nginx -t", n)
     t.check(h.status == 0 and b"ALERT" not in h.err, what + ": haproxy -c", h)
+    if has_streams(out):
+        s = stream_test(out)
+        t.check(s.status == 0 and b"[emerg]" not in s.err, what + ": nginx -t of stream.conf", s)
 
 
 def hostile_places(original):
@@ -163,7 +173,7 @@ def whole_or_nothing(t, what, r, out, expected):
         t.check(not [n for n in names if "tmgc-tmp" in n], what + ": temporary files left")
 
 
-@test_each("exchange-2010", "busy-array", "lync-right", "isa-2006")
+@test_each("exchange-2010", "busy-array", "lync-right", "isa-2006", "branch-services")
 def test_mutations(t, sample):
     """560 changed inputs a sample under AddressSanitizer and UndefinedBehaviorSanitizer: exit status 0, 1 or 2, and
     all files or none."""
