@@ -74,11 +74,12 @@ static const unsigned char no_host_bytes[256] = {
     [' '] = 1, ['\t'] = 1, ['"'] = 1,  ['#'] = 1, [','] = 1, ['/'] = 1, [';'] = 1, ['<'] = 1, ['>'] = 1,
     ['?'] = 1, ['@'] = 1,  ['\\'] = 1, ['^'] = 1, ['`'] = 1, ['{'] = 1, ['|'] = 1, ['}'] = 1,
 };
-static bool host_is_plain(const char *s)
+static size_t plain_host_length(const char *s)
 {
-    while (*s && !no_host_bytes[(unsigned char)*s])
-        s++;
-    return *s == '\0';
+    size_t n = 0;
+    while (s[n] && !no_host_bytes[(unsigned char)s[n]])
+        n++;
+    return n;
 }
 
 /* Framing, and that what must be said once is said once. The field is h's last. */
@@ -90,7 +91,7 @@ static int read_meaning(struct reader *r, const struct field *f)
     case FIELD_HOST:
         if (again)
             return refuse(r, 400, "two Hosts");
-        if (!host_is_plain(f->value))
+        if (plain_host_length(f->value) != f->value_n)
             return refuse(r, 400, "a Host that is none");
         return 0;
     case FIELD_CONTENT_LENGTH: return again ? refuse(r, 400, "two Content-Lengths") : read_length(r, f);
@@ -226,15 +227,22 @@ static int begin(struct reader *r, struct head *h, const char *p, size_t n)
 }
 
 /* ---- requests -------------------------------------------------------------- */
-/* A path, an absolute URI, "*" for OPTIONS, or anything for CONNECT (RFC 9112 section 3.2). */
+/* A path, a URI of http or https, or "*" for OPTIONS (RFC 9112 section 3.2). CONNECT asks for a tunnel to anywhere: no
+ * server has that published, and what follows a server's 200 to it would be no body. */
 static bool target_has_form(const char *method, const char *target)
 {
-    if (target[0] == '/' || strcmp(method, "CONNECT") == 0)
+    if (strcmp(method, "CONNECT") == 0)
+        return false;
+    if (target[0] == '/')
         return true;
     if (strcmp(target, "*") == 0)
         return strcmp(method, "OPTIONS") == 0;
-    size_t n = strcspn(target, ":/?#");
-    return n > 0 && strncmp(target + n, "://", 3) == 0 && target[n + 3] && target[n + 3] != '/';
+    size_t scheme = ascii_ncasecmp(target, "http://", 7) == 0 ? 7 : ascii_ncasecmp(target, "https://", 8) == 0 ? 8 : 0;
+    if (!scheme)
+        return false;
+    target += scheme;
+    size_t n = plain_host_length(target);
+    return n > 0 && (target[n] == '\0' || target[n] == '/' || target[n] == '?' || target[n] == '#');
 }
 
 static int read_request_line(struct reader *r)
@@ -255,7 +263,7 @@ static int read_request_line(struct reader *r)
     if (status)
         return status;
     if (!target_has_form(h->method, h->target))
-        return refuse(r, 400, "a target that is neither a path nor a URI");
+        return refuse(r, 400, "a target that nothing can be published at");
     if (r->p[0] != '\r' || r->p[1] != '\n')
         return refuse(r, 400, "something behind the HTTP version");
     r->p += 2;

@@ -4,8 +4,9 @@
  * Strict means: what two programs could read differently is refused (RFC 9112 sections 2.2, 3, 5, 6, 7, 11.2): bare CR
  * or LF, obs-fold, space before a colon, Content-Length with Transfer-Encoding, two lengths, a list as length, any
  * transfer coding but chunked, chunked that is not last or said twice, chunked in HTTP/1.0, two Hosts, a control
- * character, an HTTP version other than 1.0 and 1.1. A request without Host is taken (B-10). Any method that is a
- * token is taken (B-75); the target may hold any byte above the space but DEL.
+ * character, an HTTP version other than 1.0 and 1.1, a Host that programs would end at different places. A request
+ * without Host is taken (B-10). Any method that is a token is taken (B-75), but CONNECT; the target is a path, a URI of
+ * http or https, or "*" for OPTIONS, and may hold any byte above the space but DEL.
  */
 #ifndef HTTP_HTTP1_H
 #define HTTP_HTTP1_H
