@@ -16,9 +16,9 @@ struct peer_private {
     char digest[65];       /* of the trust file's content: another content is another peer */
 };
 
-enum { BUCKETS = 1024 };
+enum { BUCKETS = 4096 };
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct peer *list[BUCKETS]; /* by host and port */
+static struct peer *list[BUCKETS]; /* by host, port and site */
 static size_t list_n;
 
 static char *copy(const char *s)
@@ -167,10 +167,12 @@ void peer_use_session(struct peer *p, SSL *ssl)
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-static struct peer **bucket(const char *host, uint16_t port)
+static struct peer **bucket(const char *host, uint16_t port, const char *site)
 {
     uint32_t h = 2166136261u ^ port;
     for (const char *s = host; *s; s++)
+        h = (h ^ (unsigned char)*s) * 16777619u;
+    for (const char *s = site; *s; s++)
         h = (h ^ (unsigned char)*s) * 16777619u;
     return &list[h % BUCKETS];
 }
@@ -211,7 +213,7 @@ static struct peer *peer_new(const char *host, uint16_t port, const char *site, 
 
 struct peer *peer_get(const char *host, uint16_t port, const char *site, const struct tls_trust *trust)
 {
-    struct peer **first = bucket(host, port);
+    struct peer **first = bucket(host, port, site);
     pthread_mutex_lock(&list_lock);
     struct peer *p = *first;
     while (p && !is_peer(p, host, port, site, trust))
@@ -256,7 +258,7 @@ void peer_release(struct peer *p)
     pthread_mutex_lock(&list_lock);
     bool last = atomic_fetch_sub(&p->p->refs, 1) == 1;
     if (last) {
-        struct peer **at = bucket(p->host, p->port);
+        struct peer **at = bucket(p->host, p->port, p->site);
         while (*at != p)
             at = &(*at)->p->next;
         *at = p->p->next;

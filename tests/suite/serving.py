@@ -1,4 +1,5 @@
 """publishd as it serves: real traffic on loopback, with servers that answer, stall, lie and die as a test says."""
+import gzip
 import os
 import select
 import socket
@@ -403,6 +404,45 @@ def test_serving_faults(t, build):
         c.send(get(fields=b"X-Long: " + b"x" * 70000 + b"\r\n"))
         t.equal(c.answer()[0], 431, "a head beyond all limits")
         clean(t, p)
+
+
+@test_each(*BUILDS)
+def test_serving_early(t, build):
+    """An answer that is complete before the request's body: slow to be read, with links to be translated in it or not."""
+    page = b"<a href=http://inside.example/>x</a>" * 300000       # 11 MB, or a few packets
+    packed = gzip.compress(page)
+
+    def server(stream):
+        while True:
+            head = stream.until(b"\r\n\r\n")
+            if not head:
+                return
+            body, coding = (packed, b"Content-Encoding: gzip\r\n") if b"translated" in head else (page, b"")
+            stream.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n%sContent-Length: %d\r\n\r\n" % (coding, len(body)) + body)
+            stream.exactly(4000000 if head.startswith(b"POST") else 0)
+    links = 'translate_links: true\nlinks: [{from: "http://inside.example", to: "http://outside.example"}]'
+    with Server(server) as s, start(t, build, [rule(s.port), rule(s.port, name="translated.example", more=links)], loops=1) as p:
+        for host, expected in ((b"site.example", page), (b"translated.example", page.replace(b"inside", b"outside"))):
+            for _ in range(3):
+                c = p.connect()
+                c.send(get(b"/", host=host, method=b"POST", fields=b"Content-Length: 4000000\r\n") + bytes(1000))
+                time.sleep(0.2)              # the answer fills all queues
+                sender = threading.Thread(target=lambda: send_all(c, bytes(3999000)))
+                sender.start()
+                time.sleep(0.2)
+                status, _, body, whole = c.answer()
+                sender.join()
+                t.check((status, whole, body) == (200, True, expected), "the whole answer", host, status, whole, len(body))
+                c.close()
+            t.equal(p.ask(get(host=host))[0], 200, "and it lives")
+        clean(t, p)
+
+
+def send_all(c, data):
+    try:
+        c.send(data)
+    except OSError:                          # nobody wants it
+        pass
 
 
 @test_each(*BUILDS)
