@@ -13,6 +13,12 @@ void gate_refuse(struct gate_at *at, int status, const char *why)
     at->out->why = why;
 }
 
+void gate_forbid(struct gate_at *at, enum gate_page page, const char *why)
+{
+    gate_refuse(at, 403, why);
+    at->out->page = page;
+}
+
 void gate_add(struct gate_at *at, const char *name, const char *value)
 {
     struct gate_result *out = at->out;
@@ -174,7 +180,7 @@ static void judge(struct gate_at *at, struct identity *who, struct session *s, e
 {
     struct gate_result *out = at->out;
     if (!gate_certificate_agrees(at, who)) {
-        gate_refuse(at, 403, "the client certificate is another user's");
+        gate_forbid(at, PAGE_WRONG_USER, "the client certificate is another user's");
         return;
     }
     if (!at->q->anybody && verdict == USER_ASK)
@@ -190,7 +196,7 @@ static void judge(struct gate_at *at, struct identity *who, struct session *s, e
         return;
     }
     if (!at->q->anybody && verdict == USER_OUTSIDE) {
-        gate_refuse(at, 403, "the user is in none of the rule's sets");
+        gate_forbid(at, PAGE_WRONG_USER, "the user is in none of the rule's sets");
         return;
     }
     out->kind = GATE_PASS;
@@ -526,7 +532,7 @@ static void forms(struct gate_at *at)
     struct gate_connection *c = at->q->connection;
     struct session s;
     if (at->g->sessions.form.client_certificate && !at->q->has_certificate) {
-        gate_refuse(at, 403, "a client certificate is required");
+        gate_forbid(at, PAGE_NEEDS_CERTIFICATE, "a client certificate is required");
         return;
     }
     if (kept_session(at) && at->q->now < c->kept_until &&
@@ -600,7 +606,7 @@ static bool certificate_decides(struct gate_at *at)
     const struct gate_request *q = at->q;
     bool listener = at->g->client_certificate && q->needs_user && at->g->forms == FORMS_NONE;
     if ((q->claim == CERTIFICATE_REQUIRED || listener) && !q->has_certificate) {
-        gate_refuse(at, 403, "a client certificate is required");
+        gate_forbid(at, PAGE_NEEDS_CERTIFICATE, "a client certificate is required");
         return true;
     }
     if (!listener)
@@ -608,7 +614,7 @@ static bool certificate_decides(struct gate_at *at)
     if (q->certificate)
         judge(at, q->certificate, NULL, USER_ASK);
     else
-        gate_refuse(at, 403, "the client certificate names no account");
+        gate_forbid(at, PAGE_WRONG_USER, "the client certificate names no account");
     return true;
 }
 
@@ -629,13 +635,13 @@ void gate_ask(const struct gate *g, const struct gate_request *q, struct arena *
     else if (g->forms != FORMS_NONE && gate_at_place(&at))
         return;
     else if (!q->has_rule)
-        gate_refuse(&at, 403, "no rule");
+        gate_forbid(&at, PAGE_NO_RULE, "no rule");
     else if (certificate_decides(&at))
         return;
     else if (!q->needs_user)
         volunteered(&at);
     else if (!q->tls && (g->forms != FORMS_NONE || !g->over_http))
-        gate_refuse(&at, 403, "credentials are not taken over HTTP");
+        gate_forbid(&at, PAGE_NEEDS_SSL, "credentials are not taken over HTTP");
     else if (g->forms != FORMS_NONE)
         forms(&at);
     else if (g->basic || g->integrated)

@@ -12,6 +12,7 @@ struct gate_at {                         /* one call */
 };
 /* Results. status with the engine's page; the header is skipped where there is no room for it. */
 void gate_refuse(struct gate_at *at, int status, const char *why);
+void gate_forbid(struct gate_at *at, enum gate_page page, const char *why);               /* 403 */
 void gate_add(struct gate_at *at, const char *name, const char *value);
 void gate_redirect(struct gate_at *at, int status, const char *path);                     /* path: of this host */
 const char *gate_form_path(struct gate_at *at, const char *why);      /* of the sign-in page, with where to go afterwards */

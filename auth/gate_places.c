@@ -303,9 +303,9 @@ bool gate_at_place(struct gate_at *at)
     if (place == PLACE_NONE)
         return false;
     if (!at->q->known_host)
-        gate_refuse(at, 403, "no rule publishes this name");
+        gate_forbid(at, PAGE_NO_RULE, "no rule publishes this name");
     else if (!at->q->tls)
-        gate_refuse(at, 403, "forms are for HTTPS only");
+        gate_forbid(at, PAGE_NEEDS_SSL, "forms are for HTTPS only");
     else if (place == PLACE_PASSWORD && !at->g->sessions.form.change_password)
         gate_refuse(at, 404, NULL);
     else if (place == PLACE_OLD)
@@ -460,7 +460,7 @@ void gate_form_after(struct gate_at *at, struct gate_job *j)
         gate_redirect(at, 303, arena_printf(at->a, "%s&why=changed", place_link(at, PLACE_SIGN_IN_PATH, j->url)));
     else if (at->g->sessions.form.client_certificate &&
              (!at->q->has_certificate || !gate_certificate_agrees(at, j->who)))
-        gate_refuse(at, 403, "a client certificate of the same user is required");
+        gate_forbid(at, PAGE_NEEDS_CERTIFICATE, "a client certificate of the same user is required");
     else
         signed_in(at, j);
 }

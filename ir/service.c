@@ -84,6 +84,23 @@ static const struct schema sign_in_schema = { .name = "signing in", .size = size
 
 #define MEMBER(m) .key = #m, .at = offsetof(struct service, m)
 static const char *const log_formats[] = { "json", "combined", NULL };
+static const char *const agent_answers[] = { "form", "basic", NULL };
+static const struct field agent_fields[] = {
+    { SIGN_IN(service_agent, match), .type = Y_TEXT, .required = true, .help = "the whole User-Agent without case; a star stands for anything" },
+    { SIGN_IN(service_agent, answer), .type = Y_LONG, .words = agent_answers, .max = 1, .required = true, .help = "the form, or a challenge for Basic" },
+};
+static const struct schema agent_schema = { .name = "a kind of client", .size = sizeof(struct service_agent), .fields = FIELDS(agent_fields), .layout = LAYOUT_FLOW };
+static const struct field forms_fields[] = {
+    { SIGN_IN(service_forms, keys), .type = Y_TEXT, .text = TEXT_FILE, .help = "file of the keys that seal sessions, shared by all instances; random ones if left out, and sessions end with the process" },
+    { SIGN_IN(service_forms, make_keys), .type = Y_BOOL, .help = "that file is made if it is not there" },
+    { SIGN_IN(service_forms, pages), .type = Y_TEXT, .text = TEXT_FILE, .help = "folder of templates and texts for the sign-in pages; the built-in ones if left out" },
+    { SIGN_IN(service_forms, agents), .type = Y_LIST, .of = &agent_schema, .help = "which clients get the form, the first that fits; the source's table if left out" },
+    { SIGN_IN(service_forms, account_limit), .type = Y_LONG, .dflt = 4, .max = 1000, .help = "wrong passwords until an account is left alone; less than the domain's lockout threshold; 0: no limit" },
+    { SIGN_IN(service_forms, address_limit), .type = Y_LONG, .dflt = 50, .max = 1000000, .help = "the same for a client's address, whatever the account; 0: no limit" },
+    { SIGN_IN(service_forms, window), .type = Y_LONG, .dflt = 1800, .min = 1, .max = 86400, .help = "seconds that failures count; not less than the domain's observation window" },
+};
+static const struct schema forms_schema = { .name = "forms and failed sign-ins", .size = sizeof(struct service_forms), .fields = FIELDS(forms_fields) };
+
 static const struct field service_fields[] = {
     { MEMBER(user), .type = Y_TEXT, .help = "account that publishd becomes once its ports are open and its keys are read" },
     { MEMBER(loops), .type = Y_LONG, .max = 256, .help = "threads that serve; 0: one a processor" },
@@ -91,6 +108,7 @@ static const struct field service_fields[] = {
     { MEMBER(log), .type = Y_TEXT, .text = TEXT_FILE, .help = "file of requests, `-` for standard output; none if left out" },
     { MEMBER(log_format), .type = Y_WORD, .words = log_formats, .dflt = LOG_JSON, .help = "one JSON object a line, or the format that web servers share" },
     { MEMBER(sign_in), .type = Y_OBJECT, .of = &sign_in_schema, .help = "who checks passwords, knows groups and gives tickets" },
+    { MEMBER(forms), .type = Y_OBJECT, .of = &forms_schema, .help = "sessions, sign-in pages, and how often somebody may be wrong" },
     { MEMBER(status), .type = Y_TEXT, .help = "address and port of the status page and the metrics, like `127.0.0.1:9180`; none if left out" },
 };
 /* clang-format on */

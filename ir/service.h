@@ -33,6 +33,16 @@ struct sign_in {
 };
 
 enum log_format { LOG_JSON, LOG_COMBINED };
+/* ---- forms and failed sign-ins (auth/session.h, forms.h, throttle.h) ---- */
+struct service_agent { const char *match; long answer; };            /* words: form, basic */
+struct service_forms {
+    const char *keys;                /* file of the keys that seal sessions; NULL: random ones */
+    bool make_keys;                  /* it is made if it is not there */
+    const char *pages;               /* folder of templates; NULL: the built-in pages */
+    VEC(struct service_agent) agents;/* empty: the source's table (B-85) */
+    long account_limit, address_limit, window;
+};
+
 struct service {
     const char *user;                /* whom publishd becomes once its ports are open; NULL: nobody else */
     long loops;                      /* threads that serve; 0: one a processor */
@@ -40,6 +50,7 @@ struct service {
     const char *log;                 /* file of requests, "-" for standard output; NULL: none */
     enum log_format log_format;
     struct sign_in sign_in;
+    struct service_forms forms;
     const char *status;              /* "127.0.0.1:9180": status page and metrics; NULL: none */
 };
 #endif

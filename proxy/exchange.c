@@ -5,6 +5,7 @@
 #include "members.h"
 #include "record.h"
 #include "upstream.h"
+#include "../auth/identity.h"
 #include <stdlib.h>
 
 /* ---- the table ------------------------------------------------------------------- */
@@ -114,6 +115,7 @@ static void bury(struct exchange *x)
         member_left(x);
     if (x->waiting && x->waiting_free)
         x->waiting_free(x->waiting);
+    identity_release(x->who);
     loop_bury(x->loop, &slot_of(x)->grave, release);
 }
 
@@ -244,6 +246,10 @@ static bool judge(struct exchange *x, const char *p, size_t n, bool end)
 void exchange_body(struct exchange *x, const char *p, size_t n)
 {
     x->received += n;
+    if (x->on_body) {
+        x->on_body(x, p, n, false);
+        return;
+    }
     if (!x->up)
         return; /* the answer is complete, and only waits for the client */
     if (x->body_most >= 0 && x->received > (uint64_t)x->body_most && !x->tunnel) {
@@ -261,6 +267,10 @@ void exchange_body(struct exchange *x, const char *p, size_t n)
 void exchange_body_end(struct exchange *x)
 {
     x->body_ended = true;
+    if (x->on_body) {
+        x->on_body(x, "", 0, true);
+        return;
+    }
     if (x->judge && x->up && !x->tunnel && !judge(x, "", 0, true))
         return;
     if (x->up)

@@ -53,6 +53,8 @@ struct front_calls {
 /* Finds an exchange again that may have ended meanwhile. */
 struct exchange_id { uint32_t slot; uint32_t generation; };
 
+struct identity;
+struct gate_header;
 enum exchange_state {
     X_FREE, X_READY,
     X_WAITING,                           /* for a job; the body is unread */
@@ -95,6 +97,10 @@ struct exchange {
     bool again;                          /* on_answer said true */
     void *waiting;                       /* the waiter's own; freed by waiting_free when the exchange ends */
     void (*waiting_free)(void *waiting);
+    void (*on_body)(struct exchange *x, const char *p, size_t n, bool end);      /* takes the request's body here; NULL */
+    struct identity *who;                /* who signed in (signing.c); a reference. NULL: nobody was asked */
+    const struct gate_header *added;     /* fields that go with the answer, for who signed in */
+    size_t added_n;
     long long body_most;                 /* bytes of the request's body that the rule lets pass; -1: any */
     bool upgrade;                        /* the request's upgrade went on to the server */
     /* Of bodies.c. Most exchanges have none of it: their bodies go through as they are. */

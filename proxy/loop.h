@@ -57,6 +57,7 @@ struct loop {
     bool draining;                       /* no new connections, no keep-alive */
     bool stop;                           /* end the thread when this turn is over */
     struct counts counts;                /* others read them */
+    struct jobs *jobs;                   /* the pool. Set before the loop runs */
     struct access_log *log;              /* NULL: none. Set before the loop runs */
     struct strbuf log_lines;             /* that wait for the log's writer; */
     struct timer log_timer;              /* not for long */

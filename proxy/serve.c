@@ -117,6 +117,7 @@ static bool start_loops(struct server *s)
         if (!(s->loop[i] = loop_new(i)))
             return false;
         s->loop[i]->queued_most = QUEUED_MOST / (unsigned)s->loops;
+        s->loop[i]->jobs = s->jobs;
         record_to(s->loop[i], s->log);
         if (pthread_create(&s->thread[i], NULL, run, s->loop[i])) {
             loop_free(s->loop[i]);

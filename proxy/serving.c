@@ -1,6 +1,7 @@
 /* serving: made of a snapshot. */
 #include "serving.h"
 #include "members.h"
+#include "signing.h"
 #include <stdlib.h>
 
 enum { SECOND = 1000 };
@@ -137,7 +138,8 @@ struct serving *serving_new(const char *file, const struct serving *before, stru
     s->arena = a;
     s->snapshot = snapshot;
     s->rewriting = rewriting_make(snapshot->plan);
-    bool good = true;
+    s->signing = signing_new(snapshot, before ? before->signing : NULL, err);
+    bool good = s->signing;
     for (size_t i = 0; good && i < snapshot->config->listeners.n; i++)
         good = add_listener(s, i, before, err);
     if (good && add_rules(s, err))
@@ -176,6 +178,7 @@ void serving_release(struct serving *s)
     for (size_t i = 0; i < s->rules.n; i++)
         free_rule(&s->rules.v[i]);
     rewriting_free(s->rewriting);
+    signing_free(s->signing);
     snapshot_release(s->snapshot);
     arena_free(s->arena);
 }

@@ -34,10 +34,12 @@ struct serving_listener {
     unsigned long most;                  /* connections; above it none is accepted until one ends */
     struct connections *connections;
 };
+struct signing;
 struct serving {
     atomic_int refs;
     struct arena *arena;
     struct snapshot *snapshot;
+    struct signing *signing;             /* who may pass, and how they sign in */
     struct rewriting *rewriting;         /* what is done to bodies, by rule */
     VEC(struct serving_socket) sockets;  /* one an address and port */
     VEC(struct serving_listener) listeners;          /* as snapshot->plan has them */

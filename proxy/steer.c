@@ -4,6 +4,9 @@
 #include "bodies.h"
 #include "forward.h"
 #include "members.h"
+#include "signing.h"
+#include "../auth/delegate.h"
+#include "../auth/seal.h"
 
 static int hour_now(struct loop *l)
 {
@@ -51,10 +54,28 @@ static void redirect(struct exchange *x)
     exchange_answer(x, html, n);
 }
 
+/* What publishd says to the server on the user's behalf. */
+static bool delegates(struct exchange *x, struct forward *f)
+{
+    const struct rule *r = x->client->serving->snapshot->plan->rules.v[x->decision.rule].rule;
+    struct strbuf value = { 0 };
+    if (r->delegation == DELEGATE_NONE_PASS || r->delegation == DELEGATE_NONE_BLOCK)
+        return true;
+    bool good = r->delegation == DELEGATE_BASIC && delegate_basic(x->who, r->strip_domain, &value);
+    if (good)
+        f->authorization = arena_strdup(x->arena, value.p);
+    secure_clear(&value);
+    return good;
+}
+
 static void forward(struct exchange *x)
 {
     const struct snapshot *s = x->client->serving->snapshot;
-    struct forward f = { .client = x->client->address, .cookies = x->rule->cookies };
+    struct forward f = { .client = x->client->address, .cookies = x->rule->cookies, .signed_in = x->who };
+    if (x->who && !delegates(x, &f)) {
+        exchange_page(x, CAUSE_DELEGATION);
+        return;
+    }
     x->body_most = forward_body_max(s, &x->decision);
     x->affinity = member_in_cookie(x); /* before the cookie is taken out */
     bodies_request(x);
@@ -69,6 +90,8 @@ void steer(struct exchange *x)
         return;
     }
     ask(x);
+    if (signing_takes(x, forward))
+        return;
     switch (x->decision.answer) {
     case ANSWER_FORWARD: forward(x); break;
     case ANSWER_HTTPS:
@@ -91,6 +114,7 @@ bool steer_answer(struct exchange *x)
                             .upgraded = x->upgrade };
     enum cause why = answer_head(x->client->serving->snapshot, &x->decision, &to, &x->answer);
     if (why == CAUSE_NONE) {
+        signing_answer(x);
         bodies_answer(x);
         return true;
     }

@@ -22,14 +22,16 @@ def available():
 class Browser:
     """with Browser() as b: b.open(path); b.run("return document.title")"""
 
-    def __init__(self, width=1400, height=900):
+    def __init__(self, width=1400, height=900, local=False):
+        """local: every host name is this machine, whatever certificate it has; otherwise nothing is reached but files."""
         self.profile = tempfile.mkdtemp(prefix="tmgc-browser-")
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
         self.base = "http://127.0.0.1:%d" % port
         # Whatever the page asked for from outside would go through this proxy, where nobody listens.
-        args = list(FLAGS) + ["--user-data-dir=" + self.profile, "--window-size=%d,%d" % (width, height), "--proxy-server=127.0.0.1:9"]
+        args = list(FLAGS) + ["--user-data-dir=" + self.profile, "--window-size=%d,%d" % (width, height),
+                               "--host-resolver-rules=MAP * 127.0.0.1" if local else "--proxy-server=127.0.0.1:9"]
         environment = dict(os.environ, HOME=self.profile)
         for name in list(environment):
             if name.lower().endswith("_proxy"):
@@ -40,7 +42,7 @@ class Browser:
         try:
             self._wait()
             got = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": {
-                "browserName": "chrome", "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"}, "unhandledPromptBehavior": "ignore",
+                "browserName": "chrome", "acceptInsecureCerts": local, "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"}, "unhandledPromptBehavior": "ignore",
                 "goog:chromeOptions": {"binary": shutil.which("chromium"), "args": args}}}})
             self.session = "/session/" + got["sessionId"]
         except Exception:
@@ -86,6 +88,12 @@ class Browser:
 
     def open(self, path, fragment=""):
         self.post("/url", url="file://" + os.path.abspath(path) + fragment)
+
+    def go(self, url):
+        self.post("/url", url=url)
+
+    def cookies(self):
+        return {c["name"]: c for c in self._ask("GET", self.session + "/cookie")}
 
     def run(self, script, *args):
         return self.post("/execute/sync", script=script, args=list(args))

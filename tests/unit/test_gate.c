@@ -973,8 +973,8 @@ int main(void)
     struct users_set staff = { .name = "Staff" };
     secrets_start();
     write_passwords();
-    struct auth_settings settings = { .ad_check = AD_BY_FILE, .password_file = password_file };
-    vec_add(a, &settings.domains, ((struct auth_domain){ "LAB", "LAB.TEST" }));
+    struct sign_in settings = { .ad = AD_BY_FILE, .passwords = password_file, .timeout = 5 };
+    vec_add(a, &settings.domains, ((struct sign_in_domain){ "LAB", "LAB.TEST" }));
     vec_add(a, &staff.members, ((struct users_member){ .name = "LAB\\alice" }));
     struct key_ring *keys = key_ring_random();
     struct forms *pages = forms_new(NULL, &err);
@@ -983,7 +983,7 @@ int main(void)
                        .agents = agents_default,
                        .agents_n = agents_default_n,
                        .pages = pages,
-                       .auth = auth_new(&settings, &err),
+                       .auth = auth_new(&settings, false, &err),
                        .logged_off = logged_off_new(64),
                        .users = users_new(&staff, 1) };
     g.sessions.keys = keys;
