@@ -82,7 +82,7 @@ struct gate_request {
     struct identity *certificate;                        /* of a verified client certificate that names an account; NULL */
     bool has_certificate;                                /* a verified one at all */
     struct gate_connection *connection;                  /* HTTP/2: for what is kept; Integrated is not offered there */
-    bool shared;                                         /* the connection carries other requests at the same time (HTTP/2) */
+    bool shared;                                         /* the connection carries others' requests too: HTTP/2, or a proxy in front */
 };
 
 struct gate_header { const char *name, *value; };

@@ -430,7 +430,7 @@ static void fill(struct exchange *x, struct gate_request *q, bool forwards, bool
                                 .now = x->loop->wall,
                                 .has_rule = forwards,
                                 .connection = connection_of(x->client),
-                                .shared = x->request.version == 20 };
+                                .shared = x->request.version == 20 || x->client->at->client_from == CLIENT_BY_HEADER };
     if (place)
         q->known_host = known_host(serving->snapshot, x->client->at->listener, q->host);
     if (!rule)

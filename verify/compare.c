@@ -269,17 +269,18 @@ static void judge_refused(const struct judge *j, const struct probe *b, const st
     }
 }
 
-/* publishd asks who is there, or, where nobody can sign in, refuses. Signing in itself is not verify's affair. */
+/* publishd asks who is there, or, where nobody can sign in, refuses; probes bring credentials, which nobody can judge
+ * (503). Signing in itself is not verify's affair. */
 static void judge_challenge(const struct judge *j, const struct probe *b, const struct exchange *e,
                             const struct sighting *s, struct judgement *out)
 {
     size_t n;
     bool form = j->plan->listeners.v[b->listener].listener->forms != FORMS_NONE;
     bool asks = e->status == 401 && head_field(e->head.p, "WWW-Authenticate", 0, &n);
-    if (s->times == 0 && (asks || e->status == 403 || (form && e->status == 302)))
+    if (s->times == 0 && (asks || e->status == 403 || e->status == 503 || (form && e->status == 302)))
         return;
     out->verdict = VERDICT_DISAGREED;
-    buf_puts(&out->expected, "a sign-in, or 403 where none is possible, and nothing forwarded");
+    buf_puts(&out->expected, "a sign-in, or 403 or 503 where none is possible, and nothing forwarded");
     describe_answer(e, &out->got);
     if (s->times) {
         buf_puts(&out->got, ", ");
