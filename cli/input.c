@@ -93,7 +93,9 @@ int input_load(struct cli *c, const char *path, struct cli_input *in)
     in->plan = plan_make(in->policy, in->site, &in->findings);
     memcpy(in->plan->version, c->version, sizeof c->version);
     advise(in->plan, &in->findings);
+    advise_names(in->plan, &in->findings);
     assess(in->plan, c->targets, today(c->arena), &in->findings);
+    advise_targets(in->plan, c->targets, &in->findings);
     findings_sort(&in->findings);
 out:
     buf_free(&err);

@@ -11,6 +11,10 @@
 void assess(struct plan *p, unsigned targets, const char *today, struct findings *f);
 /* ---- advice.c: what looks wrong in the source itself (class advice) ------ */
 void advise(const struct plan *p, struct findings *f);
+/* advice_names.c: public names that no certificate of the listener has; reads the certificate files of the site map. */
+void advise_names(const struct plan *p, struct findings *f);
+/* advice_targets.c: which of these targets carries a rule best, where another has an error. After assess(). */
+void advise_targets(const struct plan *p, unsigned targets, struct findings *f);
 
 /* ---- the shared writer --------------------------------------------------- */
 /* How an untrusted string is written depends on its place; no emitter writes one without naming the mode. */

@@ -1,6 +1,7 @@
 """What must never go wrong quietly: fail closed, strict site maps and policies, inputs that are something else."""
 import os
 import re
+import subprocess
 from fpc import *
 from .common import codes, export_of, read, site_of, test, tree
 
@@ -195,3 +196,25 @@ def test_rule_blocks(t):
         for name in ("nginx/nginx.conf", "haproxy/haproxy.cfg", "publishd/publishd.yaml"):
             text = read(t.path(sample, name)).decode().lower()
             t.check(all(g.lower() in text for g in guids), "%s names every rule of %s:" % (name, sample), [g for g in guids if g.lower() not in text])
+
+
+@test
+def test_advice(t):
+    """Names on no certificate, with certificates of every kind of name; and which target a rule goes best to."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", t.path("a.key"), "-out", t.path("a.pem"),
+                    "-days", "2", "-subj", "/CN=x", "-addext", "subjectAltName=DNS:www.contoso.example,DNS:*.wild.example,IP:192.0.2.1"], check=True, capture_output=True)
+    names = {"www.contoso.example": True, "WWW.Contoso.example": True, "a.wild.example": True, "*.wild.example": True, "192.0.2.1": True, "*.contoso.example": False,
+             "a.b.wild.example": False, "wild.example": False, "192.0.2.2": False, "other.example": False}
+    rules = [rule("R%d" % i, (name,)) for i, name in enumerate(names)]
+    r = t.run("check", t.write("names.xml", small(*rules)), "-m", t.write("site.yaml", "site: 1\n" + CERTIFICATE), "-v", "--fail-on", "never")
+    for i, (name, good) in enumerate(names.items()):
+        said = re.search(r'rule "R%d": no certificate of its listener is for (\S+)' % i, r.err.decode())
+        t.check((said is None) == good, "%s is %son the certificate, and tmgc says:" % (name, "" if good else "not "), said and said.group(0))
+    os.remove(t.path("a.pem"))
+    r = t.run("check", t.path("names.xml"), "-m", t.path("site.yaml"), "--fail-on", "never")
+    t.check("TMG5040" not in codes(r), "a certificate that is not here says nothing")
+    text = t.write("best.xml", small(rule("Plain"), rule("Passes", ("p.contoso.example",), CredentialsDelegationType=0), rule("Users", ("u.contoso.example",), users="Staff")))
+    best = dict(re.findall(r'rule "(\w+)": (\w+) carries it', t.run("check", text, "-v", "--fail-on", "never").err.decode()))
+    t.check(best.get("Users") == "publishd" and best.get("Passes") in ("haproxy", "publishd") and "Plain" not in best, "which target is best:", best)
+    best = re.findall(r'rule "(\w+)": (\w+) carries it', t.run("check", text, "-v", "-t", "nginx,haproxy", "--fail-on", "never").err.decode())
+    t.equal(best, [("Passes", "haproxy")], "of nginx and HAProxy")
