@@ -172,7 +172,7 @@ static const struct schema socket_schema = { SCHEMA("a socket", conf_socket, soc
 
 static const struct field form_fields[] = {
     BOOL(forms_settings, bind_to_address, true, "a session belongs to the client's address"),
-    TEXT(forms_settings, directory, "custom forms"),
+    FILENAME(forms_settings, directory, "folder of templates and texts of this listener's own; never the source's, whose forms are no templates of ours"),
     NUMBER(forms_settings, public_timeout, 600, "seconds, on public computers"),
     NUMBER(forms_settings, private_timeout, 21600, "seconds, on private computers"),
     BOOL(forms_settings, absolute_timeout, false, "the time counts from the sign-in, not from the last request"),

@@ -34,7 +34,6 @@ static void write_form(struct publishd *p, const struct forms_settings *f)
     static const char *const levels[] = { "never", "private", "always" };
     pd_open_map(p, "form");
     pd_bool(p, "bind_to_address", f->bind_to_address, true);
-    pd_text(p, "directory", f->directory);
     pd_line(p, "public_timeout", arena_printf(p->a, "%ld", f->public_timeout));
     pd_line(p, "private_timeout", arena_printf(p->a, "%ld", f->private_timeout));
     pd_bool(p, "absolute_timeout", f->absolute_timeout, false);

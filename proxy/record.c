@@ -1,5 +1,6 @@
 #include "record.h"
 #include "access.h"
+#include "../auth/identity.h"
 #include <time.h>
 
 enum { ENOUGH = 16 << 10, SOON = 1000 }; /* bytes of lines; ms that a line waits at most */
@@ -94,6 +95,7 @@ static void log_exchange(struct exchange *x)
         .agent = head_value(&x->request, FIELD_USER_AGENT),
         .listener = config->listeners.v[c->at->listener].name,
         .rule = rule ? rule->name : NULL,
+        .user = x->who ? x->who->display : NULL,
         .why = why(x),
         .server = x->peer ? server : NULL,
         .status = x->status,

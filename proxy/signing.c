@@ -105,9 +105,12 @@ static void add_sets(struct signing *s, const struct config *c)
     }
 }
 
-/* A rule of the listener sends passwords on: only then are they kept in sessions. */
-static bool sends_passwords(const struct config *c, const char *listener)
+/* A rule of the listener sends passwords on, or nobody but who checks them knows the groups (the local file): only then
+ * are they kept in sessions. */
+static bool needs_passwords(const struct config *c, const char *listener)
 {
+    if (c->service.sign_in.ad == AD_BY_FILE)
+        return true;
     for (size_t i = 0; i < c->rules.n; i++) {
         enum delegation d = c->rules.v[i].delegation;
         if (ascii_casecmp(c->rules.v[i].listener, listener) == 0 &&
@@ -138,7 +141,7 @@ static bool add_gate(struct signing *s, const struct config *c, size_t i, struct
                                  .over_http = auth->over_http,
                                  .domain = auth->domain,
                                  .bodyless_forward = c->bodyless_post == BODYLESS_FORWARD,
-                                 .keep_password = sends_passwords(c, l->name),
+                                 .keep_password = needs_passwords(c, l->name),
                                  .agents = s->agents.v,
                                  .agents_n = s->agents.n,
                                  .pages = pages,

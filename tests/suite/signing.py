@@ -46,12 +46,12 @@ def echoing(stream):
 
 class Front(Publishd):
     """publishd with a listener for forms over TLS, and one over HTTP without."""
-    def __init__(self, t, server, build="plain", form="", delegation="basic", listener="", service="", more="", keys=None, folder=None):
+    def __init__(self, t, server, build="plain", form="", delegation="basic", listener="", service="", more="", keys=None, folder=None, log=None):
         pair = certificate(t.dir, "front", NAMES)
         self.tls_port, self.plain = free_port(), free_port()
         self.keys = keys or os.path.join(t.dir, "keys")
-        top = ("user_sets:\n  - {name: Staff, groups: [staff]}\nservice:\n  forms:\n    keys: %s\n    make_keys: true\n%s  sign_in:\n    passwords: %s\n"
-               % (self.keys, "".join("    %s\n" % line for line in service.splitlines()), passwords(t)))
+        top = ("user_sets:\n  - {name: Staff, groups: [staff]}\nservice:%s\n  forms:\n    keys: %s\n    make_keys: true\n%s  sign_in:\n    passwords: %s\n"
+               % ("\n  log: " + log if log else "", self.keys, "".join("    %s\n" % line for line in service.splitlines()), passwords(t)))
         rules = [rule(server.port, name=name, delegation=delegation, more="users: [Staff]\n" + more) for name in NAMES]
         sockets = '\n      - {address: "127.0.0.1", port: %d, chain: %s, key: %s}\n      - {address: "127.0.0.1", port: %d}' % ((self.tls_port,) + pair + (self.plain,))
         authentication = "authentication:\n  forms: ad\n  validator: ad\n  domain: LAB\n%s  form:\n    change_password: true\n%s" % (
@@ -102,7 +102,7 @@ def basic(user, password):
     return b"Authorization: Basic %s\r\n" % base64.b64encode(("%s:%s" % (user, password)).encode())
 
 
-@test_each("plain")
+@test_each(*BUILDS)
 def test_signing_form(t, build):
     """The way through the form, and what the published server sees of it."""
     with Server(echoing) as server, Front(t, server, build, form="public_timeout: 6\nprivate_timeout: 60") as front:
@@ -161,7 +161,7 @@ def test_signing_form(t, build):
         t.check("secret" not in front.said() and "ERROR" not in front.said(), "nothing of a password in what it says", front.said()[-2000:])
 
 
-@test_each("plain")
+@test_each(*BUILDS)
 def test_signing_others(t, build):
     """Who is no browser; the old place; forms over HTTP; bodies that are no forms; guesses."""
     with Server(echoing) as server, Front(t, server, build) as front:
@@ -199,6 +199,25 @@ def test_signing_others(t, build):
         t.equal(Client(front).form("j\u00fcrgen", "gr\u00fc\u00df")[0], 303, "of one account")
         t.equal(front.stop(), 0, "ends cleanly")
         t.check("ERROR" not in front.said(), "nothing to say", front.said()[-2000:])
+
+
+@test
+def test_signing_without_delegation(t):
+    """The server learns nothing of who signed in; the groups are known all the same, and the log names the user."""
+    log = os.path.join(t.dir, "requests.log")
+    with Server(echoing) as server, Front(t, server, delegation="block", log=log) as front:
+        c = Client(front)
+        t.equal(c.form("alice", "secret")[0], 303, "in")
+        for _ in range(2):
+            status, _, seen = c.ask("/")
+            t.check(status == 200 and "Authorization" not in seen, "passes, by her group; without credentials", status, seen)
+        guest = Client(front)
+        guest.form("bob", "secret")
+        t.equal(guest.ask("/")[0], 403, "bob does not")
+        t.equal(front.stop(), 0, "ends cleanly")
+        with open(log) as f:
+            text_ = f.read()
+        t.check('"user":"LAB\\\\alice"' in text_ and "secret" not in text_, "the log names her", text_)
 
 
 @test
