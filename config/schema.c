@@ -208,7 +208,7 @@ static const struct field listener_fields[] = {
     WORD(conf_listener, redirect, redirects, HTTPS_REDIRECT_NEVER, "from HTTP to HTTPS: only where a user is needed, or always"),
     OBJECT(conf_listener, authentication, authentication_schema, "left out: none"),
     BOOL(conf_listener, http2, true, "HTTP/2 is offered over TLS, unless NTLM or Negotiate may be spoken over a connection"),
-    NUMBER(conf_listener, max_connections, 0, "0 is unlimited"),
+    NUMBER(conf_listener, max_connections, 0, "further clients wait until one ends; 0: unlimited"),
     NUMBER(conf_listener, connection_timeout, 120, "seconds a connection may be idle"),
     PORT(conf_listener, http_port, "its port for HTTP as clients know it, for links; left out: that of the first such socket"),
     PORT(conf_listener, https_port, "the same for HTTPS, where redirects lead too"),
