@@ -1,5 +1,6 @@
 /* client: what every front does when a connection begins and ends. */
 #include "client.h"
+#include "signing.h"
 #include "upstream.h"
 
 static atomic_ulong numbers;
@@ -32,8 +33,8 @@ void client_begin(struct client *c, const struct arrival *a)
 void client_end(struct client *c)
 {
     upstream_close_bound(c);
-    if (c->handshake && c->handshake_free)
-        c->handshake_free(c->handshake);
+    if (c->served && c->served_free)
+        c->served_free(c->served);
     if (c->identity && c->identity_free)
         c->identity_free(c->identity);
     *c->back = c->next;
@@ -51,6 +52,7 @@ void client_refresh(struct client *c)
     if (!at)
         return;
     atomic_fetch_sub_explicit(counter(c), 1, memory_order_relaxed);
+    signing_renewed(c);
     c->serving = serving_ref(next);
     c->at = at;
     atomic_fetch_add_explicit(counter(c), 1, memory_order_relaxed);

@@ -18,11 +18,11 @@ struct client {
     SSL *ssl;                            /* NULL without tls: for client certificates */
     uint64_t number;                     /* of the connection, for the log; never used twice in a process */
     uint64_t requests;                   /* that came over it */
-    /* Who signed in on this connection (Integrated, client certificate), by auth/; freed with the connection. */
+    /* What signing.c remembers of the connection: who signed in on it, a handshake that is under way. */
     void *identity;
     void (*identity_free)(void *identity);
-    void *handshake;                     /* a handshake that is under way, by auth/ likewise */
-    void (*handshake_free)(void *handshake);
+    void *served;                        /* whom the bound connections speak for: delegation.c's */
+    void (*served_free)(void *served);
     /* Server connections that are this client's alone, because NTLM or Negotiate was seen on them (B-68, B-102).
      * Closed with the client's. Chained by upstream->next; upstream.c takes and adds. */
     struct upstream *bound;

@@ -183,7 +183,7 @@ struct exchange_id exchange_wait(struct exchange *x)
 void exchange_forward(struct exchange *x)
 {
     x->state = X_FORWARDING;
-    if (!member_choose(x)) {
+    if (!x->peer && !member_choose(x)) {
         exchange_failed(x, CAUSE_NO_MEMBER);
         return;
     }

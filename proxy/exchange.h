@@ -97,6 +97,7 @@ struct exchange {
     bool again;                          /* on_answer said true */
     void *waiting;                       /* the waiter's own; freed by waiting_free when the exchange ends */
     void (*waiting_free)(void *waiting);
+    bool read_all;                       /* answered with a leg of a handshake: its body is read whatever its size, the connection must stay (6.2) */
     void (*on_body)(struct exchange *x, const char *p, size_t n, bool end);      /* takes the request's body here; NULL */
     struct identity *who;                /* who signed in (signing.c); a reference. NULL: nobody was asked */
     const struct gate_header *added;     /* fields that go with the answer, for who signed in */

@@ -105,9 +105,11 @@ static void on_interim(struct exchange *x, const struct head *a)
 }
 
 /* Whether what is left of the request's body would have to be read for nothing, and is too much for that. */
-static bool much_is_left(const struct h1 *h)
+static bool much_is_left(const struct h1 *h, const struct exchange *x)
 {
-    return h->state == H1_BODY && (h->expects || h->framing == BODY_CHUNKED || h->left > SKIP_MOST);
+    if (h->state != H1_BODY || (x->read_all && !h->expects))
+        return false;
+    return h->expects || h->framing == BODY_CHUNKED || h->left > SKIP_MOST;
 }
 
 static void on_head(struct exchange *x)
@@ -120,7 +122,7 @@ static void on_head(struct exchange *x)
         h->chunked = h->keep = false;
         a->framing = BODY_UNTIL_CLOSE;
     }
-    if (h->c.loop->draining || (!x->up && much_is_left(h)))
+    if (h->c.loop->draining || (!x->up && much_is_left(h, x)))
         h->keep = false;
     if (a->status == 101)
         connection = "upgrade";
@@ -162,7 +164,7 @@ static void on_over(struct exchange *x)
     struct h1 *h = x->stream;
     bool whole = h->state == H1_WAIT;
     h->x = NULL;
-    if (!h->keep || h->state == H1_TUNNEL || (!whole && much_is_left(h))) {
+    if (!h->keep || h->state == H1_TUNNEL || (!whole && much_is_left(h, x))) {
         linger(h);
         return;
     }

@@ -287,6 +287,7 @@ static void answer(struct exchange *x, const struct gate_result *r)
     }
     for (size_t i = 0; i < r->headers_n; i++)
         head_add(a, r->headers[i].name, r->headers[i].value);
+    x->read_all = r->status == 401;
     exchange_answer(x, html ? html : "", n);
 }
 
@@ -433,6 +434,7 @@ static void fill(struct exchange *x, struct gate_request *q, bool forwards, bool
                                 .now = x->loop->wall,
                                 .has_rule = forwards,
                                 .connection = connection_of(x->client),
+                                /* A proxy in front puts several clients' requests on one connection. */
                                 .shared = x->request.version == 20 || x->client->at->client_from == CLIENT_BY_HEADER };
     if (place)
         q->known_host = known_host(serving->snapshot, x->client->at->listener, q->host);
@@ -476,4 +478,10 @@ void signing_answer(struct exchange *x)
 {
     for (size_t i = 0; i < x->added_n; i++)
         head_add(&x->answer, x->added[i].name, x->added[i].value);
+}
+
+void signing_renewed(struct client *c)
+{
+    if (c->identity)
+        gate_connection_end(c->identity);
 }

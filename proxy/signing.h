@@ -15,6 +15,9 @@ struct auth *signing_auth(const struct signing *s);
 /* After the decision. true: x is answered, or waits; when it may go on as x->who, go_on is called. false: nobody need sign
  * in here and nothing was brought; the decision stands. */
 bool signing_takes(struct exchange *x, void (*go_on)(struct exchange *x));
+/* The connection's configuration changes: a handshake that is under way, and what is known of who signed in, are the old
+ * one's and go with it. */
+void signing_renewed(struct client *c);
 /* The fields that go with the answer of a request that passed: renewed sessions, a handshake's last word. */
 void signing_answer(struct exchange *x);
 #endif

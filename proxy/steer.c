@@ -2,11 +2,10 @@
 #include "steer.h"
 #include "answer.h"
 #include "bodies.h"
+#include "delegation.h"
 #include "forward.h"
 #include "members.h"
 #include "signing.h"
-#include "../auth/delegate.h"
-#include "../auth/seal.h"
 
 static int hour_now(struct loop *l)
 {
@@ -54,33 +53,21 @@ static void redirect(struct exchange *x)
     exchange_answer(x, html, n);
 }
 
-/* What publishd says to the server on the user's behalf. */
-static bool delegates(struct exchange *x, struct forward *f)
+void steer_send(struct exchange *x, const char *authorization)
 {
-    const struct rule *r = x->client->serving->snapshot->plan->rules.v[x->decision.rule].rule;
-    struct strbuf value = { 0 };
-    if (r->delegation == DELEGATE_NONE_PASS || r->delegation == DELEGATE_NONE_BLOCK)
-        return true;
-    bool good = r->delegation == DELEGATE_BASIC && delegate_basic(x->who, r->strip_domain, &value);
-    if (good)
-        f->authorization = arena_strdup(x->arena, value.p);
-    secure_clear(&value);
-    return good;
+    struct forward f = {
+        .client = x->client->address, .cookies = x->rule->cookies, .signed_in = x->who, .authorization = authorization
+    };
+    bodies_request(x);
+    x->upgrade = forward_head(x->client->serving->snapshot, &x->decision, &f, &x->request);
+    exchange_forward(x);
 }
 
 static void forward(struct exchange *x)
 {
-    const struct snapshot *s = x->client->serving->snapshot;
-    struct forward f = { .client = x->client->address, .cookies = x->rule->cookies, .signed_in = x->who };
-    if (x->who && !delegates(x, &f)) {
-        exchange_page(x, CAUSE_DELEGATION);
-        return;
-    }
-    x->body_most = forward_body_max(s, &x->decision);
+    x->body_most = forward_body_max(x->client->serving->snapshot, &x->decision);
     x->affinity = member_in_cookie(x); /* before the cookie is taken out */
-    bodies_request(x);
-    x->upgrade = forward_head(s, &x->decision, &f, &x->request);
-    exchange_forward(x);
+    delegate(x);
 }
 
 void steer(struct exchange *x)
@@ -112,6 +99,8 @@ bool steer_answer(struct exchange *x)
                             .host = x->host,
                             .set_cookie = x->set_affinity ? affinity_cookie(x) : NULL,
                             .upgraded = x->upgrade };
+    if (delegation_failed(x))
+        return false;
     enum cause why = answer_head(x->client->serving->snapshot, &x->decision, &to, &x->answer);
     if (why == CAUSE_NONE) {
         signing_answer(x);

@@ -1,0 +1,247 @@
+/* delegation: see delegation.h. */
+#include "delegation.h"
+#include "../auth/delegate.h"
+#include "../auth/seal.h"
+#include "client.h"
+#include "jobs.h"
+#include "members.h"
+#include "signing.h"
+#include "steer.h"
+#include "upstream.h"
+#include <stdlib.h>
+
+static const struct rule *rule_of(const struct exchange *x)
+{
+    return x->client->serving->snapshot->plan->rules.v[x->decision.rule].rule;
+}
+
+static bool has_handshake(enum delegation d)
+{
+    return d == DELEGATE_NTLM || d == DELEGATE_NEGOTIATE || d == DELEGATE_KERBEROS;
+}
+
+/* ---- whose the client's own server connections are ------------------------------------------------------------ */
+static void served_free(void *who)
+{
+    identity_release(who);
+}
+
+/* who: NULL for requests that say nothing of a user. Those that somebody is signed in on must not carry them either. */
+static bool claim_connections(struct exchange *x, struct identity *who)
+{
+    struct client *c = x->client;
+    struct identity *before = c->served;
+    if (before == who || (before && who && identity_same(before, who)))
+        return true;
+    if (before && x->request.version == 20)
+        return false; /* another request may be under way on them */
+    if (before)
+        upstream_close_bound(c);
+    identity_release(before);
+    c->served = identity_hold(who);
+    c->served_free = served_free;
+    return true;
+}
+
+/* ---- legs -------------------------------------------------------------------------------------------------------- */
+static const char *challenge_of(struct exchange *x, const char *scheme)
+{
+    const struct head *a = &x->answer;
+    size_t n = strlen(scheme);
+    for (uint32_t i = a->first[FIELD_WWW_AUTHENTICATE]; i && i <= a->n; i++) {
+        const struct field *f = &a->fields[i - 1];
+        if (f->id == FIELD_WWW_AUTHENTICATE && f->name_n && ascii_ncasecmp(f->value, scheme, n) == 0 &&
+            (f->value[n] == ' ' || f->value[n] == '\0'))
+            return f->value;
+    }
+    return NULL;
+}
+
+/* The value's token is a type 1 of NTLM, under either scheme. */
+static bool begins_ntlm(const char *value)
+{
+    const char *token = value + strcspn(value, " ");
+    return strncmp(token, " TlRMTVNTUAABAAAA", 17) == 0;
+}
+
+/* The answer to a leg. NTLM: its challenge, and the next leg takes the body along. Kerberos: a refusal of a ticket that may
+ * be too old. Local work, but for a new ticket, which a server wants once in its keys' life. */
+static bool on_answer(struct exchange *x)
+{
+    bool ntlm = rule_of(x)->delegation == DELEGATE_NTLM;
+    const char *challenge = x->answer.status == 401 ? challenge_of(x, ntlm ? "NTLM" : "Negotiate") : NULL;
+    struct strbuf value = { 0 }, why = { 0 };
+    enum delegated d = challenge ? initiator_step(x->waiting, challenge, &value, &why) : DELEGATE_REFUSED;
+    x->on_answer = d == DELEGATE_SEND && begins_ntlm(value.p) ? on_answer : NULL;
+    if (d == DELEGATE_SEND) {
+        head_set(&x->request, FIELD_AUTHORIZATION, "Authorization", arena_strdup(x->arena, value.p));
+        secure_clear(&value);
+    }
+    buf_free(&why);
+    buf_free(&value);
+    return d == DELEGATE_SEND;
+}
+
+/* A connection of the client's own to that server speaks for this user already. */
+static bool signed_in_already(const struct exchange *x)
+{
+    const struct upstream *u = x->client->bound;
+    while (u && upstream_peer(u) != x->peer)
+        u = upstream_next_bound(u);
+    return u != NULL;
+}
+
+static void release_initiator(void *waiting)
+{
+    initiator_free(waiting);
+}
+
+static void hold_initiator(struct exchange *x, struct initiator *i)
+{
+    x->waiting = i;
+    x->waiting_free = release_initiator;
+}
+
+struct ticket_job {
+    struct job job;
+    struct exchange_id id;
+    struct serving *serving; /* what tickets are kept in is its */
+    struct initiator *initiator;
+    enum delegated result;
+    struct strbuf value, why;
+};
+
+static void ticket_ready(struct exchange *x, struct ticket_job *t)
+{
+    if (t->result != DELEGATE_SEND) {
+        exchange_page(x, t->result == DELEGATE_UNAVAILABLE ? CAUSE_NO_KDC : CAUSE_DELEGATION);
+        return;
+    }
+    hold_initiator(x, t->initiator);
+    t->initiator = NULL;
+    const char *value = arena_strdup(x->arena, t->value.p);
+    if (begins_ntlm(value) ||
+        x->body_ended) /* a leg of NTLM goes without the body; a ticket with it, and cannot be sent twice then */
+        x->on_answer = on_answer;
+    steer_send(x, value);
+}
+
+static void job_free(struct ticket_job *t)
+{
+    initiator_free(t->initiator);
+    secure_clear(&t->value);
+    buf_free(&t->why);
+    serving_release(t->serving);
+    free(t);
+}
+
+static void job_run(struct job *j)
+{
+    struct ticket_job *t = container_of(j, struct ticket_job, job);
+    t->result = initiator_step(t->initiator, NULL, &t->value, &t->why);
+}
+
+static void job_done(struct job *j)
+{
+    struct ticket_job *t = container_of(j, struct ticket_job, job);
+    struct exchange *x = exchange_find(j->loop, t->id);
+    if (x)
+        ticket_ready(x, t);
+    job_free(t);
+}
+
+static void begin(struct exchange *x, const char *spn)
+{
+    struct ticket_job *t = calloc(1, sizeof *t);
+    if (!t)
+        mem_fatal();
+    *t = (struct ticket_job){ .job = { .loop = x->loop, .run = job_run, .done = job_done },
+                              .result = DELEGATE_REFUSED,
+                              .serving = serving_ref(x->client->serving) };
+    t->initiator = initiator_new(signing_auth(t->serving->signing), rule_of(x)->delegation, x->who, spn, &t->why);
+    if (t->initiator && !initiator_ready(t->initiator)) {
+        t->id = exchange_wait(x);
+        if (jobs_submit(x->loop->jobs, &t->job))
+            return;
+        job_free(t);
+        exchange_page(x, CAUSE_BUSY);
+        return;
+    }
+    if (t->initiator)
+        job_run(&t->job); /* what is kept needs no waiting */
+    ticket_ready(x, t);
+    job_free(t);
+}
+
+/* The service's name for the member that will be asked: a farm has one each (B-110). */
+static const char *spn_of(const struct exchange *x)
+{
+    const struct rule *r = rule_of(x);
+    const struct plan_upstream *to = &x->client->serving->snapshot->plan->rules.v[x->decision.rule].to[x->client->tls];
+    const struct serving_rule *s = x->rule;
+    for (size_t i = 0; i < to->servers.n && r->spns.n == to->servers.n && x->peer; i++)
+        if (s->members[x->client->tls].v[i].peer == x->peer)
+            return r->spns.v[i];
+    return r->spns.n ? r->spns.v[0] : arena_printf(x->arena, "http/%s", r->site);
+}
+
+/* ---- the way on ------------------------------------------------------------------------------------------------------- */
+
+/* The user's NTLM connection: if the server has forgotten who it is, a request without a body begins again (B-106). */
+static void go_on_signed_in(struct exchange *x)
+{
+    struct strbuf why = { 0 };
+    struct auth *auth = signing_auth(x->client->serving->signing);
+    if (x->body_ended) {
+        hold_initiator(x, initiator_new(auth, rule_of(x)->delegation, x->who, spn_of(x), &why));
+        x->on_answer = x->waiting ? on_answer : NULL;
+    }
+    buf_free(&why);
+    steer_send(x, NULL);
+}
+
+static void with_handshake(struct exchange *x)
+{
+    if (!member_choose(x)) /* before the ticket: a farm's members have a name each */
+        exchange_page(x, CAUSE_NO_MEMBER);
+    else if (rule_of(x)->delegation != DELEGATE_KERBEROS && signed_in_already(x))
+        go_on_signed_in(x);
+    else
+        begin(x, spn_of(x));
+}
+
+static void with_basic(struct exchange *x)
+{
+    struct strbuf value = { 0 };
+    if (!delegate_basic(x->who, rule_of(x)->strip_domain, &value)) {
+        exchange_page(x, CAUSE_DELEGATION);
+        return;
+    }
+    const char *text = arena_strdup(x->arena, value.p);
+    secure_clear(&value);
+    steer_send(x, text);
+}
+
+void delegate(struct exchange *x)
+{
+    enum delegation how = rule_of(x)->delegation;
+    struct identity *who = has_handshake(how) ? x->who : NULL;
+    if (!claim_connections(x, who))
+        exchange_page(x, CAUSE_BUSY);
+    else if (who)
+        with_handshake(x);
+    else if (x->who && how == DELEGATE_BASIC)
+        with_basic(x);
+    else if (x->who && how == DELEGATE_SECURID)
+        exchange_page(x, CAUSE_DELEGATION);
+    else
+        steer_send(x, NULL);
+}
+
+bool delegation_failed(struct exchange *x)
+{
+    if (x->answer.status != 401 || !x->who || rule_of(x)->delegation < DELEGATE_BASIC)
+        return false;
+    exchange_page(x, CAUSE_DELEGATION);
+    return true;
+}

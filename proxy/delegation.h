@@ -1,0 +1,16 @@
+/* delegation: telling the server who the user is, by the rule's way (B-100 to B-115).
+ *
+ * Connections to servers on which somebody is signed in by Kerberos or NTLM are the client connection's alone, and speak
+ * for one user: when another comes over the same client connection, they are closed.
+ */
+#ifndef PROXY_DELEGATION_H
+#define PROXY_DELEGATION_H
+#include "exchange.h"
+
+/* x->who may pass, or is NULL; sends the request on with what its rule delegates, now or when a job has the ticket - or
+ * answers it. */
+void delegate(struct exchange *x);
+void steer_send(struct exchange *x, const char *authorization);      /* steer.c's: forwards it with that, NULL: with none of ours */
+/* The server's answer is a 401 that no further leg mends. true: it was answered here. */
+bool delegation_failed(struct exchange *x);
+#endif
