@@ -57,11 +57,15 @@ static const char *challenge_of(struct exchange *x, const char *scheme)
     return NULL;
 }
 
-/* The value's token is a type 1 of NTLM, under either scheme. */
+/* The value's token is NTLM's, of type 1 or 3, under either scheme: base64 of "NTLMSSP", a NUL and the type. */
 static bool begins_ntlm(const char *value)
 {
-    const char *token = value + strcspn(value, " ");
-    return strncmp(token, " TlRMTVNTUAABAAAA", 17) == 0;
+    return strncmp(value + strcspn(value, " "), " TlRMTVNTUAABAAAA", 17) == 0;
+}
+
+static bool ends_ntlm(const char *value)
+{
+    return strncmp(value + strcspn(value, " "), " TlRMTVNTUAADAAAA", 17) == 0;
 }
 
 /* The answer to a leg. NTLM: its challenge, and the next leg takes the body along. Kerberos: a refusal of a ticket that may
@@ -74,21 +78,14 @@ static bool on_answer(struct exchange *x)
     enum delegated d = challenge ? initiator_step(x->waiting, challenge, &value, &why) : DELEGATE_REFUSED;
     x->on_answer = d == DELEGATE_SEND && begins_ntlm(value.p) ? on_answer : NULL;
     if (d == DELEGATE_SEND) {
+        if (ends_ntlm(value.p))
+            upstream_sign_in(x->up);
         head_set(&x->request, FIELD_AUTHORIZATION, "Authorization", arena_strdup(x->arena, value.p));
         secure_clear(&value);
     }
     buf_free(&why);
     buf_free(&value);
     return d == DELEGATE_SEND;
-}
-
-/* A connection of the client's own to that server speaks for this user already. */
-static bool signed_in_already(const struct exchange *x)
-{
-    const struct upstream *u = x->client->bound;
-    while (u && upstream_peer(u) != x->peer)
-        u = upstream_next_bound(u);
-    return u != NULL;
 }
 
 static void release_initiator(void *waiting)
@@ -204,7 +201,7 @@ static void with_handshake(struct exchange *x)
 {
     if (!member_choose(x)) /* before the ticket: a farm's members have a name each */
         exchange_page(x, CAUSE_NO_MEMBER);
-    else if (rule_of(x)->delegation != DELEGATE_KERBEROS && signed_in_already(x))
+    else if (rule_of(x)->delegation != DELEGATE_KERBEROS && upstream_signed_in(x))
         go_on_signed_in(x);
     else
         begin(x, spn_of(x));

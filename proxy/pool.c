@@ -24,7 +24,7 @@ static void list(struct upstream **first, struct upstream *u)
     *first = u;
 }
 
-static struct upstream *take_own(struct exchange *x)
+static struct upstream *take_own(const struct exchange *x)
 {
     for (struct upstream *u = x->client->bound; u; u = u->next)
         if (u->peer == x->peer && u->state == U_IDLE)
@@ -74,6 +74,17 @@ void upstream_close_bound(struct client *c)
 {
     while (c->bound)
         upstream_drop(c->bound);
+}
+
+void upstream_sign_in(struct upstream *u)
+{
+    u->signed_in = u->x->rule;
+}
+
+bool upstream_signed_in(const struct exchange *x)
+{
+    const struct upstream *u = take_own(x);
+    return u && u->signed_in == x->rule;
 }
 
 struct peer *upstream_peer(const struct upstream *u)

@@ -25,6 +25,8 @@ bool upstream_takes_rest(const struct upstream *u);  /* answered early, but it w
 void upstream_release(struct upstream *u);           /* its exchange is done: to the pool, its client, or closed */
 void upstream_drop(struct upstream *u);              /* closes it; its exchange hears nothing any more */
 void upstream_bind(struct upstream *u);              /* from now on its client's alone */
+void upstream_sign_in(struct upstream *u);           /* the last leg of NTLM goes over it: it speaks for the client's user, at what its rule publishes */
+bool upstream_signed_in(const struct exchange *x);   /* the connection that x would take is one of those */
 void upstream_close_bound(struct client *c);         /* with the client's connection */
 void upstream_close_idle(struct loop *l);            /* of this loop, all */
 struct peer *upstream_peer(const struct upstream *u);

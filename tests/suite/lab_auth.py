@@ -7,16 +7,26 @@ import sys
 from .common import TOP, test
 
 
-@test
-def test_lab_auth(t):
-    """tests/lab_cases.py inside the lab. Root is needed: as somebody else through sudo."""
+def in_lab(t, script, *arguments):
+    """A script that prints [name, passed, what] lines, inside the lab. Root is needed: as somebody else through sudo."""
     root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     tests = os.path.join(TOP, "tests")
-    p = subprocess.run(root + [sys.executable, os.path.join(tests, "lab.py"), "run", sys.executable, os.path.join(tests, "lab_cases.py"), t.build, t.asan],
-                       capture_output=True, timeout=400)
+    p = subprocess.run(root + [sys.executable, os.path.join(tests, "lab.py"), "run", sys.executable, os.path.join(tests, script), *arguments],
+                       capture_output=True, timeout=500)
     for line in p.stdout.decode("utf-8", "replace").splitlines():
         if line.startswith("["):
             name, passed, what = json.loads(line)
             if name != "seconds":
                 t.check(passed, name + ":", what)
     t.check(p.returncode == 0 and t.passed > 200, "the lab ran to its end:", p.returncode, p.stderr.decode("utf-8", "replace")[-3000:])
+
+
+@test
+def test_lab_auth(t):
+    in_lab(t, "lab_cases.py", t.build, t.asan)
+
+
+@test
+def test_lab_served(t):
+    """Every listener's way of signing in with every delegation, in publishd."""
+    in_lab(t, "lab_served.py", t.asan)
