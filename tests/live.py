@@ -40,11 +40,17 @@ class Stream:
         return taken
 
     def exactly(self, n):
-        while len(self.buffer) < n:
-            if not self.more():
+        """So many bytes, or fewer at the end."""
+        pieces, missing = [self.buffer[:n]], n - len(self.buffer)
+        self.buffer = self.buffer[n:]
+        while missing > 0:
+            piece = self.sock.recv(65536)
+            if not piece:
                 break
-        taken, self.buffer = self.buffer[:n], self.buffer[n:]
-        return taken
+            pieces.append(piece[:missing])
+            self.buffer = piece[missing:]
+            missing -= len(piece)
+        return b"".join(pieces)
 
     def rest(self):
         while self.more():
