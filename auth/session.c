@@ -29,7 +29,7 @@ const char *session_domain(const struct session_rules *r, const char *host)
 {
     size_t host_n = strlen(host);
     for (size_t i = 0; r->sso && i < r->sso_domains.n; i++) {
-        const char *domain = r->sso_domains.v[i] + (*r->sso_domains.v[i] == '.');
+        const char *domain = r->sso_domains.v[i] + strspn(r->sso_domains.v[i], "*."); /* as exports have it */
         size_t n = strlen(domain);
         if (!strchr(domain, '.') || n > host_n || ascii_casecmp(host + host_n - n, domain) != 0)
             continue;

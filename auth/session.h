@@ -30,7 +30,7 @@ struct session_rules {
     const char *listener;
     struct forms_settings form;          /* times, binding, persistence; cookie: NULL is the daemon's own */
     bool sso;
-    strings sso_domains;                 /* ".example.com" or "example.com" */
+    strings sso_domains;                 /* "*.example.com", ".example.com" or "example.com" */
     const struct key_ring *keys;
     char suffix[9];                      /* tells listeners apart in cookies' names */
 };

@@ -463,7 +463,8 @@ static void assess_listener(struct assessing *s, const struct listener *l)
         about_listener(s, F_SSO_LOST, ON_PROXIES, l, "sso", "SSOEnabled",
                        "single sign-on across its names needs pre-authentication, which the target does not have");
     if (l->form.directory || l->form.change_password)
-        about_listener(s, F_FORM_LOST, ON_ALL, l, l->form.directory ? "form.directory" : "form.change_password",
+        about_listener(s, F_FORM_LOST, l->form.directory ? ON_ALL : ON_PROXIES, l,
+                       l->form.directory ? "form.directory" : "form.change_password",
                        l->form.directory ? "CustomFormsDirectory" : "ChangePasswordAllowed",
                        l->form.directory ? "its custom sign-in form is not in the export"
                                          : "passwords can no longer be changed on the sign-in form");

@@ -384,7 +384,7 @@ static void test_places(void)
     /* One sign-in for several names (B-92). */
     struct arena *b = arena_new();
     strings domains = { 0 };
-    vec_add(b, &domains, ".corp.example");
+    vec_add(b, &domains, "*.corp.example");
     vec_add(b, &domains, "example");
     vec_add(b, &domains, "Portal.Test");
     struct session_rules sso;
