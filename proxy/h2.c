@@ -91,9 +91,10 @@ static void close_h2(struct h2 *h)
     if (h->closed)
         return;
     h->closed = true;
-    while (h->streams) {
-        nghttp2_session_set_stream_user_data(h->session, h->streams->id, NULL);
-        stream_free(h->streams);
+    for (struct stream *s = h->streams, *next; s; s = next) {
+        next = s->next;
+        nghttp2_session_set_stream_user_data(h->session, s->id, NULL);
+        stream_free(s);
     }
     timer_stop(&h->timer);
     task_cancel(&h->flush);

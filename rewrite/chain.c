@@ -112,7 +112,7 @@ static bool has_body(const struct chain_about *about, const struct head *answer)
 struct body_chain *chain_answer(const struct rewriting *w, const struct chain_about *about, struct head *answer,
                                 const char **skipped)
 {
-    const char *ignored;
+    const char *ignored = NULL;
     const struct body_needles *needles = w->rules[about->rule].answer;
     bool links =
         link_sets_any(w->links, about->rule, about->tls) && link_content_type(head_value(answer, FIELD_CONTENT_TYPE));

@@ -181,7 +181,7 @@ void encoder_free(struct encoder *e)
 
 static bool run(struct encoder *e, int flush, struct strbuf *out)
 {
-    int r;
+    int r = Z_OK;
     do {
         e->z.next_out = (Bytef *)buf_reserve(out, STEP);
         e->z.avail_out = STEP;

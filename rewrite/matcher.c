@@ -33,19 +33,6 @@ static uint32_t new_node(struct arena *a, struct matcher *m, char byte)
     return (uint32_t)(m->nodes.n - 1);
 }
 
-/* Texts come in order, so that a byte that is there already is the last of its list. */
-static uint32_t child_for(struct arena *a, struct matcher *m, uint32_t at, uint32_t *last, char byte)
-{
-    if (*last && m->nodes.v[*last].byte == byte)
-        return *last;
-    uint32_t made = new_node(a, m, byte);
-    if (*last)
-        m->nodes.v[*last].next = made;
-    else
-        m->nodes.v[at].child = made;
-    return *last = made;
-}
-
 static uint32_t last_child(const struct matcher *m, uint32_t at)
 {
     uint32_t c = m->nodes.v[at].child;
@@ -54,13 +41,25 @@ static uint32_t last_child(const struct matcher *m, uint32_t at)
     return c;
 }
 
+/* Texts come in order, so that a byte that is there already is the last of its list. */
+static uint32_t child_for(struct arena *a, struct matcher *m, uint32_t at, char byte)
+{
+    uint32_t last = last_child(m, at);
+    if (last && m->nodes.v[last].byte == byte)
+        return last;
+    uint32_t made = new_node(a, m, byte);
+    if (last)
+        m->nodes.v[last].next = made;
+    else
+        m->nodes.v[at].child = made;
+    return made;
+}
+
 static void add_text(struct arena *a, struct matcher *m, const struct link *l, int32_t number)
 {
     uint32_t at = 0;
-    for (size_t i = 0; i < l->from_n; i++) {
-        uint32_t last = last_child(m, at);
-        at = child_for(a, m, at, &last, ascii_lower(l->from[i]));
-    }
+    for (size_t i = 0; i < l->from_n; i++)
+        at = child_for(a, m, at, ascii_lower(l->from[i]));
     m->nodes.v[at].link = number;
     for (size_t i = 0; i + 1 < m->window; i++) {
         uint8_t *s = &m->shift[pair_number(l->from + i)];
