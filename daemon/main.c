@@ -1,5 +1,6 @@
 /* publishd: the command line. */
 #include "supervise.h"
+#include "tools.h"
 #include "../proxy/serve.h"
 #include "../proxy/tell.h"
 #include "../config/config.h"
@@ -11,6 +12,9 @@ static const char usage[] =
     "Usage: publishd -c FILE         serve, in the background; messages go to the system's log\n"
     "       publishd -f -c FILE      serve, in the foreground; messages go to standard error\n"
     "       publishd -t -c FILE      check a configuration and the files that it names\n"
+    "       publishd -c FILE --check-delegation USER RULE\n"
+    "                                try constrained delegation for a user, and say what stands in its way\n"
+    "       publishd --hash-password a line for the password file, from a password on standard input\n"
     "       publishd --keys          the configuration's keys, as Markdown tables\n"
     "       publishd --help | --version\n"
     "\n"
@@ -75,6 +79,8 @@ int main(int argc, char **argv)
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { "keys", no_argument, NULL, 'k' },
+        { "hash-password", no_argument, NULL, 'H' },
+        { "check-delegation", required_argument, NULL, 'D' },
         { "test", no_argument, NULL, 't' },
         { "config", required_argument, NULL, 'c' },
         { "foreground", no_argument, NULL, 'f' },
@@ -83,7 +89,7 @@ int main(int argc, char **argv)
         { NULL, 0, NULL, 0 },
     };
     struct serve_options serving = { .drain_time = -1 };
-    const char *file = NULL;
+    const char *file = NULL, *user = NULL;
     bool test = false, foreground = false, bad = false;
     for (int o; (o = getopt_long(argc, argv, "c:tfhl:d:", options, NULL)) != -1;) {
         switch (o) {
@@ -93,12 +99,16 @@ int main(int argc, char **argv)
         case 'l': bad |= (serving.loops = number(optarg, 1, 64)) < 0; break;
         case 'd': bad |= (serving.drain_time = number(optarg, 0, 86400)) < 0; break;
         case 'k': return keys();
+        case 'H': return hash_password();
+        case 'D': user = optarg; break;
         case 'h': fputs(usage, stdout); return EXIT_GOOD;
         case 'V': puts("publishd " TMGC_VERSION); return EXIT_GOOD;
         default: fputs(usage, stderr); return EXIT_USAGE;
         }
     }
-    if (!file || optind < argc || bad) {
+    if (file && user && optind + 1 == argc && !bad)
+        return check_delegation(file, user, argv[optind]);
+    if (!file || user || optind < argc || bad) {
         fputs(usage, stderr);
         return EXIT_USAGE;
     }

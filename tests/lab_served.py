@@ -178,6 +178,19 @@ def offers():
         c.close()
 
 
+def checks():
+    """publishd --check-delegation USER RULE, --hash-password"""
+    s = Served(configuration([("integrated", "kerberos")]))
+    for user, path, status, told in (("alice", "kerberos-all", 0, "ticket for http/back.lab.test: ok"), ("carol", "kerberos-all", 1, "may not be sent on"),
+                                     ("alice", "other", 1, "msDS-AllowedToDelegateTo"), ("alice", "nobody", 1, "setspn -S"), ("nobody", "kerberos-all", 1, "no such user")):
+        p = subprocess.run([os.path.join(BUILD, "publishd"), "-c", s.file, "--check-delegation", user, "integrated /%s/*" % path], capture_output=True, text=True)
+        say("--check-delegation %s %s" % (user, path), p.returncode == status and told in p.stdout, p)
+    p = subprocess.run([os.path.join(BUILD, "publishd"), "-c", s.file, "--check-delegation", "alice", "none"], capture_output=True, text=True)
+    say("--check-delegation of no rule", p.returncode == 1 and "there is no rule" in p.stderr, p)
+    p = subprocess.run([os.path.join(BUILD, "publishd"), "--hash-password"], input="Some pass\n", capture_output=True, text=True)
+    say("--hash-password", p.returncode == 0 and p.stdout.startswith("$") and "pass" not in p.stdout, p)
+
+
 # ---- the POST without a body (6.2) -----------------------------------------------------------------------------
 def wininet():
     """A client that keeps its body back until it was challenged; tokens by curl's own NTLM, through a recording of its legs."""
@@ -252,6 +265,7 @@ def main():
     parts = (offers, matrix, wininet, isolation, lost)
     try:
         refused_at_load()
+        checks()
         with Served(configuration([(l, d) for l in PORTS for d in POSSIBLE[l]])):
             for part in parts:
                 start = time.monotonic()
