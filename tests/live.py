@@ -74,12 +74,12 @@ class Stream:
             data = self.exactly(int(length.group(1)))
             return data, len(data) == int(length.group(1))
         if re.search(rb"\r\nTransfer-Encoding: *chunked", head, re.I):
-            data = b""
+            pieces = []
             while True:
                 piece = self.chunk()
                 if not piece:
-                    return data, piece is not None
-                data += piece
+                    return b"".join(pieces), piece is not None
+                pieces.append(piece)
         return b"", True
 
     def request(self):
