@@ -262,7 +262,7 @@ static void write_link(struct maker *m, const struct place *at, const struct pla
     const char *one = to[at->tls];
     if (at->http && at->tls && strcmp(to[0], to[1]) != 0)
         one = arena_printf(m->arena, "$%s", shared_scheme(m, r->rule->name, to[0], to[1]));
-    write_raw(w, " sub_filter %s %s;" + first, from, one);
+    write_raw(w, "%ssub_filter %s %s;", first ? "" : " ", from, one);
 }
 
 bool nginx_links(struct maker *m, const struct place *at, const struct plan_rule *r)
