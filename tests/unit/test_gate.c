@@ -34,7 +34,7 @@ static char password_file[] = "/tmp/test-gate-XXXXXX";
 
 #define BROWSER "User-Agent: Mozilla/5.0\r\n"
 #define NTLM_1 "TlRMTVNTUAABAAAAB4IIogAAAAAAAAAAAAAAAAAAAAAGAbEdAAAADw=="
-#define NTLM_3 \
+#define NTLM_3                                                                                                         \
     "TlRMTVNTUAADAAAAAAAAAEgAAAAAAAAASAAAAAYABgBIAAAACgAKAE4AAAAAAAAASAAAAAAAAABIAAAABYKIogYBsR0AAAAPTABBAEIAYQBsAGkAYwBlAA==" /* LAB, alice */
 
 static void forget_result(void)
