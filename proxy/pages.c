@@ -37,7 +37,7 @@ enum cause cause_of(const struct decision *d)
     case ANSWER_NEEDS_USER: return CAUSE_NEEDS_USER;
     case ANSWER_WRONG_USER: return CAUSE_WRONG_USER;
     case ANSWER_PASS_OVER_HTTP: return CAUSE_PASS_OVER_HTTP;
-    case ANSWER_NEEDS_CERTIFICATE:
+    case ANSWER_NEEDS_CERTIFICATE: return CAUSE_NEEDS_CERTIFICATE;
     case ANSWER_UNKNOWN: return CAUSE_CLOSED;
     case ANSWER_NO_BACKEND: return CAUSE_NO_BACKEND;
     case ANSWER_FILTERED: return CAUSE_FILTERED;

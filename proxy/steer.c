@@ -36,7 +36,12 @@ static void ask(struct exchange *x)
     struct client *c = x->client;
     const struct snapshot *s = c->serving->snapshot;
     struct request q = {
-        .listener = c->at->listener, .tls = c->tls, .port = c->at->port, .client = c->address, .hour = hour_now(x->loop)
+        .listener = c->at->listener,
+        .tls = c->tls,
+        .port = c->at->port,
+        .client = c->address,
+        .hour = hour_now(x->loop),
+        .certificate = -1 /* nobody is asked for one: rules that require it are closed */
     };
     route_ask(s, &x->request, x->arena, &q);
     route(s, &q, x->arena, &x->decision);

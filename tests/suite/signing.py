@@ -221,6 +221,18 @@ def test_signing_without_delegation(t):
 
 
 @test
+def test_signing_certificate(t):
+    """A rule that requires a client certificate is closed to who shows none."""
+    with Server(echoing) as server, Front(t, server, more="client_certificate: required\n") as front:
+        c = Client(front)
+        status, _, page = c.ask("/")
+        t.check(status == 403 and "certificate" in page, "no certificate", status, page)
+        c.form("alice", "secret")
+        t.equal(c.ask("/")[0], 403, "nor is a password one")
+        t.equal(server.connections, 0, "the server was not asked")
+
+
+@test
 def test_signing_instances(t):
     """Two instances with one file of keys share sessions; a reload keeps them; another key file does not know them."""
     second = os.path.join(t.dir, "second")
