@@ -468,18 +468,15 @@ static void assess_listener(struct assessing *s, const struct listener *l)
                        l->form.directory ? "CustomFormsDirectory" : "ChangePasswordAllowed",
                        l->form.directory ? "its custom sign-in form is not in the export"
                                          : "passwords can no longer be changed on the sign-in form");
-    if (l->max_connections) {
-        about_listener(s, F_LIMITS_LOST, ON(TARGET_PUBLISHD), l, "max_connections", "NumberOfConnections",
-                       arena_printf(s->f->arena, "its limit of %ld connections is not translated", l->max_connections));
+    if (l->max_connections)
         about_listener(
             s, F_LIMITS_DIFFER, ON(TARGET_NGINX), l, "max_connections", "NumberOfConnections",
             arena_printf(s->f->arena,
                          "its limit of %ld counts requests under way instead of connections; those above get 503",
                          l->max_connections));
-    }
     if (l->ssl_accelerator_port)
         about_listener(
-            s, F_ACCELERATOR, ON_ALL, l, "ssl_accelerator_port", "SSLAcceleratorPort",
+            s, F_ACCELERATOR, ON_PROXIES, l, "ssl_accelerator_port", "SSLAcceleratorPort",
             arena_printf(s->f->arena,
                          "links to the site itself carry the target's own port instead of the SSL accelerator's %ld",
                          l->ssl_accelerator_port));

@@ -271,15 +271,28 @@ static bool names_internal_site(const struct rule *r, struct text host, struct t
            (port.p == NULL || same(port, http) || same(port, ssl));
 }
 
+/* Where the client finds the site. publishd knows of an accelerator of TLS in front (B-45). */
+static const char *origin_of(const struct judge *j, const struct probe *b, struct arena *a)
+{
+    const struct plan_listener *l = &j->plan->listeners.v[b->listener];
+    long port = j->target == TARGET_PUBLISHD ? l->listener->ssl_accelerator_port : 0;
+    int host = (int)strcspn(b->host, ":");
+    if (!port)
+        return arena_printf(a, "%s://%s", l->sockets.v[b->socket].tls ? "https" : "http", b->host);
+    return port == 443 ? arena_printf(a, "https://%.*s", host, b->host)
+                       : arena_printf(a, "https://%.*s:%ld", host, b->host, port);
+}
+
 /* Is got what url may become (D-15)? *want: one example. */
 static bool location_good(const struct judge *j, const struct probe *b, const struct rule *r, const char *url,
                           struct text got, struct arena *a, const char **want)
 {
     struct text host, port;
-    const char *path, *scheme = j->plan->listeners.v[b->listener].sockets.v[b->socket].tls ? "https" : "http";
+    const char *path;
     *want = url;
     if (!split_url(url, &host, &port, &path) || !names_internal_site(r, host, port) || b->host == NULL)
         return same(got, url);
+    const char *origin = origin_of(j, b, a);
     bool mapped = false;
     for (size_t i = 0; i < r->paths.n; i++) {
         const struct path *p = &r->paths.v[i];
@@ -287,7 +300,7 @@ static bool location_good(const struct judge *j, const struct probe *b, const st
         size_t n = strcspn(path, "?#");
         if (!path_matches(&inside, path, n))
             continue;
-        const char *text = arena_printf(a, "%s://%s%s%s", scheme, b->host,
+        const char *text = arena_printf(a, "%s%s%s", origin,
                                         p->internal ? p->external : arena_strndup(a, path, strlen(inside.external)),
                                         path + strlen(inside.external));
         if (!mapped)

@@ -170,7 +170,7 @@ def move(expected, change, base=None, code=None, what="changed"):
     return (base, lambda parent, root, name: change(parent, root), expected, code, what)
 
 
-LIMITS = each("TMG3045", "", "TMG2041")
+LIMITS = each("TMG3045", "", "")
 LINKS = each("TMG3041", "TMG2033", "")
 FORWARD_HOST = r"(?i)host"
 P, L, W = "WebPublishingProperties/", "WebListenerProperties/", "FormsBasedAuthenticationProperties/"
