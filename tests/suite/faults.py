@@ -5,7 +5,7 @@ import re
 from .common import TOP, read, test_each
 
 POLICY = os.path.join(TOP, "tests", "faults", "policy.yaml")
-FILE = {"nginx": "nginx/nginx.conf", "haproxy": "haproxy/haproxy.cfg"}
+FILE = {"nginx": "nginx/nginx.conf", "haproxy": "haproxy/haproxy.cfg", "publishd": "publishd/publishd.yaml"}
 ANY = None          # the fault concerns every rule
 
 # What is wrong; the rules that may be named, first the one that must be: the one that should have answered; where (a rule's block, or
@@ -124,7 +124,48 @@ HAPROXY = [
     ("headers of the default size", ANY, None, r"tune\.bufsize 65536", r"tune.bufsize 8192"),
     ("bridging of the other scheme", ["Web"], None, r"use_backend rule_6_web-http .*", r""),
 ]
-FAULTS = {"nginx": NGINX, "haproxy": HAPROXY}
+PUBLISHD = [
+    ("port off by one", ["Branch"], "Branch", r"(connect: branch\.corp\.example\n +port: )8080", r"\g<1>8081"),
+    ("another server", ["Branch"], "Branch", r"connect: branch\.corp\.example\n( +)port: 8080", r"connect: www.corp.example\n\g<1>port: 80"),
+    ("host header not rewritten", ["Mapped"], "Mapped", r"site: app\.corp\.example", r"site: app.corp.example\n    forward_host: true"),
+    ("host header rewritten", ["Web"], "Web", r"forward_host: true", r"forward_host: false"),
+    ("another certificate name", ["Partner"], "Partner", r"site: api\.", r"site: web."),
+    ("another trust file", ["Mail", "Web", "Partner"], None, r"trust: \S+", r"trust: /etc/ssl/other.pem"),
+    ("clear text instead of TLS", ["Partner"], "Partner", r" +tls: true\n", r""),
+    ("two rules swapped", ["Branch", "Mail"], None, r"(?s)(  # rule 1 .*?)(  # rule 2 .*?)(  # rule 3 )", r"\g<2>\g<1>\g<3>"),
+    ("deny after allow", ["Shut", "Web"], None, r"(?s)(  # rule 5 .*?)(  # rule 6 .*?)(  # rule 7 )", r"\g<2>\g<1>\g<3>"),
+    ("exact path as a prefix", ["Mail"], "Mail", r"external: /page\.htm", r"external: /page.htm/*"),
+    ("stem instead of prefix", ["Web", "Shut"], "Shut", r"(external: /\S*secret)/\*", r"\g<1>*"),
+    ("a path forgotten", ["Mail"], "Mail", r" *- external: /ecp/\*\n", r""),
+    ("source range too short", ["Branch", "Mail"], "Branch", r"10\.2\.0\.0-10\.255\.255\.255", r"10.2.0.0-10.255.255.254"),
+    ("source range too long", ["Mail", "Branch"], "Branch", r"10\.2\.0\.0-", r"10.1.255.255-"),
+    ("source condition dropped", ["Mail", "Branch"], "Branch", r" +sources: .*\n", r""),
+    ("drained member not drained", ["Mail"], "Mail", r" +drained: true\n", r""),
+    ("member drained", ["Mail"], "Mail", r"(- connect: cas2\S+\n( +)port: 443\n)", r"\g<1>\g<2>drained: true\n"),
+    ("Accept-Encoding left", ["Branch"], "Branch", r"(\n    site: )", r"\n    accept_encoding: true\g<1>"),
+    ("Accept-Encoding removed", ["Mail"], "Mail", r" +accept_encoding: true\n", r""),
+    ("Authorization left", ["Mapped"], "Mapped", r"(\n    site: )", r"\n    delegation: pass\g<1>"),
+    ("Authorization removed", ["Partner"], "Partner", r" +delegation: pass\n", r""),
+    ("Front-End-Https forgotten", ["Mail"], "Mail", r" +front_end_https: true\n", r""),
+    ("X-Forwarded-For added", ["Web"], "Web", r"(\n    site: )", r"\n    x_forwarded_for: true\g<1>"),
+    ("Via added", ["Web"], "Web", r"(\n    site: )", r"\n    via: 1.1 x\g<1>"),
+    ("401 not hidden", ["Web"], "Web", r"(\n    site: )", r"\n    delegation: pass\g<1>"),
+    ("SSL requirement dropped", ["Mapped"], "Mapped", r" +require_ssl: required\n", r""),
+    ("another internal path", ["Mapped"], "Mapped", r"internal: /in/side/", r"internal: /in/sid/"),
+    ("path mapping forgotten", ["Mapped"], "Mapped", r" +internal: /two\.htm\n", r""),
+    ("redirect elsewhere", ["Elsewhere"], "Elsewhere", r"/moved", r"/moved/"),
+    ("deny without its redirect", ["Elsewhere"], "Elsewhere", r" +redirect_url: .*\n", r""),
+    ("deny forwards", ["Shut"], "Shut", r"action: deny", r"site: www.corp.example\n    upstream: {port: 80, servers: [{connect: www.corp.example, port: 80}]}"),
+    ("redirect to HTTPS without its port", ANY, None, r"https_port: 8443", r"https_port: 443"),
+    ("no redirect to HTTPS", ANY, None, r" +redirect: always\n", r""),
+    ("name of a wildcard lost", ["Mail"], "Mail", r', "\*\.mail\.example"', r""),
+    ("another name", ["Secure"], None, r"names: \[secure\.example\]", r"names: [secure2.example]"),
+    ("another certificate", ["Partner"], None, r'(?s)(name: Partners.*?chain: )\S+(\s+key: )\S+', r"\g<1>/nonexistent/tmgc/0a1b.pem\g<2>/nonexistent/tmgc/0a1b.key"),
+    ("listener on another port", ["Partner"], None, r'(?s)(address: "192\.0\.2\.20"\s+port: )8443', r"\g<1>8444"),
+    ("rule closed", ["Web"], "Web", r"(\n    site: )", r"\n    closed: always\g<1>"),
+    ("bridging of the other scheme", ["Web"], "Web", r"(?s)    upstream_http:.*?(    upstream_https:)(.*?)(    \w+:|\Z)", r"    upstream:\g<2>\g<3>"),
+]
+FAULTS = {"nginx": NGINX, "haproxy": HAPROXY, "publishd": PUBLISHD}
 
 
 def block(text, rule):
@@ -145,7 +186,7 @@ def named(report):
     return {c["rule"] for c in report["cases"] if c["verdict"] == "disagreed"}
 
 
-@test_each("nginx 1", "nginx 2", "haproxy 1", "haproxy 2")
+@test_each("nginx 1", "nginx 2", "haproxy 1", "haproxy 2", "publishd 1", "publishd 2")
 def test_faults(t, part):
     target, half = part.split()
     faults = FAULTS[target][int(half) - 1::2]
