@@ -80,7 +80,11 @@ class Served:
 
     def __enter__(self):
         self.err = open(lab.path("run", "publishd.err"), "w+")
-        self.p = subprocess.Popen([os.path.join(BUILD, "publishd"), "-f", "-c", self.file], stderr=self.err)
+        # gss-ntlmssp 1.2.0 loses a context of OpenSSL's at each NTLM handshake with a server; everything else counts.
+        with open(lab.path("run", "leaks"), "w") as f:
+            f.write("leak:gssntlmssp\n")
+        env = dict(os.environ, ASAN_OPTIONS="fast_unwind_on_malloc=0", LSAN_OPTIONS="print_suppressions=0:suppressions=" + lab.path("run", "leaks"))
+        self.p = subprocess.Popen([os.path.join(BUILD, "publishd"), "-f", "-c", self.file], stderr=self.err, env=env)
         end = time.monotonic() + 20
         while time.monotonic() < end:
             with socket.socket() as s:
