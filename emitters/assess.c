@@ -154,9 +154,6 @@ static void assess_conditions(struct assessing *s, struct plan_rule *r)
     if (rule->schedule_unknown)
         close_rule(s, F_CONDITION_UNKNOWN, ON_ALL, r, "schedule", "ScheduleUsed", false,
                    "answers 403: its schedule is not in the export");
-    if (rule->source_port_low || rule->source_port_high)
-        close_rule(s, F_SOURCE_PORTS_CLOSED, ON(TARGET_PUBLISHD), r, "source_port_low", "LimitSourcePortLow", false,
-                   "answers 403: it is limited to certain client ports");
     if (rule->action == ACTION_DENY && !rule->all_users)
         close_rule(s, F_USERS_CLOSED, ON_PROXIES, r, "users", "UserSets", false,
                    "denies certain users only; the target knows no users, so the rule denies everybody");
