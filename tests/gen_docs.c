@@ -83,7 +83,7 @@ static int versions_page(struct strbuf *b)
         "<!-- Made by `make docs` from emitters/versions.def. -->\n"
         "# Releases of nginx and HAProxy\n\n"
         "`--nginx-version` and `--haproxy-version` choose among spellings, and what the findings say, where releases\n"
-        "differ. The default is what Debian 12 has; the tests run the output for every release there. What other\n"
+        "differ. The default is what Debian 12 has; the tests run the output for the oldest and newest releases there. What other\n"
         "releases need is known from their change logs.\n\n");
     for (unsigned t = 0; t < TARGETS; t++) {
         const struct version_range *r = &version_ranges[t];
