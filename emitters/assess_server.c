@@ -69,6 +69,9 @@ static void assess_conditions(struct assessing *s, struct plan_server_rule *r)
 /* B-150. Errors for mail: a server that takes every client for its own proxy relays for everybody. */
 static void assess_client_address(struct assessing *s, const struct plan_server_rule *r)
 {
+    if (r->client_address == CLIENT_ADDRESS_TRANSPARENT)
+        about(s, F_STREAM_HOST, ON_PROXIES, r, "from_firewall", "UseFirewallIPAsSource",
+              "connects to its server from the client's address, for which the host must be prepared");
     if (r->rule->from_firewall)
         return;
     bool mail = has_port(r, TRANSPORT_TCP, 25) || has_port(r, TRANSPORT_TCP, 465) || has_port(r, TRANSPORT_TCP, 587);
@@ -76,9 +79,6 @@ static void assess_client_address(struct assessing *s, const struct plan_server_
     for (size_t i = 0; i < r->doors.n; i++)
         if (r->client_address == CLIENT_ADDRESS_PROXY_PROTOCOL && r->doors.v[i].transport == TRANSPORT_UDP)
             lost |= ON(TARGET_NGINX);
-    if (r->client_address == CLIENT_ADDRESS_TRANSPARENT)
-        about(s, F_STREAM_HOST, ON_PROXIES, r, "from_firewall", "UseFirewallIPAsSource",
-              "connects to its server from the client's address, for which the host must be prepared");
     if (!lost)
         return;
     struct finding *x = about(
@@ -118,6 +118,40 @@ static void assess_protocol(struct assessing *s, const struct plan_server_rule *
               "publishes a web server as bare TCP: its certificate and its authentication are its own");
 }
 
+/* ---- never reached -------------------------------------------------------------------------------------------------- */
+static bool takes_all(const struct plan_server_rule *r)
+{
+    return r->any_source && !r->sources_unknown && !r->schedule && !r->rule->schedule_unknown &&
+           !server_rule_limits_ports(r);
+}
+
+/* For each rule, whether some port of it is left to it, and the rule that takes all of one that is not. */
+static void assess_shadowed(struct assessing *s)
+{
+    const struct plan *p = s->plan;
+    struct arena *a = arena_new();
+    bool *reached = arena_alloc(a, (p->server_rules.n + 1) * sizeof *reached);
+    const struct plan_server_rule **by = arena_alloc(a, (p->server_rules.n + 1) * sizeof *by);
+    for (size_t i = 0; i < p->streams.n; i++) {
+        const struct plan_server_rule *all = NULL;
+        for (size_t k = 0; k < p->streams.v[i].tries.n; k++) {
+            const struct plan_server_rule *r = &p->server_rules.v[p->streams.v[i].tries.v[k].rule];
+            if (all && all != r)
+                by[r->index] = all;
+            else
+                reached[r->index] = true;
+            if (!all && takes_all(r))
+                all = r;
+        }
+    }
+    for (size_t i = 0; i < p->server_rules.n; i++)
+        if (by[i] && !reached[i])
+            about(s, F_SHADOWED, ON_PROXIES, &p->server_rules.v[i], NULL, "Order",
+                  arena_printf(s->f->arena, "takes no connection: server rule %u \"%s\" takes everything on its ports",
+                               (unsigned)by[i]->index + 1, by[i]->rule->name));
+    arena_free(a);
+}
+
 void assess_server_rules(struct assessing *s)
 {
     const struct plan *p = s->plan;
@@ -127,16 +161,17 @@ void assess_server_rules(struct assessing *s)
             continue;
         assess_carriers(s, r);
         assess_protocol(s, r);
+        if (r->rule->route)
+            about(s, F_STREAM_ROUTE, ON_ALL, r, "route", "RoutingType",
+                  "its networks are routed: clients connect to the server's own address, where no proxy listens");
         if (!r->doors.n)
             continue;
         assess_conditions(s, r);
         assess_client_address(s, r);
-        if (r->rule->route)
-            about(s, F_STREAM_ROUTE, ON_ALL, r, "route", "RoutingType",
-                  "its networks are routed: clients connect to the server's own address, where no proxy listens");
     }
     if (!p->streams.n)
         return;
+    assess_shadowed(s);
     assess_about(s, F_STREAM_REFUSED, ON_PROXIES, NULL, NULL, NULL, NULL,
                  "a connection that no server publishing rule takes is accepted and closed at once");
     assess_about(

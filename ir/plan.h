@@ -60,6 +60,7 @@ struct plan_door {
     uint16_t port;                   /* its port; 0: the one that the client connected to */
     bool one_way;                    /* UDP that is never answered */
 };
+typedef VEC(struct plan_door) plan_doors;
 struct plan_server_rule {
     const struct server_rule *rule;
     const struct protocol *protocol; /* NULL: not in the policy; such a rule takes nothing */
@@ -72,7 +73,7 @@ struct plan_server_rule {
     const struct schedule *schedule; /* NULL: always */
     enum client_address client_address;
     bool several, unported, wide;    /* the protocol has several ports; IP protocols without any; more ports than a proxy should open */
-    VEC(struct plan_door) doors;
+    plan_doors doors;
     unsigned closed;                 /* ON() bits: these targets refuse its connections */
 };
 /* A socket, or neighbouring ones that the same rules take: the first rule that matches has the connection (D-06). */

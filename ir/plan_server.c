@@ -215,7 +215,7 @@ static const char *web_owner(const struct plan *p, const struct plan_door *d, ui
 
 static bool same_networks(const struct server_rule *a, const struct server_rule *b)
 {
-    bool same = a->on.n == b->on.n && a->route == b->route;
+    bool same = a->on.n == b->on.n && a->route == b->route && (!a->route || str_equal(a->server, b->server));
     for (size_t i = 0; same && i < a->on.n; i++)
         same = str_equal(a->on.v[i].network, b->on.v[i].network);
     return same;
@@ -240,24 +240,56 @@ static const char *stream_owner(const struct making *m, const struct plan_server
     return NULL;
 }
 
-/* Doors that somebody else has go, aloud. Rules of one policy are few: pairs are cheap. */
+/* Who has one of the door's ports already; NULL: nobody. */
+static const char *owner(const struct making *m, const struct plan_server_rule *r, const struct plan_door *d)
+{
+    const char *name = NULL;
+    for (uint32_t port = d->low; port <= d->high && !name; port++)
+        name = web_owner(m->plan, d, (uint16_t)port);
+    if (name)
+        return arena_printf(m->a, "the listener %s", name);
+    name = stream_owner(m, r, d);
+    return name ? arena_printf(m->a, "the rule %s", name) : NULL;
+}
+
+/* A door of which somebody has some ports, as runs of ports that are free and of ports that are not. */
+static void split_door(struct making *m, struct plan_server_rule *r, const struct plan_door *whole, plan_doors *kept)
+{
+    for (uint32_t from = whole->low, to; from <= whole->high; from = to) {
+        struct plan_door d = *whole;
+        const char *has = NULL;
+        for (to = from; to <= whole->high; to++) {
+            d.low = d.high = (uint16_t)to;
+            const char *name = owner(m, r, &d);
+            if (to == from)
+                has = name;
+            else if (!str_equal(has, name))
+                break;
+        }
+        d.low = (uint16_t)from;
+        d.high = (uint16_t)(to - 1);
+        if (!has)
+            vec_add(m->a, kept, d);
+        else
+            about(finding_add(
+                      m->f, F_SOCKET_SHARED, "%s:%s belongs to %s already; this rule is not reached there", d.address,
+                      d.low == d.high ? arena_printf(m->a, "%u", d.low) : arena_printf(m->a, "%u-%u", d.low, d.high),
+                      has),
+                  r, "on", "IPsOnNetworks");
+    }
+}
+
+/* Ports that somebody else has go, aloud. Rules of one policy are few: pairs are cheap. */
 static void settle_doors(struct making *m, struct plan_server_rule *r)
 {
-    size_t kept = 0;
+    plan_doors kept = { 0 };
     for (size_t i = 0; i < r->doors.n; i++) {
-        const struct plan_door *d = &r->doors.v[i];
-        const char *web = NULL, *stream = stream_owner(m, r, d);
-        for (uint32_t port = d->low; port <= d->high && !web; port++)
-            web = web_owner(m->plan, d, (uint16_t)port);
-        if (!web && !stream) {
-            r->doors.v[kept++] = *d;
-            continue;
-        }
-        about(finding_add(m->f, F_SOCKET_SHARED, "%s:%u belongs to the %s %s already; this rule is not reached there",
-                          d->address, d->low, web ? "listener" : "rule", web ? web : stream),
-              r, "on", "IPsOnNetworks");
+        if (owner(m, r, &r->doors.v[i]))
+            split_door(m, r, &r->doors.v[i], &kept);
+        else
+            vec_add(m->a, &kept, r->doors.v[i]);
     }
-    r->doors.n = kept;
+    r->doors = kept;
 }
 
 static bool same_tries(const struct plan_stream *s, const struct opening *v, size_t n)

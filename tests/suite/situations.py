@@ -11,7 +11,7 @@ the three configs, as the lines by which they differ from the configs of the pla
     ...
 
 `base` names a policy in emitters/cases/bases.yaml. A line `place.key: value` sets a key of its first listener, farm, network,
-schedule or rule (`rule2` is the second), or of the site map; `-` as the value removes it. `whole: true` shows the configs
+schedule, rule (`rule2` is the second), protocol or server rule, or of the site map; `-` as the value removes it. `whole: true` shows the configs
 themselves. tests/run situations checks; tests/situations --update writes the cases afresh.
 """
 import difflib
@@ -23,7 +23,8 @@ from .common import TOP, read, test_each
 FOLDER = os.path.join(TOP, "emitters", "cases")
 TOPICS = sorted(n[:-6] for n in os.listdir(FOLDER) if n.endswith(".cases"))
 CONFIGS = (("nginx", "nginx/nginx.conf"), ("haproxy", "haproxy/haproxy.cfg"), ("publishd", "publishd/publishd.yaml"))
-SECTIONS = {"listener": "listeners", "farm": "farms", "network": "networks", "schedule": "schedules", "users": "user_sets", "rule": "rules"}
+SECTIONS = {"listener": "listeners", "farm": "farms", "network": "networks", "schedule": "schedules", "users": "user_sets", "rule": "rules",
+            "protocol": "protocols", "server": "server_rules"}
 
 
 def bases():
@@ -97,6 +98,9 @@ def converted(t, name, policy, site):
     for target, file in CONFIGS:
         text = read(os.path.join(folder, "out", file)).decode().replace(folder + "/", "")
         out[target] = [line for line in text.split("\n")]
+    streams = os.path.join(folder, "out", "nginx", "stream.conf")
+    if os.path.exists(streams):
+        out["nginx"] += read(streams).decode().split("\n")
     return out
 
 
