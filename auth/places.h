@@ -6,8 +6,8 @@
 #ifndef AUTH_PLACES_H
 #define AUTH_PLACES_H
 #include "../base/base.h"
+#include "place_names.h"
 
-#define PLACES "/.publishd/"         /* every path of ours begins so; no rule ever sees it on a listener with forms */
 #define PLACE_SIGN_IN_PATH PLACES "sign-in"
 #define PLACE_PASSWORD_PATH PLACES "password"
 #define PLACE_SIGN_OUT_PATH PLACES "sign-out"

@@ -10,6 +10,10 @@
 struct finding *assess_about(struct assessing *s, enum finding_id id, unsigned on, const char *rule,
                              const struct origin *at, const char *key, const char *setting, const char *message)
 {
+    if (on & ON(TARGET_PUBLISHD)) /* where a rule goes through publishd, that is what it has, no less and no more */
+        on |= s->through;
+    else
+        on &= ~s->through;
     on &= s->targets;
     if (!on)
         return NULL;
@@ -374,14 +378,14 @@ static void assess_affinity(struct assessing *s, struct plan_rule *r)
               "nginx has no affinity by cookie: clients are kept on a member by their address instead");
 }
 
-/* Said once a farm, however many rules use it. */
-static void assess_farm(struct assessing *s, const struct farm *farm)
+/* Said once a farm, however many rules use it. on: the targets that connect to its members themselves. */
+static void assess_farm(struct assessing *s, const struct farm *farm, unsigned on)
 {
-    struct finding *x[2] = { about(s, F_PROBE_LOST, ON(TARGET_NGINX), NULL, NULL, "ConnectivityVerifier",
+    struct finding *x[2] = { about(s, F_PROBE_LOST, on & ON(TARGET_NGINX), NULL, NULL, "ConnectivityVerifier",
                                    "nginx does not probe its members; it notices a failed one when a request fails"),
                              farm->probe != PROBE_PING
                                  ? NULL
-                                 : about(s, F_PROBE_LOST, ON(TARGET_HAPROXY), NULL, NULL, "ConnectivityVerifier",
+                                 : about(s, F_PROBE_LOST, on & ON(TARGET_HAPROXY), NULL, NULL, "ConnectivityVerifier",
                                          "its members are probed by connecting to their port instead of by ping") };
     if (x[1] && x[0])
         x[0] = &s->f->list.v[s->f->list.n - 2]; /* the list may have moved */
@@ -446,21 +450,38 @@ static void about_listener(struct assessing *s, enum finding_id id, unsigned on,
     x->line = origin_line(&l->at, key);
 }
 
-static void assess_listener(struct assessing *s, const struct listener *l)
+/* The targets on which all that a listener's users may reach goes through publishd. */
+static unsigned listener_through(const struct plan *p, const struct plan_listener *l)
 {
+    unsigned all = ON_PROXIES;
+    bool any = false;
+    for (size_t i = 0; i < l->rules.n; i++) {
+        const struct plan_rule *r = &p->rules.v[l->rules.v[i]];
+        if (!r->needs_user || r->rule->action != ACTION_ALLOW || !r->forwards)
+            continue;
+        any = true;
+        all &= r->preauth;
+    }
+    return any ? all : 0;
+}
+
+static void assess_listener(struct assessing *s, const struct plan_listener *pl)
+{
+    const struct listener *l = pl->listener;
+    unsigned alone = ON_PROXIES & ~listener_through(s->plan, pl);
     if (listener_authenticates(l))
         about_listener(
-            s, F_PRE_AUTH_LOST, ON_PROXIES, l, l->forms ? "forms" : "integrated",
+            s, F_PRE_AUTH_LOST, alone, l, l->forms ? "forms" : "integrated",
             l->forms ? "AuthenticationSchemes" : "IntegratedWindowsAuthentication",
             "asked for credentials where a rule needed them; the target asks nobody, and such rules answer 403");
     if (l->digest)
         about_listener(s, F_DIGEST_LOST, ON_ALL, l, "digest", "DigestAuthentication",
                        "Digest authentication is not offered");
     if (l->sso)
-        about_listener(s, F_SSO_LOST, ON_PROXIES, l, "sso", "SSOEnabled",
+        about_listener(s, F_SSO_LOST, alone, l, "sso", "SSOEnabled",
                        "single sign-on across its names needs pre-authentication, which the target does not have");
     if (l->form.directory || l->form.change_password)
-        about_listener(s, F_FORM_LOST, l->form.directory ? ON_ALL : ON_PROXIES, l,
+        about_listener(s, F_FORM_LOST, l->form.directory ? ON_ALL : alone, l,
                        l->form.directory ? "form.directory" : "form.change_password",
                        l->form.directory ? "CustomFormsDirectory" : "ChangePasswordAllowed",
                        l->form.directory ? "its custom sign-in form is not in the export"
@@ -504,17 +525,18 @@ void assess(struct plan *p, unsigned targets, const char *today, struct findings
     bool all_names = false, dots = false;
     size_t clear = 0;
     for (size_t i = 0; i < p->listeners.n; i++)
-        assess_listener(&s, p->listeners.v[i].listener);
+        assess_listener(&s, &p->listeners.v[i]);
     struct arena *scratch = arena_new();
-    bool *used = arena_alloc(scratch, p->policy->farms.n + 1);
+    unsigned *used = arena_alloc(scratch, (p->policy->farms.n + 1) * sizeof *used);
     for (size_t i = 0; i < p->rules.n; i++) {
         struct plan_rule *r = &p->rules.v[i];
         if (!r->answers)
             continue;
         all_names |= r->rule->all_names;
         dots |= !rule_publishes_all(r->rule);
-        assess_conditions(&s, r);
         assess_lengths(&s, r->rule);
+        s.through = r->preauth;
+        assess_conditions(&s, r);
         if (r->rule->action == ACTION_ALLOW) {
             assess_sign_in(&s, r);
             assess_delegation(&s, r);
@@ -522,12 +544,16 @@ void assess(struct plan *p, unsigned targets, const char *today, struct findings
             assess_affinity(&s, r);
             clear += r->rule->bridging == BRIDGE_HTTP && p->listeners.v[r->listener - p->policy->listeners.v].https;
             if (r->farm)
-                used[r->farm - p->policy->farms.v] = true;
+                used[r->farm - p->policy->farms.v] |= ON_PROXIES & ~r->preauth;
         }
+        s.through = 0;
+        about(&s, F_THROUGH_PUBLISHD, r->preauth, r->rule, "users",
+              r->rule->all_users ? "AlwaysAuthenticate" : "UserSets",
+              "its users sign in to publishd, which stands behind the target and answers as it does alone");
     }
     for (size_t i = 0; i < p->policy->farms.n; i++)
         if (used[i])
-            assess_farm(&s, &p->policy->farms.v[i]);
+            assess_farm(&s, &p->policy->farms.v[i], used[i]);
     arena_free(scratch);
     assess_server_rules(&s);
     assess_switches(&s, p->policy);

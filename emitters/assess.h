@@ -11,6 +11,7 @@ struct assessing {
     unsigned targets;
     const char *today;
     struct findings *f;
+    unsigned through;                /* ON() bits: the rule that is looked at goes through publishd there (plan_rule.preauth) */
     VEC(struct closing) closings;
     struct shared_links links;       /* of nginx, made once */
 };

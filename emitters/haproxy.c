@@ -5,6 +5,7 @@
  * rule does. Nothing is merged across rules, so that a rule can be read and changed in one place.
  */
 #include "haproxy.h"
+#include "../auth/place_names.h"
 #include "versions.h"
 #include <string.h>
 
@@ -64,9 +65,19 @@ bool haproxy_closed(const struct plan_rule *r)
     return r->closed & ON(TARGET_HAPROXY);
 }
 
+bool haproxy_through(const struct plan_rule *r)
+{
+    return r->preauth & ON(TARGET_HAPROXY) && !haproxy_closed(r);
+}
+
+bool haproxy_no_client(const struct plan_rule *r)
+{
+    return !r->any_source && !r->sources.n;
+}
+
 bool haproxy_judges_dots(const struct plan_rule *r)
 {
-    return r->answers && !haproxy_closed(r) && r->rule->action == ACTION_ALLOW && r->forwards &&
+    return r->answers && !haproxy_closed(r) && !haproxy_through(r) && r->rule->action == ACTION_ALLOW && r->forwards &&
            !rule_publishes_all(r->rule);
 }
 
@@ -83,6 +94,8 @@ static bool same_servers(const struct plan_upstream *x, const struct plan_upstre
 bool haproxy_splits(const struct plan *p, const struct plan_rule *r)
 {
     struct reach reach = haproxy_reach(p, r);
+    if (haproxy_through(r)) /* publishd is told the scheme by the port */
+        return reach.http && reach.https;
     return reach.http && reach.https && r->rule->action == ACTION_ALLOW && r->forwards && !haproxy_closed(r) &&
            !r->rule->require_ssl && !same_servers(&r->to[0], &r->to[1]);
 }
@@ -345,20 +358,48 @@ static void schedule_conditions(struct haproxy *h, struct conditions *c, const s
     c->words++;
 }
 
+/* The line, or the two where the client's scheme has a backend of its own. */
+static void write_use(struct haproxy *h, const struct plan_rule *r, const struct conditions *c)
+{
+    const char *conditions = c->inlined.n ? c->inlined.p : "";
+    if (haproxy_splits(h->plan, r))
+        write_line(&h->w, "use_backend %s if !{ ssl_fc }%s", haproxy_backend(h, r, true), conditions);
+    write_line(&h->w, "use_backend %s%s%s", haproxy_backend(h, r, false), *conditions ? " if" : "", conditions);
+}
+
+/* The sign-in form has places of its own on every name with a rule that goes through publishd, whatever rules say of them. */
+static void write_form_places(struct haproxy *h, const struct plan_listener *l)
+{
+    bool any = false;
+    for (size_t i = 0; i < l->rules.n; i++) {
+        const struct plan_rule *r = &h->plan->rules.v[l->rules.v[i]];
+        struct conditions c = { .id = arena_printf(h->a, "form_%u", (unsigned)(r->index + 1)) };
+        if (!haproxy_through(r) || l->listener->forms == FORMS_NONE || haproxy_no_client(r))
+            continue;
+        if (!any) {
+            write_line(&h->w, "# publishd's sign-in form, and the source's address of it (B-84)");
+            write_line(&h->w, "acl sign_in_form path_beg " PLACES);
+            write_line(&h->w, "acl sign_in_form path -i -m str" PLACES_OLD);
+        }
+        any = true;
+        buf_puts(&c.inlined, " sign_in_form");
+        name_conditions(h, &c, r);
+        write_use(h, r, &c);
+        buf_free(&c.inlined);
+    }
+}
+
 static void write_dispatch(struct haproxy *h, const struct plan_rule *r)
 {
     struct conditions c = { .id = arena_printf(h->a, "rule_%u", (unsigned)(r->index + 1)) };
-    if (!r->any_source && !r->sources.n)
-        return; /* no client is left: the block says so */
+    if (haproxy_no_client(r))
+        return; /* the block says so */
     name_conditions(h, &c, r);
     path_conditions(h, &c, r);
     source_conditions(h, &c, r);
     schedule_conditions(h, &c, r);
     port_conditions(&c, r->rule);
-    const char *conditions = c.inlined.n ? c.inlined.p : "";
-    if (haproxy_splits(h->plan, r))
-        write_line(&h->w, "use_backend %s if !{ ssl_fc }%s", haproxy_backend(h, r, true), conditions);
-    write_line(&h->w, "use_backend %s%s%s", haproxy_backend(h, r, false), *conditions ? " if" : "", conditions);
+    write_use(h, r, &c);
     buf_free(&c.inlined);
 }
 
@@ -501,6 +542,7 @@ static void write_frontend(struct haproxy *h, size_t index)
     write_timeouts(h, l);
     write_limits(h, l);
     write_requests(h, l);
+    write_form_places(h, l);
     for (size_t i = 0; i < l->rules.n; i++)
         write_dispatch(h, &h->plan->rules.v[l->rules.v[i]]);
     write_line(w, "default_backend no_rule");

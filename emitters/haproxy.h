@@ -28,6 +28,9 @@ struct reach haproxy_reach(const struct plan *p, const struct plan_rule *r);
 bool haproxy_splits(const struct plan *p, const struct plan_rule *r);
 const char *haproxy_backend(struct haproxy *h, const struct plan_rule *r, bool http_half);
 bool haproxy_closed(const struct plan_rule *r);
+bool haproxy_no_client(const struct plan_rule *r);                         /* it is for no address at all */
+/* Its users sign in to publishd, behind HAProxy. */
+bool haproxy_through(const struct plan_rule *r);
 /* The rule's dots are judged by the variables that its frontend sets (D-05). */
 bool haproxy_judges_dots(const struct plan_rule *r);
 
@@ -46,6 +49,8 @@ void haproxy_servers(struct haproxy *h, const struct plan_rule *r, const struct 
 void haproxy_streams(struct haproxy *h);
 /* "acl NAME src ...", as many lines as it takes; set is not empty. */
 void haproxy_sources(struct haproxy *h, const char *acl, const ipset *set);
+/* How long its server may take, where that differs from the usual. */
+void haproxy_patience(struct haproxy *h, const struct plan_rule *r);
 uint32_t haproxy_next_line(struct haproxy *h);     /* the number of the line that is written next */
 bool haproxy_servers_safe(const struct plan_rule *r, const struct plan_upstream *to);
 

@@ -339,13 +339,26 @@ static void write_answer(struct haproxy *h, const struct rule *r)
 
 /* ---- the block --------------------------------------------------------------------- */
 
+/* The request goes on as it came: publishd applies the rule, and the PROXY protocol tells it the client's address. Each client
+ * has connections of its own, by which NTLM and Negotiate sign in, and which end with the client's. */
+static void write_through_publishd(struct haproxy *h, const struct plan_rule *r, bool https)
+{
+    write_line(&h->w, "# its users sign in to publishd");
+    write_line(&h->w, "http-reuse never");
+    haproxy_patience(h, r);
+    write_line(&h->w, "server publishd " PREAUTH_HOST ":%u send-proxy-v2",
+               (unsigned)preauth_port(haproxy_listener(h->plan, r), TARGET_HAPROXY, https));
+}
+
 static void write_backend(struct haproxy *h, const struct plan_rule *r, bool http_half)
 {
     struct writer *w = &h->w;
     struct reach reach = haproxy_reach(h->plan, r);
     write_line(w, "backend %s", haproxy_backend(h, r, http_half));
     w->depth++;
-    if (!write_refusals(h, r)) {
+    if (haproxy_through(r)) {
+        write_through_publishd(h, r, !http_half && reach.https);
+    } else if (!write_refusals(h, r)) {
         write_filter(h, r->filter);
         write_headers(h, r);
         write_rewriting(h, r->rule);
@@ -356,11 +369,6 @@ static void write_backend(struct haproxy *h, const struct plan_rule *r, bool htt
     w->depth--;
 }
 
-static bool has_no_client(const struct plan_rule *r)
-{
-    return !r->any_source && !r->sources.n;
-}
-
 void haproxy_rule(struct haproxy *h, const struct plan_rule *r)
 {
     write_rule_heading(&h->w, h->plan, r);
@@ -368,7 +376,7 @@ void haproxy_rule(struct haproxy *h, const struct plan_rule *r)
         write_line(&h->w, "#   disabled at the source (D-16)");
         return;
     }
-    if (!r->answers || has_no_client(r)) {
+    if (!r->answers || haproxy_no_client(r)) {
         write_line(&h->w, "#   answers nothing: it has no listener, name, path or client address that could be used");
         return;
     }

@@ -145,16 +145,21 @@ static void write_server(struct haproxy *h, const struct plan_rule *r, const str
     write_raw(w, "\n");
 }
 
-void haproxy_servers(struct haproxy *h, const struct plan_rule *r, const struct plan_upstream *to)
+void haproxy_patience(struct haproxy *h, const struct plan_rule *r)
 {
     enum { DEFAULT = 120 }; /* the `defaults` section's own */
     long patience = rule_read_timeout(h->plan, r);
     if (patience != DEFAULT)
         write_line(&h->w, "timeout server %s", haproxy_seconds(h, patience));
-    if (r->transparent)
-        write_line(&h->w, "source 0.0.0.0 usesrc clientip    # B-59: the host needs routes for it");
     if (r->websocket)
         write_line(&h->w, "timeout tunnel %s", haproxy_seconds(h, 3600));
+}
+
+void haproxy_servers(struct haproxy *h, const struct plan_rule *r, const struct plan_upstream *to)
+{
+    haproxy_patience(h, r);
+    if (r->transparent)
+        write_line(&h->w, "source 0.0.0.0 usesrc clientip    # B-59: the host needs routes for it");
     if (r->farm) {
         write_affinity(h, r);
         write_probe(h, r);

@@ -180,7 +180,7 @@ static void write_subjects(struct maker *m, const struct cluster *c)
         const struct plan_rule *r = &m->plan->rules.v[c->members.v[i].rule];
         if (!c->members.v[i].live)
             continue;
-        where |= !rule_has_conditions(m, r) && rule_needs_host(r, c, &c->members.v[i]);
+        where |= (!rule_has_conditions(m, r) || rule_has_form(r)) && rule_needs_host(r, c, &c->members.v[i]);
         place |= rule_needs_resolved(r);
     }
     if (where)
@@ -237,6 +237,8 @@ static void write_cluster(struct maker *m, const struct plan_listener *l, const 
         if (!at.simple)
             write_subjects(m, c);
     }
+    for (size_t i = 0; i < c->members.n && !at.simple; i++)
+        nginx_form_places(m, &at, c, &c->members.v[i]);
     for (size_t i = 0; i < c->members.n; i++)
         nginx_rule(m, &at, c, &c->members.v[i]);
     if (c->live) {

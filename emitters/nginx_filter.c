@@ -8,7 +8,7 @@ enum { LENGTH_MAX = 60000 }; /* a request line as long as this does not get so f
 
 bool rule_limits_body(const struct plan_rule *r)
 {
-    return r->filter && r->filter->body_max > 0;
+    return r->filter && r->filter->body_max > 0 && !(r->preauth & ON(TARGET_NGINX));
 }
 
 static const char *pattern_quoted(struct maker *m, const char *pattern)

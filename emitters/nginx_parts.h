@@ -59,6 +59,8 @@ size_t maker_line(struct maker *m);  /* the line of body that is written next, f
 
 /* Names of shared objects, written on first use. */
 const char *shared_upstream(struct maker *m, const struct plan_rule *r, const struct plan_upstream *to);
+/* The one in front of publishd, for rules that go through it; kept: connections serve one client after another. */
+const char *shared_publishd(struct maker *m, const struct plan_listener *l, bool tls, bool kept);
 const char *shared_sources(struct maker *m, const struct plan_rule *r);          /* "from_internal" */
 /* The variable that is 1 where the rule's client addresses, client ports and hours hold; NULL: they always do. */
 const char *shared_conditions(struct maker *m, const struct plan_rule *r);
@@ -80,6 +82,9 @@ struct place {                       /* where the rule's block stands */
     bool simple;                     /* the only rule, for every path: its location is "/" */
 };
 void nginx_rule(struct maker *m, const struct place *at, const struct cluster *c, const struct member *member);
+/* The conditions that lead to publishd's sign-in form, before those of any rule; nothing where the rule does not go there. */
+void nginx_form_places(struct maker *m, const struct place *at, const struct cluster *c, const struct member *member);
+bool rule_has_form(const struct plan_rule *r);                     /* it has such places */
 bool rule_needs_host(const struct plan_rule *r, const struct cluster *c, const struct member *member);
 bool rule_needs_resolved(const struct plan_rule *r);               /* its block reads $place */
 /* nginx_filter.c: what the rule's HTTP filter refuses; what it does to answers (with Via in both directions). */

@@ -4,6 +4,7 @@
  * the source (B-01). It looks at the raw path (D-03), which no location of nginx does. A match leaves for a location
  * whose name has no slash in front: no client can ask for it. */
 #include "nginx_parts.h"
+#include "../auth/place_names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +85,12 @@ static bool may_forward(const struct plan_rule *r)
     return r->rule->action == ACTION_ALLOW && r->forwards;
 }
 
+/* Its users sign in to publishd, behind nginx. */
+static bool goes_through(const struct plan_rule *r)
+{
+    return r->preauth & ON(TARGET_NGINX) && !is_closed(r);
+}
+
 /* D-08, "if authenticated": over HTTP a rule that needs a user sends to HTTPS, even where it is closed. */
 static bool sends_users_to_https(const struct plan_rule *r)
 {
@@ -100,13 +107,18 @@ static bool has_identity(const struct rule *r)
 
 bool rule_needs_resolved(const struct plan_rule *r)
 {
-    return may_forward(r) && (!is_closed(r) || sends_users_to_https(r)) && !rule_publishes_all(r->rule) &&
-           has_identity(r->rule);
+    return may_forward(r) && !goes_through(r) && (!is_closed(r) || sends_users_to_https(r)) &&
+           !rule_publishes_all(r->rule) && has_identity(r->rule);
+}
+
+bool rule_has_form(const struct plan_rule *r)
+{
+    return goes_through(r) && r->listener->forms != FORMS_NONE;
 }
 
 bool rule_blocks_sign_in(const struct plan_rule *r)
 {
-    return may_forward(r) && !is_closed(r) && r->rule->delegation == DELEGATE_NONE_BLOCK;
+    return may_forward(r) && !is_closed(r) && !goes_through(r) && r->rule->delegation == DELEGATE_NONE_BLOCK;
 }
 
 bool nginx_path_too_long(const struct path *p)
@@ -411,12 +423,20 @@ static void write_headers(struct block *b, bool translates)
     }
 }
 
+static void write_patience(struct block *b)
+{
+    static const char *const timeouts[] = { "proxy_read_timeout", "proxy_send_timeout", "client_body_timeout",
+                                            "send_timeout" };
+    long seconds = rule_read_timeout(b->m->plan, b->r);
+    for (size_t i = 0; seconds != TIMEOUT_DEFAULT && i < sizeof timeouts / sizeof *timeouts; i++)
+        write_line(b->w, "%s %lds;", timeouts[i], seconds);
+}
+
 static void write_forwarding(struct block *b)
 {
     const struct plan_rule *r = b->r;
     const char *url = server_url(b);
     bool rewrites = rule_rewrites(r->rule), tls = (b->at->http && r->to[0].tls) || (b->at->tls && r->to[1].tls);
-    long seconds = rule_read_timeout(b->m->plan, r);
     nginx_filter(b->m, r);
     write_line(b->w, "proxy_pass %s%s;", url, rewrites ? "$to" : b->at->simple && url[0] != '$' ? "" : "$request_uri");
     if (tls && r->rule->site)
@@ -434,12 +454,34 @@ static void write_forwarding(struct block *b)
         write_line(b->w, "error_page 401 =403 @blocked;");
     }
     write_returns(b);
-    if (seconds != TIMEOUT_DEFAULT) {
-        static const char *const timeouts[] = { "proxy_read_timeout", "proxy_send_timeout", "client_body_timeout",
-                                                "send_timeout" };
-        for (size_t i = 0; i < sizeof timeouts / sizeof *timeouts; i++)
-            write_line(b->w, "%s %lds;", timeouts[i], seconds);
+    write_patience(b);
+}
+
+/* The request goes on as it came: publishd applies the rule, and learns the client's address by a header of which nginx lets no
+ * client's own pass. A server that signs clients in by connection must not see two of them on one, behind publishd either. */
+static void write_through_publishd(struct block *b)
+{
+    const struct plan_rule *r = b->r;
+    bool kept = r->rule->delegation != DELEGATE_NONE_PASS;
+    const char *url[2] = { NULL, NULL };
+    for (int s = 0; s < 2; s++)
+        if (s ? b->at->tls : b->at->http)
+            url[s] = arena_printf(b->scratch, "http://%s", shared_publishd(b->m, b->at->listener, s, kept));
+    write_line(b->w, "# its users sign in to publishd");
+    if (url[0] && url[1])
+        write_line(b->w, "proxy_pass $%s$request_uri;", shared_scheme(b->m, "publishd", url[0], url[1]));
+    else
+        write_line(b->w, "proxy_pass %s$request_uri;", url[0] ? url[0] : url[1]);
+    write_header(b, "Host", "$http_host");
+    write_header(b, "X-Publishd-Client", "$remote_addr");
+    write_header(b, "Connection", r->websocket ? "$connection_upgrade" : "\"\"");
+    if (r->websocket) {
+        write_header(b, "Upgrade", "$http_upgrade");
+        b->m->uses_upgrade = true;
     }
+    write_line(b->w, "proxy_redirect off;");
+    write_line(b->w, "add_header Content-Location $upstream_http_content_location always;");
+    write_patience(b);
 }
 
 /* ---- the location ------------------------------------------------------------------------------------ */
@@ -491,6 +533,10 @@ static void write_answer(struct block *b)
         write_static(b);
         return;
     }
+    if (goes_through(r)) {
+        write_through_publishd(b);
+        return;
+    }
     if (rule_rewrites(r->rule))
         write_rewrites(b);
     else if (rule_needs_resolved(r))
@@ -511,6 +557,25 @@ static void write_answer(struct block *b)
     if (r->closed_http & ON(TARGET_NGINX) && write_over_http(b, "403"))
         return;
     write_forwarding(b);
+}
+
+void nginx_form_places(struct maker *m, const struct place *at, const struct cluster *c, const struct member *member)
+{
+    const struct plan_rule *r = &m->plan->rules.v[member->rule];
+    if (!member->live || !rule_has_form(r))
+        return;
+    struct path places[4] = { { .external = arena_strndup(m->arena, PLACES, strlen(PLACES) - 1),
+                                .kind = PATH_PREFIX } };
+    size_t n = 1;
+    for (const char *old = PLACES_OLD; *old; old += strcspn(old, " ")) {
+        old++;
+        places[n++] = (struct path){ .external = arena_strndup(m->arena, old, strcspn(old, " ")), .kind = PATH_EXACT };
+    }
+    struct block b = { .m = m, .scratch = arena_new(), .w = &m->body, .at = at, .r = r };
+    b.action = arena_printf(b.scratch, "rewrite ^ %s last;", rule_id(b.scratch, r));
+    write_line(b.w, "# publishd's sign-in form, and the source's address of it (B-84)");
+    write_conditions_for(&b, NULL, rule_needs_host(r, c, member), regex_paths(b.scratch, places, n), &places[0]);
+    arena_free(b.scratch);
 }
 
 static void write_comment_only(struct block *b)

@@ -107,6 +107,23 @@ const char *shared_upstream(struct maker *m, const struct plan_rule *r, const st
     return name;
 }
 
+const char *shared_publishd(struct maker *m, const struct plan_listener *l, bool tls, bool kept)
+{
+    unsigned port = preauth_port(l, TARGET_NGINX, tls);
+    const char *lines =
+        arena_printf(m->arena, "        server " PREAUTH_HOST ":%u;\n%s", port, kept ? "        keepalive 32;\n" : "");
+    bool fresh;
+    const char *name =
+        named(m, lines, "", "publishd", arena_printf(m->arena, "_%u%s", port, kept ? "" : "_once"), &fresh);
+    if (fresh) {
+        write_blank(&m->upstreams);
+        write_line(&m->upstreams, "upstream %s {", name);
+        write_raw(&m->upstreams, "%s", lines);
+        write_line(&m->upstreams, "}");
+    }
+    return name;
+}
+
 /* ---- source sets ------------------------------------------------------------------ */
 /* nginx takes 255.255.255.255 for a spelling error; no client has that address. */
 void write_geo_range(struct writer *w, struct ip_range r)

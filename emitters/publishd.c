@@ -71,8 +71,42 @@ static void write_authentication(struct publishd *p, const struct plan_listener 
     pd_close_map(p);
 }
 
+/* With preauth of the site map the proxies have the listener's own sockets: publishd's are on loopback behind them. */
+static void write_preauth_sockets(struct publishd *p, const struct plan_listener *l)
+{
+    static const enum target proxies[] = { TARGET_HAPROXY, TARGET_NGINX };
+    unsigned used = 0;
+    bool schemes[2] = { false, false };
+    for (size_t i = 0; i < l->rules.n; i++)
+        used |= p->plan->rules.v[l->rules.v[i]].preauth;
+    for (size_t i = 0; i < l->sockets.n; i++)
+        schemes[l->sockets.v[i].tls] = true;
+    if (!used || !l->sockets.n) {
+        write_line(&p->w, "# none of its rules is for users: the proxies answer them all");
+        return;
+    }
+    write_line(&p->w, "# behind the proxies, which have the addresses and certificates of this listener");
+    pd_open_list(p, "sockets");
+    for (int i = 0; i < 4; i++) {
+        enum target t = proxies[i / 2];
+        if (!(used & ON(t)) || !schemes[i % 2])
+            continue;
+        pd_open_item(p);
+        pd_line(p, "address", pd_quoted(p, PREAUTH_HOST));
+        pd_line(p, "port", arena_printf(p->a, "%u", (unsigned)preauth_port(l, t, i % 2)));
+        pd_bool(p, "https_in_front", i % 2, false);
+        pd_line(p, "client_from", t == TARGET_HAPROXY ? "proxy-protocol" : "header");
+        pd_close_item(p);
+    }
+    pd_close_list(p);
+}
+
 static void write_sockets(struct publishd *p, const struct plan_listener *l)
 {
+    if (p->plan->site->preauth == PREAUTH_PUBLISHD) {
+        write_preauth_sockets(p, l);
+        return;
+    }
     if (!l->sockets.n)
         return;
     pd_open_list(p, "sockets");
@@ -114,9 +148,10 @@ static void write_listeners(struct publishd *p)
         pd_text(p, "name", li->name);
         write_sockets(p, l);
         PD_WORD(p, "redirect", redirects, (long)li->redirect, HTTPS_REDIRECT_NEVER);
-        if (links)
+        bool behind = p->plan->site->preauth == PREAUTH_PUBLISHD; /* its sockets do not say the port that clients use */
+        if (links || behind)
             pd_long(p, "http_port", l->http, 0);
-        if (links || li->redirect != HTTPS_REDIRECT_NEVER)
+        if (links || behind || li->redirect != HTTPS_REDIRECT_NEVER)
             pd_long(p, "https_port", l->https, 0);
         write_authentication(p, l);
         pd_long(p, "max_connections", li->max_connections, 0);

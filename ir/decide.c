@@ -403,6 +403,7 @@ void decide_for_target(const struct plan *p, enum target t, const struct request
     if (d->rule < 0)
         return;
     const struct plan_rule *r = &p->rules.v[d->rule];
+    bool by_publishd = t == TARGET_PUBLISHD || r->preauth & ON(t);
     bool closed = r->closed & ON(t) || (!q->tls && r->closed_http & ON(t));
     switch (d->otherwise) {
     case ANSWER_DENY:
@@ -416,16 +417,16 @@ void decide_for_target(const struct plan *p, enum target t, const struct request
     case ANSWER_FILTERED:
         if (closed)
             d->answer = ANSWER_UNKNOWN;
-        else if (d->filtered & filter_parts_on[t])
+        else if (d->filtered & filter_parts_on[by_publishd ? TARGET_PUBLISHD : t])
             d->answer = ANSWER_FILTERED;
         else
-            d->answer = t != TARGET_PUBLISHD ? ANSWER_FORWARD : d->unfiltered;
+            d->answer = !by_publishd ? ANSWER_FORWARD : d->unfiltered;
         break;
     case ANSWER_NEEDS_CERTIFICATE: d->answer = closed ? ANSWER_UNKNOWN : d->otherwise; break;
     default:
         if (closed)
             d->answer = ANSWER_UNKNOWN;
-        else if (t != TARGET_PUBLISHD)
+        else if (!by_publishd)
             d->answer = ANSWER_FORWARD; /* the site map accepted that users, or HTTP, go unchecked */
         else
             d->answer = d->otherwise;

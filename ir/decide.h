@@ -76,7 +76,8 @@ void decide_among(const struct plan *p, const struct request *r, const struct ad
                   struct arena *a, struct decision *out);
 
 /* What a target answers, given what the source would: closed rules and acceptances applied. For a target that cannot
- * authenticate NEEDS_USER becomes FORWARD (accepted) or 403 (closed). Changes d in place. */
+ * authenticate NEEDS_USER becomes FORWARD (accepted) or 403 (closed); where the rule goes through publishd, it is publishd's
+ * answer. Changes d in place. */
 void decide_for_target(const struct plan *p, enum target t, const struct request *r, struct decision *d);
 
 /* ---- the pieces, for the emitters' own proofs and for verify ------------- */

@@ -267,6 +267,21 @@ static void plan_listener(struct making *m, const struct listener *l)
         }
 }
 
+/* Four ports in a row for each listener, whatever it uses of them, so that a rule more moves no other listener's. */
+static void plan_preauth_ports(struct making *m)
+{
+    for (size_t i = 0; i < m->plan->listeners.n; i++) {
+        long first = m->site->preauth_port + (long)i * PREAUTH_SOCKETS;
+        for (int k = 0; k < PREAUTH_SOCKETS && first + PREAUTH_SOCKETS <= UINT16_MAX + 1L; k++)
+            m->plan->listeners.v[i].preauth[k] = (uint16_t)(first + k);
+    }
+}
+
+uint16_t preauth_port(const struct plan_listener *l, enum target t, bool tls)
+{
+    return l->preauth[(t == TARGET_NGINX ? 2 : 0) + tls];
+}
+
 static bool sockets_clash(const struct plan_socket *a, const struct plan_socket *b)
 {
     return a->port == b->port && (strcmp(a->address, b->address) == 0 || *a->address == '*' || *b->address == '*');
@@ -344,6 +359,19 @@ static void plan_filter(struct making *m, struct plan_rule *pr)
                 r, "http_filter", "XML_POLICY");
 }
 
+/* Behind a proxy publishd sees no client certificate, and cannot ask for Digest. nginx does not keep a client's requests on one
+ * connection to the server, by which NTLM and Negotiate sign in. */
+static unsigned goes_through_publishd(const struct making *m, const struct plan_rule *r)
+{
+    const struct listener *l = r->listener;
+    if (m->site->preauth != PREAUTH_PUBLISHD || !r->answers || !r->needs_user || r->rule->action != ACTION_ALLOW ||
+        !r->forwards || !m->plan->listeners.v[l - m->policy->listeners.v].preauth[0] ||
+        r->rule->client_certificate == CERTIFICATE_REQUIRED || l->form.client_certificate ||
+        !(l->basic || l->integrated || l->forms != FORMS_NONE))
+        return 0;
+    return ON(TARGET_HAPROXY) | (l->integrated ? 0u : ON(TARGET_NGINX));
+}
+
 static void plan_rule(struct making *m, size_t index)
 {
     const struct rule *r = &m->policy->rules.v[index];
@@ -373,6 +401,7 @@ static void plan_rule(struct making *m, size_t index)
     if (r->backend_certificate && (pr->to[0].tls || pr->to[1].tls))
         pr->shows = site_certificate(m->site, r->backend_certificate);
     pr->wants_certificate = r->client_certificate == CERTIFICATE_REQUIRED && m->plan->client_trust;
+    pr->preauth = goes_through_publishd(m, pr);
     if (pr->answers) {
         struct plan_listener *l = &m->plan->listeners.v[pr->listener - m->policy->listeners.v];
         vec_add(m->a, &l->rules, pr->index);
@@ -474,6 +503,8 @@ struct plan *plan_make(const struct policy *p, struct site *s, struct findings *
     for (size_t i = 0; i < p->listeners.n; i++)
         plan_listener(&m, &p->listeners.v[i]);
     settle_sockets(&m);
+    if (s->preauth == PREAUTH_PUBLISHD)
+        plan_preauth_ports(&m);
     for (size_t i = 0; i < p->rules.n; i++)
         plan_rule(&m, i);
     plan_server_rules(&m);

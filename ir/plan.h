@@ -12,10 +12,15 @@ struct plan_socket {
     const char *chain, *key;         /* for tls: absolute names; a file that is not there if the site map has none */
     const char *thumbprint;
 };
+/* publishd behind a proxy has a socket of its own for each proxy, which tells it the client's address in its own way, and
+ * for each scheme that clients use. */
+enum { PREAUTH_SOCKETS = 4 };
+#define PREAUTH_HOST "127.0.0.1"
 struct plan_listener {
     const struct listener *listener;
     VEC(struct plan_socket) sockets; /* HTTP ones first, then HTTPS, addresses in the order of the export or site map */
     uint16_t http, https;            /* ports after the site map; 0: off */
+    uint16_t preauth[PREAUTH_SOCKETS];           /* publishd's ports for it behind the proxies, by preauth_socket; 0: none */
     bool asks_certificate;           /* clients are asked for a certificate: one of its rules wants one, and client_trust is known */
     VEC(uint32_t) rules;             /* indexes of the enabled rules on this listener, in rule order */
 };
@@ -47,6 +52,7 @@ struct plan_rule {
     const struct site_certificate *shows;    /* to the published server (B-51); NULL: none, or its files are not known */
     bool wants_certificate;          /* of the client, and the site map says whose (B-98) */
     const struct http_filter *filter;/* NULL: it has none, or none that could be read */
+    unsigned preauth;                /* ON() bits: these targets send it through publishd, which answers as it does alone */
     unsigned closed;                 /* ON() bits: these targets answer 403 where the rule answers (fail closed) */
     unsigned closed_http;            /* the same for requests over plain HTTP only (D-09) */
 };
@@ -100,6 +106,10 @@ struct plan {
     VEC(struct plan_stream) streams; /* by address, transport and port */
     VEC(const char *) certificates_missing;
 };
+
+/* publishd's port for what comes over HTTP or HTTPS through this proxy; 0: none. In the order HAProxy http, HAProxy https, nginx
+ * http, nginx https. */
+uint16_t preauth_port(const struct plan_listener *l, enum target t, bool tls);
 
 /* A file name that is certainly not there, for what the site map lacks. */
 #define MISSING_DIR "/nonexistent/tmgc"

@@ -244,6 +244,7 @@ static const struct schema accept_schema = {
     .name = "an acceptance", OF(site_accept), .fields = FIELDS(accept_fields), .check = check_accept
 };
 
+static const char *const preauths[] = { "none", "publishd", NULL };
 static const struct field site_fields[] = {
     { .key = "site", .type = Y_VERSION, .dflt = 1, .help = "version of this format" },
     MAP(listener_schema, listeners, "by name, or by GUID in braces"),
@@ -255,6 +256,12 @@ static const struct field site_fields[] = {
       .help = "PEM: issuers of the published servers' certificates" },
     { MEMBER(site, client_trust), .type = Y_TEXT, .text = TEXT_FILE, .help = "PEM: issuers of client certificates" },
     BOOL(site, flood, "limits requests and connections of a client address as the source did by default"),
+    { MEMBER(site, preauth), .type = Y_WORD, .words = preauths,
+      .help =
+          "who signs in the users of rules on nginx and HAProxy: nobody, and such rules are closed there, or publishd on "
+          "loopback behind them" },
+    { MEMBER(site, preauth_port), .type = Y_LONG, .dflt = 17400, .min = 1, .max = 65535,
+      .help = "the first port for that; four for each listener" },
     MAP(network_schema, networks, "addresses of a network or network set, by its name"),
     MAP(users_schema, users, "user sets, by name"),
     MAP(rule_schema, rules, "by name, or by GUID in braces"),

@@ -33,6 +33,8 @@ struct site_server_rule {
     enum client_address client_address;
     uint32_t line; bool used;
 };
+/* Who signs in the users of rules on nginx and HAProxy: nobody, so that such rules are closed there, or publishd behind them. */
+enum site_preauth { PREAUTH_NONE, PREAUTH_PUBLISHD };
 struct site_accept {
     unsigned code;
     const char *rule;                /* NULL: any */
@@ -48,6 +50,8 @@ struct site {
     const char *trust;               /* absolute; NULL */
     uint32_t trust_line;
     const char *client_trust;        /* absolute; NULL (B-98) */
+    enum site_preauth preauth;
+    long preauth_port;               /* the first of publishd's on loopback, PREAUTH_SOCKETS a listener */
     bool flood;                      /* B-77: the source's limits on requests and connections a client */
     VEC(struct site_listener) listeners;
     VEC(struct site_certificate) certificates;
