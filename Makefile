@@ -87,8 +87,16 @@ lint-now:
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 asan:                                 ## with AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan
 	@$(MAKE) BUILD=$(BUILD)-asan CFLAGS="-O1 -g -fno-omit-frame-pointer $(SANITIZE)" LDFLAGS="$(SANITIZE)" all lab_auth
+tsan:                                 ## with ThreadSanitizer, in build-tsan
+	@$(MAKE) BUILD=$(BUILD)-tsan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=thread" LDFLAGS="-fsanitize=thread" all
 clang:                                ## with clang, in build-clang
 	@$(MAKE) BUILD=$(BUILD)-clang CC=clang all
+
+MINUTES   ?= 10
+SANITIZER ?= none
+SOAKED     = $(BUILD)$(if $(filter address,$(SANITIZER)),-asan)$(if $(filter thread,$(SANITIZER)),-tsan)
+soak: $(if $(filter address,$(SANITIZER)),asan) $(if $(filter thread,$(SANITIZER)),tsan) $(if $(filter none,$(SANITIZER)),all) ## mixed load on publishd for MINUTES=10, SANITIZER=address, thread or none
+	tests/soak --program $(SOAKED)/publishd --seconds $$(( $(MINUTES) * 60 ))
 
 # Every C file of tests/fuzz is a harness; tests/fuzz/seeds says what it begins with. What is found stays in build-fuzz.
 SECONDS ?= 20
@@ -126,7 +134,7 @@ install: all                          ## PREFIX=/usr/local, DESTDIR=
 	install -m 644 completions/tmgc.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tmgc
 	install -m 644 completions/_tmgc $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 clean:                                ## removes what was built
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-fuzz $(BUILD)-clang $(BUILD)-gcc-werror $(BUILD)-clang-werror
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz $(BUILD)-clang $(BUILD)-gcc-werror $(BUILD)-clang-werror
 help:                                 ## this list
 	@sed -n 's/^\([a-z]*\):.*## *\(.*\)/  make \1\t\2/p' Makefile | expand -t 16
-.PHONY: all lab_auth unit check check-now demo bench lint lint-now asan fuzz fuzz-now clang goldens docs format install clean help
+.PHONY: all lab_auth unit check check-now demo bench lint lint-now asan tsan soak fuzz fuzz-now clang goldens docs format install clean help
