@@ -70,6 +70,7 @@ $(BUILD)/gen/form_assets.o: $(BUILD)/gen/form_assets.c auth/forms.h
 
 # ---- for newcomers: each does its own set-up ----------------------------------
 demo: ; @tests/setup build run && $(MAKE) -s -j2 all && tests/demo $(BUILD)  ## converts a sample, runs the result, asks it
+demo-auth: ; @tests/setup build run lab && $(MAKE) -s -j2 all && tests/demo-auth $(BUILD)  ## signs in to publishd by form, Kerberos and NTLM, in a domain of its own
 check: ; @tests/setup build run pages lab && $(MAKE) -s -j2 check-now                  ## every test; ends with "N passed, N failed"
 bench: ; @tests/setup build bench && $(MAKE) -s -j2 all $(BUILD)/measure && tests/bench $(BUILD) && tests/bench_serving.py $(BUILD)  ## tmgc beside xmllint, publishd beside nginx and HAProxy
 lint: ; @tests/setup build lint && $(MAKE) -s lint-now                   ## compilers, clang-tidy, cppcheck, formatting
@@ -136,5 +137,5 @@ install: all                          ## PREFIX=/usr/local, DESTDIR=
 clean:                                ## removes what was built
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz $(BUILD)-clang $(BUILD)-gcc-werror $(BUILD)-clang-werror
 help:                                 ## this list
-	@sed -n 's/^\([a-z]*\):.*## *\(.*\)/  make \1\t\2/p' Makefile | expand -t 16
-.PHONY: all lab_auth unit check check-now demo bench lint lint-now asan tsan soak fuzz fuzz-now clang goldens docs format install clean help
+	@sed -n 's/^\([a-z-]*\):.*## *\(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+.PHONY: all lab_auth unit check check-now demo demo-auth bench lint lint-now asan tsan soak fuzz fuzz-now clang goldens docs format install clean help

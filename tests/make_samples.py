@@ -132,6 +132,25 @@ def sharepoint():
     return document(array("SP-EDGE"), rules, elements=elements, name="SP-EDGE")
 
 
+def single_sign_on():
+    """One server that demands Kerberos, published by a form and by Integrated; the names are those of tests/lab.py, for make demo-auth."""
+    back = dict(site="back.lab.test", PublishedServerType=HTTP, HTTPRedirectPort=18080, users="Web users", CredentialsDelegationType=KERBEROS,
+                ServicePrincipalName="http/back.lab.test")
+    rules = [
+        web_rule("Portal", 1, "People", ["portal.lab.test"], [("/*", "/krb/*")], **back, description="Browsers: a form, then a ticket for the server."),
+        web_rule("Services", 2, "Programs", ["front.lab.test"], [("/*", "/krb/*")], **back, description="Programs: Kerberos or NTLM, then a ticket for the server."),
+    ]
+    certificate = thumbprint("lab.test")
+    listeners = [
+        listener("People", ["192.0.2.40"], http=0, https=443, certificates=[(certificate, "")], Domain="LAB",
+                 forms={"SessionTimeOutForPublicComputers": 15, "SessionTimeOutUnitsForPublicComputers": 2}),
+        listener("Programs", ["192.0.2.41"], http=0, https=443, certificates=[(certificate, "")], IntegratedWindowsAuthentication=True),
+    ]
+    elements = {"WebListeners": listeners, "AuthenticationSchemes": [forms_scheme()],
+                "UserSets": predefined_users() + [user_set("Web users", ["LAB-webusers"])]}
+    return document(array("SSO-EDGE"), rules, elements=elements, networks=[external()], name="SSO-EDGE")
+
+
 def busy_array():
     """Many rules on two listeners, in the order in which an old array has grown."""
     main, branch = "Internet", "Branch offices"
@@ -290,6 +309,7 @@ SAMPLES = {
     "lync-names-missing": lambda: lync(LYNC_NAMES[:1], True),
     "exchange-2010": exchange_2010,
     "sharepoint": sharepoint,
+    "single-sign-on": single_sign_on,
     "busy-array": busy_array,
     "branch-services": branch_services,
     "lone-listener": lone_listener,

@@ -30,3 +30,10 @@ def test_lab_auth(t):
 def test_lab_served(t):
     """Every listener's way of signing in with every delegation, in publishd."""
     in_lab(t, "lab_served.py", t.asan)
+
+
+@test
+def test_demo_auth(t):
+    """The demo does what it shows."""
+    p = subprocess.run([os.path.join(TOP, "tests", "demo-auth"), t.build], capture_output=True, text=True, timeout=300)
+    t.check(p.returncode == 0 and "All as it should be." in p.stdout, "demo-auth:", p.stdout[-3000:], p.stderr[-2000:])
