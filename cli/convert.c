@@ -1,4 +1,5 @@
 /* convert: one input to all targets' configs, the policy and the reports. */
+#include "../ir/decide_server.h"
 #include "cli.h"
 
 #include <pthread.h>
@@ -102,6 +103,33 @@ static void write_small(struct out_set *o, const struct policy *p, const struct 
     buf_free(&b);
 }
 
+/* How many server publishing rules a target carries with all their ports. */
+static size_t carried_whole(const struct plan *p, enum target t)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->server_rules.n; i++) {
+        const struct plan_server_rule *r = &p->server_rules.v[i];
+        bool whole = r->doors.n > 0 && !r->unported && !(r->closed & ON(t));
+        for (size_t k = 0; whole && k < r->doors.n; k++)
+            whole = door_carried(t, &r->doors.v[k]);
+        n += whole;
+    }
+    return n;
+}
+
+static void server_summary(const struct cli *c, const struct plan *p)
+{
+    size_t all = 0;
+    for (size_t i = 0; i < p->server_rules.n; i++)
+        all += p->server_rules.v[i].rule->enabled;
+    for (unsigned t = 0; t < TARGETS && all; t++)
+        if (c->targets & ON(t))
+            printf("  %-9s %s/%s, %zu of %zu server publishing rule%s carried with all ports\n", target_names[t],
+                   target_outputs[t].folder,
+                   target_outputs[t].stream_file ? target_outputs[t].stream_file : target_outputs[t].file,
+                   carried_whole(p, (enum target)t), all, all == 1 ? "" : "s");
+}
+
 static void summary(const struct cli *c, const struct cli_input *in, const char *dir)
 {
     size_t rules = 0, open[TARGETS] = { 0 };
@@ -116,6 +144,7 @@ static void summary(const struct cli *c, const struct cli_input *in, const char 
         if (c->targets & ON(t))
             printf("  %-9s %s/%s, %zu of %zu rules answer as the source did or with a stated difference, %zu closed\n",
                    target_names[t], target_outputs[t].folder, target_outputs[t].file, open[t], rules, rules - open[t]);
+    server_summary(c, in->plan);
 }
 
 /* The configs as they come, then the reports that quote them. */

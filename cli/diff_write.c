@@ -61,8 +61,10 @@ static void heading(struct strbuf *b, const struct diff_change *c)
 }
 
 /* Why there is no witness. */
-static const char *without(const struct diff *d, unsigned bits)
+static const char *without(const struct diff *d, enum diff_subject subject, unsigned bits)
 {
+    if (subject == DIFF_SERVER_RULE || subject == DIFF_PROTOCOL)
+        return "shows in connections, which are not compared; no request depends on it";
     if (bits & RUNS_DIFFERENTLY)
         return "how it runs; no answer depends on it";
     return d->unproven ? "no request found that is answered differently for it; not proven"
@@ -119,9 +121,9 @@ static void text_witness(const struct printer *p, const struct witness *w)
                                                    : "        and it is handled differently, as the change says\n");
 }
 
-static void nothing(const struct printer *p, unsigned bits)
+static void nothing(const struct printer *p, enum diff_subject subject, unsigned bits)
 {
-    buf_printf(p->b, "      %s%s%s\n", paint(p, DIM), without(p->d, bits), paint(p, PLAIN));
+    buf_printf(p->b, "      %s%s%s\n", paint(p, DIM), without(p->d, subject, bits), paint(p, PLAIN));
 }
 
 static void text_field(const struct printer *p, const struct diff_field *f)
@@ -148,7 +150,7 @@ static void text_change(const struct printer *p, const struct diff_change *c)
     if (c->witness)
         text_witness(p, c->witness);
     else if (c->kind != DIFF_CHANGED || (c->old_name && !c->moved && !c->fields.n))
-        nothing(p, 0);
+        nothing(p, c->subject, 0);
     if (c->moved && c->move_witness)
         text_witness(p, c->move_witness);
     else if (c->moved)
@@ -162,7 +164,7 @@ static void text_change(const struct printer *p, const struct diff_change *c)
         if (f->witness)
             text_witness(p, f->witness);
         else
-            nothing(p, f->bits);
+            nothing(p, c->subject, f->bits);
     }
     buf_putc(p->b, '\n');
 }
@@ -268,7 +270,8 @@ static void markdown_values(struct strbuf *b, const char *what, const strings *v
     }
 }
 
-static void markdown_field(struct strbuf *b, const struct diff *d, const struct diff_field *f)
+static void markdown_field(struct strbuf *b, const struct diff *d, enum diff_subject subject,
+                           const struct diff_field *f)
 {
     buf_puts(b, "- ");
     code(b, f->key);
@@ -282,7 +285,7 @@ static void markdown_field(struct strbuf *b, const struct diff *d, const struct 
         code(b, f->after ? f->after : "(default)");
     }
     if (!f->witness)
-        buf_printf(b, " - *%s*", without(d, f->bits));
+        buf_printf(b, " - *%s*", without(d, subject, f->bits));
     buf_putc(b, '\n');
     if (f->witness)
         markdown_witness(b, f->witness);
@@ -301,7 +304,7 @@ static void markdown_change(struct strbuf *b, const struct diff *d, const struct
         buf_putc(b, '\n');
     }
     if (c->witness || c->kind != DIFF_CHANGED)
-        buf_printf(b, "- %s\n", c->witness ? diff_kind_names[c->kind] : without(d, 0));
+        buf_printf(b, "- %s\n", c->witness ? diff_kind_names[c->kind] : without(d, c->subject, 0));
     if (c->witness)
         markdown_witness(b, c->witness);
     if (c->moved)
@@ -312,7 +315,7 @@ static void markdown_change(struct strbuf *b, const struct diff *d, const struct
     if (c->move_witness)
         markdown_witness(b, c->move_witness);
     for (size_t i = 0; i < c->fields.n; i++)
-        markdown_field(b, d, &c->fields.v[i]);
+        markdown_field(b, d, c->subject, &c->fields.v[i]);
     buf_free(&text);
 }
 

@@ -9,7 +9,7 @@
 #include "report_html.h"
 #include <string.h>
 
-enum { CLASSES = 6, BLOCK_LINES = 150, BLOCK_BYTES = 12000 };
+enum { CLASSES = 6, BLOCK_LINES = 150, BLOCK_BYTES = 12000, DOORS_SHOWN = 12 };
 
 /* ---- filters ------------------------------------------------------------------------ */
 
@@ -369,6 +369,41 @@ static void put_listeners(struct page *p)
     }
 }
 
+/* Where a server publishing rule listens and leads, and what becomes of it. */
+static void put_server_rule(struct page *p, const struct plan_server_rule *r)
+{
+    uint32_t findings = p->m->of_server_rule[r->index];
+    put_part(p, "server-rule", (size_t)r->index + 1, r->rule->name ? r->rule->name : "(no name)", findings,
+             !r->rule->enabled);
+    put(p, "<p class=\"fates\">");
+    put(p, !r->rule->enabled ? "disabled" : r->rule->action == ACTION_DENY ? "denies" : "server publishing");
+    if (r->rule->protocol) {
+        put(p, " \xc2\xb7 ");
+        put_text(p, r->rule->protocol);
+    }
+    for (size_t i = 0; i < r->doors.n && i < DOORS_SHOWN; i++) {
+        const struct plan_door *d = &r->doors.v[i];
+        put(p, d->transport == TRANSPORT_UDP ? " \xc2\xb7 udp " : " \xc2\xb7 tcp ");
+        buf_printf(&p->value, d->low == d->high ? "%s:%u" : "%s:%u-%u", d->address, (unsigned)d->low,
+                   (unsigned)d->high);
+        put_host(p);
+        if (r->rule->action == ACTION_DENY)
+            continue;
+        put(p, " to ");
+        buf_puts(&p->value, d->host);
+        if (d->port)
+            buf_printf(&p->value, ":%u", (unsigned)d->port);
+        put_host(p);
+    }
+    if (r->doors.n > DOORS_SHOWN)
+        buf_printf(p->out, " and %zu more", r->doors.n - DOORS_SHOWN);
+    if (r->rule->at.line)
+        buf_printf(p->out, " \xc2\xb7 export line %u", (unsigned)r->rule->at.line);
+    put(p, "</p>");
+    put_rows(p, findings);
+    put(p, "</article>\n");
+}
+
 /* What belongs to no listener or rule: the whole policy, farms, the site map. */
 static void put_general(struct page *p)
 {
@@ -376,7 +411,8 @@ static void put_general(struct page *p)
     VEC(const struct finding *) rows = { 0 };
     for (size_t i = 0; i < p->r->findings->list.n && rows.n < ROWS_SHOWN; i++) {
         const struct finding *f = &p->r->findings->list.v[i];
-        if (p->m->rule_of[i] != NOBODY || p->m->listener_of[i] != NOBODY || !is_shown(p, f))
+        if (p->m->rule_of[i] != NOBODY || p->m->listener_of[i] != NOBODY || p->m->server_rule_of[i] < RULES_SHOWN ||
+            !is_shown(p, f))
             continue;
         vec_add(p->m->arena, &rows, f);
         combine(&x, f);
@@ -413,5 +449,7 @@ void html_rules(struct page *p)
         l[t] = find_lines(p, p->r->emissions[t]);
     for (size_t i = 0; i < p->rules; i++)
         put_rule(p, &plan->rules.v[i], l);
+    for (size_t i = 0; i < plan->server_rules.n && i < RULES_SHOWN; i++)
+        put_server_rule(p, &plan->server_rules.v[i]);
     put(p, "</div>\n</section>\n");
 }

@@ -83,6 +83,8 @@ struct verify_report {
 int verify_run(const struct plan *p, const struct findings *f, const struct verify_options *o, struct verify_report *out,
                struct strbuf *err);
 void verify_report_free(struct verify_report *r);
+/* Enabled server publishing rules that have a port here. verify asks HTTP alone: these it does not probe, and says so. */
+size_t verify_not_probed(const struct verify_report *r);
 
 /* For people, and the "verify" object of JSON. all: also tells each declared difference. */
 void verify_report_text(struct strbuf *out, const struct verify_report *r, bool all);

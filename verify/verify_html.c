@@ -188,6 +188,11 @@ void verify_report_html(struct strbuf *o, const struct verify_report *r)
         "<section id=\"proof\" aria-labelledby=\"h-proof\">\n<h2 id=\"h-proof\">Proof</h2>\n"
         "<p>tmgc verify started the real programs on the configs, sent each of them %zu requests, chosen where the rules decide, and compared what came with what the rules say.</p>\n",
         r->probes);
+    size_t streams = verify_not_probed(r);
+    if (streams)
+        buf_printf(o,
+                   "<p class=\"limit\">Not probed: %zu server publishing rule%s; only HTTP requests were sent.</p>\n",
+                   streams, streams == 1 ? "" : "s");
     put_counts(o, r);
     put_declared(o, r);
     put_disagreements(o, r);

@@ -29,6 +29,14 @@ int verify_status(const struct verify_report *r)
     return status;
 }
 
+size_t verify_not_probed(const struct verify_report *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->plan->server_rules.n; i++)
+        n += r->plan->server_rules.v[i].doors.n > 0;
+    return n;
+}
+
 static const struct rule *rule_of(const struct verify_report *r, int index)
 {
     return index >= 0 ? r->plan->rules.v[index].rule : NULL;
@@ -160,6 +168,16 @@ static void text_coverage(struct strbuf *o, const struct verify_report *r)
     }
 }
 
+static void text_not_probed(struct strbuf *o, const struct verify_report *r)
+{
+    size_t n = verify_not_probed(r);
+    if (n)
+        buf_printf(o,
+                   "\nNot probed: %zu server publishing rule%s; verify sends HTTP requests alone. `tmgc explain` with "
+                   "tcp://ADDRESS:PORT says which rule takes a connection.\n",
+                   n, n == 1 ? "" : "s");
+}
+
 void verify_report_text(struct strbuf *o, const struct verify_report *r, bool all)
 {
     text_cases(o, r, all);
@@ -181,6 +199,7 @@ void verify_report_text(struct strbuf *o, const struct verify_report *r, bool al
         }
     }
     text_coverage(o, r);
+    text_not_probed(o, r);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------ */
@@ -249,8 +268,10 @@ static void json_condition(struct strbuf *o, const struct verify_report *r, cons
 void verify_report_json(struct strbuf *o, const struct verify_report *r)
 {
     const char *between = "\n";
-    buf_printf(o, "{\n  \"verify\": 1,\n  \"probes\": %zu,\n  \"seed\": %llu,\n  \"targets\": [", r->probes,
-               (unsigned long long)r->seed);
+    buf_printf(
+        o,
+        "{\n  \"verify\": 1,\n  \"probes\": %zu,\n  \"seed\": %llu,\n  \"server_rules_not_probed\": %zu,\n  \"targets\": [",
+        r->probes, (unsigned long long)r->seed, verify_not_probed(r));
     for (int t = 0; t < TARGETS; t++)
         if (r->targets[t].wanted) {
             buf_puts(o, between);

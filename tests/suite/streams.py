@@ -290,3 +290,22 @@ def test_stream_bytes(t):
         finally:
             program.end()
             stand_in.end()
+
+
+@test
+def test_streams_told(t):
+    """What convert, verify and diff say of server publishing rules in their summaries."""
+    from .situations import bases
+    policy, site = bases()["servers"]
+    before, map_ = t.write("before.yaml", policy), t.write("site.yaml", site)
+    after = t.write("after.yaml", policy.replace("server: 10.0.0.90", "server: 10.0.0.91"))
+    out = t.run("convert", before, "-m", map_, "-o", t.path("out"), "--fail-on", "never")
+    for line in (b"nginx/stream.conf, 2 of 2 server", b"haproxy/haproxy.cfg, 2 of 2 server", b"publishd/publishd.yaml, 0 of 2 server"):
+        t.check(line in out.out, "convert counts them:", out)
+    t.check(b"server publishing" not in t.run("convert", t.write("web.yaml", bases()["http"][0]), "-o", t.path("web"), "--fail-on", "never").out, "not where there are none")
+    page = open(t.path("out", "report.html")).read()
+    t.check(page.count('id="server-rule-') == 2 and "192.0.2.25:3389" in page.replace("<wbr>", ""), "report.html has a part for each")
+    verified = t.run("verify", before, "-m", map_, "-t", "haproxy")
+    t.check(verified.status == 0 and b"Not probed: 2 server publishing rules" in verified.out, "verify counts them:", verified)
+    compared = t.run("diff", before, after)
+    t.check(b"shows in connections" in compared.out and b"how it runs" not in compared.out, "diff speaks of connections:", compared)
