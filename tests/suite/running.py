@@ -10,10 +10,10 @@ import sys
 import threading
 import time
 from fpc import HTTP_FILTER, LINK_DICTIONARY, schedule, subnet, thumbprint
-from .common import SAMPLES, TOP, export_of, read, site_of, test, test_each
+from .common import THOROUGH, SAMPLES, TOP, export_of, read, site_of, test, test_each
 from .meaning import rule, small
 
-POLICIES_A_RUN, RUNS = 5, 40          # 200 random policies
+POLICIES_A_RUN, RUNS = 5, 24 * THOROUGH      # 120 random policies
 
 
 def verified(t, what, *arguments):
