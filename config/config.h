@@ -85,6 +85,7 @@ struct conf_rule {
     struct conf_upstream upstream, upstream_http, upstream_https;      /* the first, or the other two */
     long http_port, ssl_port;        /* the published server's other port, where upstream does not say it; 0: 80, 443 */
     const char *backend_certificate;
+    const char *backend_chain, *backend_key; /* its files: what is shown to the server; both or neither (B-51) */
     enum delegation delegation;
     strings spns;
     bool strip_domain, pass_auth_body;

@@ -147,6 +147,10 @@ static void check_rule(struct yaml_reader *r, const struct node *node, void *obj
         yaml_error(r, node, "a rule that forwards needs a site and an upstream");
     if (rule->redirect_url && rule->action != ACTION_DENY)
         yaml_error(r, place(node, "redirect_url"), "redirect_url: is for action: deny only");
+    if (!rule->backend_chain != !rule->backend_key)
+        yaml_error(r, node, "a rule has both a backend_chain and a backend_key, or neither");
+    check_file(r, node, "backend_chain", rule->backend_chain);
+    check_file(r, node, "backend_key", rule->backend_key);
 }
 
 /* clang-format off */
@@ -359,6 +363,8 @@ static const struct field rule_fields[] = {
     PORT(conf_rule, http_port, "the server's port for HTTP in the source, where no upstream has it: redirects may name it; 80 if left out"),
     PORT(conf_rule, ssl_port, "the same for HTTPS; 443 if left out"),
     { MEMBER(conf_rule, backend_certificate), .type = Y_TEXT, .text = TEXT_THUMBPRINT, .help = "thumbprint of the certificate that was shown to the server" },
+    FILENAME(conf_rule, backend_chain, "that certificate and its issuers, PEM: shown to a server that asks for one over TLS"),
+    FILENAME(conf_rule, backend_key, "its private key, PEM"),
     WORD(conf_rule, delegation, delegations, DELEGATE_NONE_BLOCK, "signing in to the server on the user's behalf"),
     TEXTS(conf_rule, spns, "service principal names for negotiate and kerberos: one, or one for each server"),
     BOOL(conf_rule, strip_domain, false, "user names go on without their domain"),

@@ -331,13 +331,10 @@ static void assess_forwarding(struct assessing *s, struct plan_rule *r)
         assess_links(s, r);
     if (r->filter)
         assess_filter(s, r);
-    if (rule->backend_certificate && (r->to[0].tls || r->to[1].tls))
+    if (rule->backend_certificate && !r->shows && (r->to[0].tls || r->to[1].tls))
         about(
-            s, F_CLIENT_CERTIFICATE_LOST, r->shows ? ON(TARGET_PUBLISHD) : ON_ALL, rule, "backend_certificate",
-            "SSLClientCertificate",
-            r->shows
-                ? "the client certificate of the site map is not shown to the published server"
-                : "the client certificate that was shown to the published server is not in the export, and the site map has no files for it");
+            s, F_CLIENT_CERTIFICATE_LOST, ON_ALL, rule, "backend_certificate", "SSLClientCertificate",
+            "the client certificate that was shown to the published server is not in the export, and the site map has no files for it");
     if (r->transparent)
         about(s, F_TRANSPARENT, ON_PROXIES, rule, "forward_client_address", "",
               "connects to its published server from the client's own address, which the host must be made ready for");

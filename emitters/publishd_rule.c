@@ -118,6 +118,10 @@ static void write_server(struct publishd *p, const struct plan_rule *r)
     if (!r->to[0].tls && !r->to[1].tls)
         pd_long(p, "ssl_port", rule->ssl_port, 443);
     pd_text(p, "backend_certificate", rule->backend_certificate);
+    if (r->shows) {
+        pd_text(p, "backend_chain", r->shows->chain);
+        pd_text(p, "backend_key", r->shows->key ? r->shows->key : r->shows->chain);
+    }
 }
 
 /* ---- rules: how ---------------------------------------------------------------------------------- */

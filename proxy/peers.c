@@ -13,7 +13,7 @@ struct peer_private {
     struct addresses *addresses;
     SSL_SESSION *session;
     bool numeric, looking; /* host is an address; a job is looking it up */
-    char digest[65];       /* of the trust file's content: another content is another peer */
+    char digest[65];       /* of whom it trusts and what it shows: another content is another peer */
 };
 
 enum { BUCKETS = 4096 };

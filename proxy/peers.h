@@ -1,5 +1,6 @@
 /* peers: the servers that requests go to. A peer is one server under one name: where to connect, whether over TLS and
- * for which name its certificate must stand. Peers are shared by all loops and outlive a reload: the same server in
+ * for which name its certificate must stand, whom one trusts there and which certificate one shows: connections that were made
+ * as somebody else are another peer's (B-51). Peers are shared by all loops and outlive a reload: the same server in
  * the next configuration is the same peer, with its health and its idle connections.
  *
  * What other threads write is atomic: `up` (the health checker), addresses (the resolver), counters.

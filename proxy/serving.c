@@ -110,18 +110,45 @@ static void add_rule(struct serving *s, size_t i, const struct tls_trust *trust)
     }
 }
 
+/* What is shown to servers: read once for each certificate, however many rules show it. */
+struct shown {
+    const char *chain, *key;
+    struct tls_trust trust;
+};
+struct shows {
+    struct arena *arena;
+    VEC(struct shown) all;
+};
+
+/* NULL with a line in err. Valid until the next call. */
+static const struct tls_trust *trust_of(struct shows *s, const char *trust, const struct conf_rule *r,
+                                        struct strbuf *err)
+{
+    for (size_t i = 0; i < s->all.n; i++)
+        if (str_equal(s->all.v[i].chain, r->backend_chain) && str_equal(s->all.v[i].key, r->backend_key))
+            return &s->all.v[i].trust;
+    struct shown *shown = vec_push(s->arena, &s->all);
+    *shown = (struct shown){ .chain = r->backend_chain, .key = r->backend_key };
+    return tls_trust_read(&shown->trust, trust, r->backend_chain, r->backend_key, err) ? &shown->trust : NULL;
+}
+
 static bool add_rules(struct serving *s, struct strbuf *err)
 {
     const struct config *c = s->snapshot->config;
-    struct tls_trust trust = { 0 };
-    if (c->trust && !tls_trust_read(&trust, c->trust, err))
-        return false;
-    for (size_t i = 0; i < s->snapshot->plan->rules.n; i++)
-        add_rule(s, i, &trust);
+    struct shows shows = { .arena = arena_new() };
+    const struct tls_trust *trust = NULL;
+    bool good = true;
+    for (size_t i = 0; good && i < s->snapshot->plan->rules.n; i++) {
+        good = !c->trust || (trust = trust_of(&shows, c->trust, &c->rules.v[i], err));
+        if (good)
+            add_rule(s, i, trust);
+    }
     for (size_t i = 0; i < s->rules.n; i++)
         s->rules.v[i].cookies[0] = s->rules.v[i].farm ? s->rules.v[i].cookie : NULL;
-    tls_trust_free(&trust);
-    return true;
+    for (size_t i = 0; i < shows.all.n; i++)
+        tls_trust_free(&shows.all.v[i].trust);
+    arena_free(shows.arena);
+    return good;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */

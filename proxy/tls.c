@@ -23,6 +23,18 @@ static void set_common(SSL_CTX *ctx)
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
 }
 
+static bool use_certificate(SSL_CTX *ctx, const char *chain, const char *key, struct strbuf *err)
+{
+    const char *file = chain;
+    if (SSL_CTX_use_certificate_chain_file(ctx, chain) == 1) {
+        file = key;
+        if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1 && SSL_CTX_check_private_key(ctx) == 1)
+            return true;
+    }
+    say(err, file);
+    return false;
+}
+
 /* ---- listeners ----------------------------------------------------------------------- */
 
 /* Contexts of one address behind the first, chained by ex_data. */
@@ -75,13 +87,8 @@ SSL_CTX *tls_server(const char *chain, const char *key, struct strbuf *err)
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets: nothing is kept here */
     SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"publishd", 8);
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
-    const char *file = chain;
-    if (SSL_CTX_use_certificate_chain_file(ctx, chain) == 1) {
-        file = key;
-        if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1 && SSL_CTX_check_private_key(ctx) == 1)
-            return ctx;
-    }
-    say(err, file);
+    if (use_certificate(ctx, chain, key, err))
+        return ctx;
     SSL_CTX_free(ctx);
     return NULL;
 }
@@ -120,14 +127,36 @@ void tls_digest(const void *p, size_t n, char out[65])
         snprintf(out + 2 * i, 3, "%02x", sum[i]);
 }
 
-bool tls_trust_read(struct tls_trust *t, const char *file, struct strbuf *err)
+/* A key that fits the chain is the only one that does: the chain's content tells certificates apart. */
+static bool name_content(struct tls_trust *t, const char *file, const char *chain, struct strbuf *err)
 {
     struct strbuf text = { 0 };
+    char sums[2][65] = { "", "" };
     bool read = file_read(file, TRUST_MOST, &text, err) == 0;
     if (read)
-        tls_digest(text.p, text.n, t->digest);
+        tls_digest(text.p, text.n, sums[0]);
+    text.n = 0;
+    if (read && chain && (read = file_read(chain, TRUST_MOST, &text, err) == 0))
+        tls_digest(text.p, text.n, sums[1]);
     buf_free(&text);
-    if (!read)
+    tls_digest(sums, sizeof sums, t->digest);
+    return read;
+}
+
+/* Asked for by renegotiation, it is shown too: that alone is why a server may begin one. */
+static bool show(SSL_CTX *ctx, const char *chain, const char *key, struct strbuf *err)
+{
+    if (!use_certificate(ctx, chain, key, err))
+        return false;
+    SSL_CTX_clear_options(ctx, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_post_handshake_auth(ctx, 1);
+    return true;
+}
+
+bool tls_trust_read(struct tls_trust *t, const char *file, const char *chain, const char *key, struct strbuf *err)
+{
+    *t = (struct tls_trust){ 0 };
+    if (!name_content(t, file, chain, err))
         return false;
     t->ctx = SSL_CTX_new(TLS_client_method());
     if (!t->ctx)
@@ -135,9 +164,11 @@ bool tls_trust_read(struct tls_trust *t, const char *file, struct strbuf *err)
     set_common(t->ctx);
     SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-    if (SSL_CTX_load_verify_locations(t->ctx, file, NULL) == 1)
+    bool trusts = SSL_CTX_load_verify_locations(t->ctx, file, NULL) == 1;
+    if (!trusts)
+        say(err, file);
+    if (trusts && (!chain || show(t->ctx, chain, key, err)))
         return true;
-    say(err, file);
     tls_trust_free(t);
     return false;
 }

@@ -241,7 +241,7 @@ CASES = {
     P + "RequireSSLClientCertificate": [case(r"403|deny|certificate", 1), case(None, 0, code="")],
     P + "SSLClientCertificateClaim": [case(r"403|deny|certificate", 1), case(None, 0, code="")],
     P + "SSLClientCertificate": [move(None, lambda p, r: put(p, hexadecimal("SSLClientCertificate", "00" + OTHER_CERT[2:])), base="ssl"),
-                                move(each(r"proxy_ssl_certificate.*b\.pem", r"crt", None), lambda p, r: put(p, hexadecimal("SSLClientCertificate", OTHER_CERT)), base="ssl", code=each("", "", "TMG2035"))],
+                                move(each(r"proxy_ssl_certificate.*b\.pem", r"crt", r"backend_chain.*b\.pem"), lambda p, r: put(p, hexadecimal("SSLClientCertificate", OTHER_CERT)), base="ssl", code="")],
     P + "TranslateLinks": [case(each(r"sub_filter", None, r"link"), 1, code=LINKS), case(None, 0, code="")],
     P + "LinkTranslationMode": [case(r"link", 1, base="links", code=LINKS)],
     P + "LinkTranslationOptions": [case(each(r"%3a", None, r"link"), 1, base="links", code=LINKS), case(each(r"sub_filter", None, r"link"), 2, base="links", code=LINKS)],
