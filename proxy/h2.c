@@ -72,7 +72,7 @@ static void stream_free(struct stream *s)
     if (s->next)
         s->next->back = s->back;
     s->h->streams_n--;
-    s->h->c.loop->queued -= s->out.n - s->at + s->in.n;
+    count(s->h->c.loop, queued, -(s->out.n - s->at + s->in.n));
     buf_free(&s->out);
     buf_free(&s->in);
     free(s);
@@ -136,7 +136,7 @@ static ssize_t read_out(nghttp2_session *session, int32_t id, uint8_t *to, size_
     if (n)
         memcpy(to, s->out.p + s->at, n);
     s->at += n;
-    s->h->c.loop->queued -= n;
+    count(s->h->c.loop, queued, -n);
     s->moved = s->h->c.loop->now;
     if (s->at == s->out.n) {
         s->at = 0;
@@ -184,7 +184,7 @@ static void on_body(struct exchange *x, const char *p, size_t n)
         s->at = 0;
     }
     buf_add(&s->out, p, n);
-    s->h->c.loop->queued += n;
+    count(s->h->c.loop, queued, n);
     s->high |= s->out.n - s->at > QUEUE_LOW;
     nghttp2_session_resume_data(s->h->session, s->id);
     dirty(s->h);
@@ -203,7 +203,7 @@ static void on_over(struct exchange *x)
 {
     struct stream *s = x->stream;
     s->x = NULL;
-    s->h->c.loop->queued -= s->in.n;
+    count(s->h->c.loop, queued, -s->in.n);
     if (s->in.n)
         nghttp2_session_consume_stream(s->h->session, s->id, s->in.n);
     buf_free(&s->in);
@@ -229,7 +229,7 @@ static void feed(struct stream *s)
     if (s->x && s->wanted && s->in.n) {
         struct strbuf in = s->in;
         s->in = (struct strbuf){ 0 };
-        s->h->c.loop->queued -= in.n;
+        count(s->h->c.loop, queued, -in.n);
         nghttp2_session_consume_stream(s->h->session, s->id, in.n);
         dirty(s->h);
         exchange_body(s->x, in.p, in.n);
@@ -386,7 +386,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
         s->moved = h->c.loop->now;
     if (s && s->x && (!s->wanted || s->in.n)) {
         buf_add(&s->in, (const char *)p, n);
-        h->c.loop->queued += n;
+        count(h->c.loop, queued, n);
         return 0;
     }
     nghttp2_session_consume_stream(session, id, n);

@@ -193,6 +193,14 @@ static bool same_service(const struct service *x, const struct service *y)
            str_equal(x->status, y->status) && str_equal(x->user, y->user);
 }
 
+/* What the status page reads under the lock. */
+static void add_one(struct server *s, unsigned long *n)
+{
+    pthread_mutex_lock(&s->lock);
+    ++*n;
+    pthread_mutex_unlock(&s->lock);
+}
+
 static void reload(struct server *s)
 {
     struct strbuf err = { 0 };
@@ -201,12 +209,12 @@ static void reload(struct server *s)
     if (fds) {
         if (!same_service(service_of(next), service_of(s->serving)))
             tell(LOG_WARNING, "%s: user, loops, log and status count from the next start on", s->file);
-        s->reloads++;
+        add_one(s, &s->reloads);
         put(s, next);
         give(s, fds);
         tell(LOG_NOTICE, "%s read again", s->file);
     } else {
-        s->failed_reloads++;
+        add_one(s, &s->failed_reloads);
         tell_lines(LOG_ERR, &err);
         tell(LOG_ERR, "%s is not good: the configuration that was loaded before stays", s->file);
         serving_release(next);
@@ -248,8 +256,6 @@ static int *prepare(struct server *s, const struct serve_options *o, struct strb
                 !privileges_drop(how->user, false, err);
     if (good && !privileges_confine())
         tell(LOG_WARNING, "this kernel takes no seccomp filter; going on without");
-    if (good && how->status)
-        good = (s->admin = admin_new(how->status, overview, s, err));
     if (good)
         return fds;
     free(fds);
@@ -266,6 +272,11 @@ static bool begin(struct server *s, const struct serve_options *o)
         struct serving *first = s->serving;
         s->serving = NULL;
         put(s, first);
+        /* Its thread looks at all that stands now. */
+        const char *status = service_of(first)->status;
+        good = !status || (s->admin = admin_new(status, overview, s, &err));
+    }
+    if (good) {
         give(s, fds);
         if (o->ready)
             o->ready(o->context);

@@ -66,14 +66,14 @@ static void queue_add(struct sock *s, const char *p, size_t n)
     }
     memcpy(s->queue.p + s->queue.n, p, n);
     s->queue.n += n;
-    s->loop->queued += n;
+    count(s->loop, queued, n);
 }
 
 static void queue_took(struct sock *s, size_t n)
 {
     s->queue.at += n;
     s->sent += n;
-    s->loop->queued -= n;
+    count(s->loop, queued, -n);
     if (s->queue.at == s->queue.n)
         queue_release(s);
 }
