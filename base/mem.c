@@ -1,6 +1,8 @@
 /* mem: the arena and the vectors that grow in it. */
+#define _GNU_SOURCE
 #include "base.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +19,7 @@ struct arena {
 
 void mem_fatal(void)
 {
-    fputs("tmgc: out of memory\n", stderr);
+    fprintf(stderr, "%s: out of memory\n", program_invocation_short_name);
     exit(2);
 }
 
