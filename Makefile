@@ -72,7 +72,7 @@ $(BUILD)/gen/form_assets.o: $(BUILD)/gen/form_assets.c auth/forms.h
 demo: ; @tests/setup build run && $(MAKE) -s -j2 all && tests/demo $(BUILD)  ## converts a sample, runs the result, asks it
 demo-auth: ; @tests/setup build run lab && $(MAKE) -s -j2 all && tests/demo-auth $(BUILD)  ## signs in to publishd by form, Kerberos and NTLM, in a domain of its own
 check: ; @tests/setup build run pages lab && $(MAKE) -s -j2 check-now                  ## every test; ends with "N passed, N failed"
-bench: ; @tests/setup build bench && $(MAKE) -s -j2 all $(BUILD)/measure && tests/bench $(BUILD) && tests/bench_serving.py $(BUILD)  ## tmgc beside xmllint, publishd beside nginx and HAProxy
+bench: ; @tests/setup build bench lab && $(MAKE) -s -j2 all $(BUILD)/measure && tests/bench $(BUILD) && tests/bench_serving.py $(BUILD)  ## tmgc beside xmllint, publishd beside nginx and HAProxy
 lint: ; @tests/setup build lint && $(MAKE) -s lint-now                   ## compilers, clang-tidy, cppcheck, formatting
 
 check-now: all $(UNIT) $(BUILD)/gen_docs $(BUILD)/http1_oracle $(BUILD)/lab_auth asan

@@ -5,7 +5,7 @@ All three stand in front of one nginx that answers 1 KiB, and take turns of a se
 proxy's own processes, since requests a second depend on what else runs and on how fast the machine happens to be. Where valgrind is
 installed, instructions a request in user mode are counted too: those do not depend on anything.
 
-Parts: plain tls h2 handshakes bulk rules memory instructions (all of them, if none is named).
+Parts: plain tls h2 handshakes bulk rules memory instructions sign-in (all of them, if none is named).
 """
 import json
 import os
@@ -31,7 +31,7 @@ PORTS = {n: (19600 + 10 * i, 19601 + 10 * i) for i, n in enumerate(NAMES)}      
 BACKEND = 19640
 ROUNDS, SECONDS = 7, 1
 TICK = os.sysconf("SC_CLK_TCK")
-PARTS = ("plain", "tls", "h2", "handshakes", "bulk", "rules", "memory", "instructions")
+PARTS = ("plain", "tls", "h2", "handshakes", "bulk", "rules", "memory", "instructions", "sign-in")
 
 
 # ---- what runs ----------------------------------------------------------------------------------------------------
@@ -295,6 +295,11 @@ class Bench:
             for name, n in figures.items():
                 print("%-34s %-9s %9.0f instructions a request   x %.2f" % ("user mode, %d rules%s" % (rules, ", TLS" if tls else ""), name, n, n / figures["publishd"]), flush=True)
 
+    def sign_in(self):
+        """publishd alone, in a domain of its own; root is needed."""
+        root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+        subprocess.run(root + [sys.executable, HERE + "/lab.py", "run", sys.executable, HERE + "/bench_sign_in.py", self.build], check=True)
+
 
 def asked(port, host, tls, n):
     """n requests on one connection."""
@@ -327,7 +332,7 @@ def main():
         bench = Bench(build, folder)
         print("%d processors; medians of %d turns of %d s; x: CPU time beside publishd's" % (os.cpu_count(), ROUNDS, SECONDS))
         for part in parts:
-            getattr(bench, part)()
+            getattr(bench, part.replace("-", "_"))()
     finally:
         if behind:
             behind.stop()
