@@ -272,13 +272,21 @@ static void judge_refused(const struct judge *j, const struct probe *b, const st
 /* publishd asks who is there, or, where nobody can sign in, refuses; probes bring credentials, which nobody can judge
  * (503). Signing in itself is not verify's affair. */
 static void judge_challenge(const struct judge *j, const struct probe *b, const struct exchange *e,
-                            const struct sighting *s, struct judgement *out)
+                            const struct decision *d, const struct sighting *s, struct judgement *out)
 {
     size_t n;
+    int why = e->status == 400 ? excuse(j, b, d) : -2; /* of a proxy in front */
     bool form = j->plan->listeners.v[b->listener].listener->forms != FORMS_NONE;
     bool asks = e->status == 401 && head_field(e->head.p, "WWW-Authenticate", 0, &n);
-    if (s->times == 0 && (asks || e->status == 403 || e->status == 503 || (form && e->status == 302)))
+    bool absent =
+        e->body.p && strstr(e->body.p, "No server is available to handle this request"); /* HAProxy's own 503 */
+    if (s->times == 0 && (asks || e->status == 403 || (e->status == 503 && !absent) || (form && e->status == 302)))
         return;
+    if (s->times == 0 && why > -2) {
+        out->finding = why;
+        out->verdict = why == -1 ? VERDICT_AGREED : VERDICT_DECLARED;
+        return;
+    }
     out->verdict = VERDICT_DISAGREED;
     buf_puts(&out->expected, "a sign-in, or 403 or 503 where none is possible, and nothing forwarded");
     describe_answer(e, &out->got);
@@ -384,7 +392,7 @@ static void judge_at(const struct judge *j, const struct probe *b, size_t number
     buf_clear(&out->expected);
     buf_clear(&out->got);
     if (d.answer == ANSWER_NEEDS_USER)
-        judge_challenge(j, b, e, s, out);
+        judge_challenge(j, b, e, &d, s, out);
     else if (d.answer != ANSWER_FORWARD && !cut_short(b, &d, e))
         judge_refused(j, b, &d, e, s, out);
     else if (d.answer != ANSWER_FORWARD)

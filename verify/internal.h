@@ -106,6 +106,7 @@ struct places {
 int places_open(struct places *s, struct strbuf *err);
 void places_clients(struct places *s);                                 /* the cuts of the plan's sources */
 size_t places_server(const struct places *s, const char *host, uint16_t port);   /* SIZE_MAX: none */
+bool places_behind(const struct places *s, const char *host, uint16_t port);       /* one of publishd's behind the proxies */
 size_t places_socket(struct places *s, const char *address, uint16_t port);       /* SIZE_MAX: none */
 struct endpoint places_listen(struct places *s, const char *address, uint16_t port); /* the text names it: one of the plan, or a new one */
 /* The number of the certificate that stands for the file, made if need be; SIZE_MAX with a message. */

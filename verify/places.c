@@ -75,6 +75,15 @@ size_t places_server(const struct places *s, const char *host, uint16_t port)
     return SIZE_MAX;
 }
 
+bool places_behind(const struct places *s, const char *host, uint16_t port)
+{
+    bool is = false;
+    for (size_t i = 0; i < s->plan->listeners.n; i++)
+        for (int k = 0; k < PREAUTH_SOCKETS; k++)
+            is |= port && s->plan->listeners.v[i].preauth[k] == port;
+    return is && str_equal(host, PREAUTH_HOST);
+}
+
 size_t places_socket(struct places *s, const char *address, uint16_t port)
 {
     for (size_t i = 0; i < s->sockets.n; i++)

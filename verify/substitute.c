@@ -57,7 +57,10 @@ void substitute_server(struct substitution *s, const char *at, size_t n)
     uint16_t port;
     const char *host = split_place(p->arena, at, n, false, &port);
     size_t i = places_server(p, host, port);
-    substitute_text(s, at, n, endpoint_text(p->arena, i == SIZE_MAX ? p->dead : p->servers.v[i].at));
+    struct endpoint to = i != SIZE_MAX                  ? p->servers.v[i].at
+                         : places_behind(p, host, port) ? places_listen(p, host, port)
+                                                        : p->dead;
+    substitute_text(s, at, n, endpoint_text(p->arena, to));
 }
 
 /* The place of a health check: a port and a host that are two words of the text. */

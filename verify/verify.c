@@ -38,6 +38,7 @@ struct run {
     struct arena *arena;
     struct loopback loopback;
     struct sandbox sandbox;
+    struct sandbox behind; /* publishd, where rules go through it */
     struct authority *authority;
     struct places places;
     probes probes;
@@ -371,10 +372,10 @@ static void locate_rules(struct run *r, const struct emission *e, const char *te
     }
 }
 
-/* The target's config as text, fresh or from the folder of --configs. */
-static int config_text(struct run *r, struct emission *e, struct strbuf *text)
+/* The config of a target as text, fresh or from the folder of --configs. */
+static int config_text(struct run *r, enum target t, struct emission *e, struct strbuf *text)
 {
-    const struct target_output *o = &target_outputs[r->target];
+    const struct target_output *o = &target_outputs[t];
     if (o->emit(r->plan, r->arena, e, r->err) != 0)
         return -1;
     if (r->options->configs == NULL) {
@@ -385,23 +386,30 @@ static int config_text(struct run *r, struct emission *e, struct strbuf *text)
     return file_read(file, 256u << 20, text, r->err);
 }
 
-static int substituted(struct run *r, const struct emission *e, const char *text, struct strbuf *out)
+/* The places and the map of clients' addresses, for texts that are moved together. other: NULL for none. */
+static void ready_places(struct run *r, const char *text, const char *other)
 {
-    struct links l = { r, e,
-                       r->options->configs
-                           ? arena_printf(r->arena, "%s/%s", r->options->configs, target_outputs[r->target].folder)
-                           : NULL };
-    struct substitution s = { .places = &r->places, .text = text, .link = follow_link, .link_arg = &l, .err = r->err };
     r->places.clients.cuts.n = 0;
     places_clients(&r->places);
-    substitution_scan(&s);
+    substitution_scan(&(struct substitution){ .places = &r->places, .text = text });
+    if (other)
+        substitution_scan(&(struct substitution){ .places = &r->places, .text = other });
     clients_ready(&r->places.clients);
     for (size_t i = 0; i < r->places.sockets.n; i++)
         r->places.sockets.v[i].present = false;
+}
+
+static int substituted(struct run *r, enum target t, const struct emission *e, const char *text, struct strbuf *out)
+{
+    struct links l = { r, e,
+                       r->options->configs
+                           ? arena_printf(r->arena, "%s/%s", r->options->configs, target_outputs[t].folder)
+                           : NULL };
+    struct substitution s = { .places = &r->places, .text = text, .link = follow_link, .link_arg = &l, .err = r->err };
     static void (*const substitute[TARGETS])(struct substitution *) = { [TARGET_NGINX] = substitute_nginx,
                                                                         [TARGET_HAPROXY] = substitute_haproxy,
                                                                         [TARGET_PUBLISHD] = substitute_publishd };
-    substitute[r->target](&s);
+    substitute[t](&s);
     substitution_apply(&s, out);
     return s.failed ? -1 : 0;
 }
@@ -462,7 +470,8 @@ static const char *find_program(const struct run *r, enum target t)
     return found;
 }
 
-static int start_target(struct run *r, const char *program, const char *config, const char *log)
+static int start_target(struct run *r, enum target t, struct sandbox *in, const char *program, const char *config,
+                        const char *log)
 {
     const char *pid = arena_printf(r->arena, "daemon off; master_process off; pid %s/nginx.pid;", r->sandbox.dir);
     const char *nginx[] = { program, "-c", config, "-p", r->sandbox.dir, "-e", log, "-g", pid, NULL };
@@ -471,7 +480,7 @@ static int start_target(struct run *r, const char *program, const char *config, 
     const char *const *const commands[TARGETS] = {
         [TARGET_NGINX] = nginx, [TARGET_HAPROXY] = haproxy, [TARGET_PUBLISHD] = publishd
     };
-    return sandbox_start(&r->sandbox, commands[r->target], log, r->err);
+    return sandbox_start(in, commands[t], log, r->err);
 }
 
 /* Until every socket that the config names accepts; false: the program ended, or time is up. */
@@ -517,13 +526,51 @@ static void ask_target(struct run *r)
         fputs("\r\033[K", stderr);
 }
 
+static bool through_publishd(const struct run *r)
+{
+    for (size_t i = 0; i < r->plan->rules.n; i++)
+        if (r->plan->rules.v[i].preauth & ON(r->target))
+            return true;
+    return false;
+}
+
+/* The configs of the target, and of publishd behind it, written and started. 0, or -1 with a message. */
+static int start_all(struct run *r, const char *program, const char *log, struct emission *e, struct strbuf *text)
+{
+    const struct target_output *o = &target_outputs[r->target], *d = &target_outputs[TARGET_PUBLISHD];
+    struct emission behind = { 0 };
+    struct strbuf other = { 0 }, moved = { 0 };
+    bool through = through_publishd(r);
+    const char *daemon = through ? find_program(r, TARGET_PUBLISHD) : NULL, *config = NULL;
+    int failed = -1;
+    if (through && !daemon)
+        buf_puts(r->err, "rules go through publishd, which is neither beside tmgc nor in the PATH");
+    else if (config_text(r, r->target, e, text) == 0 &&
+             (!through || config_text(r, TARGET_PUBLISHD, &behind, &other) == 0)) {
+        ready_places(r, text->p ? text->p : "", other.p);
+        failed = substituted(r, r->target, e, text->p ? text->p : "", &moved) ||
+                 !(config = write_file(r, o->file, &moved)) ||
+                 start_target(r, r->target, &r->sandbox, program, config, log);
+    }
+    buf_clear(&moved);
+    if (!failed && through)
+        failed = substituted(r, TARGET_PUBLISHD, &behind, other.p, &moved) ||
+                 !(config = write_file(r, arena_printf(r->arena, "%s-%s", o->folder, d->file), &moved)) ||
+                 start_target(r, TARGET_PUBLISHD, &r->behind, daemon, config,
+                              arena_printf(r->arena, "%s/%s-%s.log", r->sandbox.dir, o->folder, d->folder));
+    emission_free(&behind);
+    buf_free(&other);
+    buf_free(&moved);
+    return failed ? -1 : 0;
+}
+
 static void run_target(struct run *r)
 {
     struct verify_target *t = &r->report->targets[r->target];
     struct emission e = { 0 };
-    struct strbuf text = { 0 }, moved = { 0 };
+    struct strbuf text = { 0 };
     const struct target_output *o = &target_outputs[r->target];
-    const char *program = find_program(r, r->target), *config = NULL;
+    const char *program = find_program(r, r->target);
     const char *log = arena_printf(r->arena, "%s/%s.log", r->sandbox.dir, o->folder);
     t->config = arena_printf(r->report->arena, "%s/%s", o->folder, o->file);
     buf_clear(r->err);
@@ -534,8 +581,9 @@ static void run_target(struct run *r)
                        ? arena_printf(r->arena, "%s is not installed; it is in the Debian package %s",
                                       programs[r->target].program, programs[r->target].package)
                        : "publishd is neither beside tmgc nor in the PATH");
-    else if (config_text(r, &e, &text) != 0 || substituted(r, &e, text.p ? text.p : "", &moved) != 0 ||
-             (config = write_file(r, o->file, &moved)) == NULL || start_target(r, program, config, log) != 0)
+    else if (r->target == TARGET_PUBLISHD && r->plan->site->preauth == PREAUTH_PUBLISHD)
+        give_up(r, "it runs behind nginx or HAProxy (preauth), and is asked through them");
+    else if (start_all(r, program, log, &e, &text) != 0)
         give_up(r, r->err->p ? r->err->p : "");
     else if (!wait_ready(r))
         give_up_with_log(r, "the program did not start on its config", log);
@@ -550,9 +598,10 @@ static void run_target(struct run *r)
             give_up_with_log(r, "the program ended while it was asked", log);
     }
     sandbox_stop(&r->sandbox);
+    if (through_publishd(r))
+        sandbox_stop(&r->behind);
     emission_free(&e);
     buf_free(&text);
-    buf_free(&moved);
 }
 
 /* ---- the whole -------------------------------------------------------------------------------- */
@@ -587,7 +636,10 @@ static int open_all(struct run *r)
         return -1;
     raise_limits();
     sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, &r->pipe_before);
-    if (sandbox_open(&r->sandbox, r->err) != 0 || loopback_open(&r->loopback, r->err) != 0)
+    r->behind.wire = -1;
+    if (sandbox_open(&r->sandbox, r->err) != 0 ||
+        (r->plan->site->preauth == PREAUTH_PUBLISHD && sandbox_open(&r->behind, r->err) != 0) ||
+        loopback_open(&r->loopback, r->err) != 0)
         return -1;
     r->authority = authority_new();
     r->clients = authority_new();
@@ -609,6 +661,7 @@ static int open_all(struct run *r)
 
 static void close_all(struct run *r)
 {
+    sandbox_close(&r->behind); /* opened last: its supervisor holds the other's wire too */
     sandbox_close(&r->sandbox);
     stand_in_stop(r->stand_in);
     for (size_t i = 0; i < SHOWN; i++)
@@ -622,6 +675,12 @@ static void close_all(struct run *r)
     sigaction(SIGPIPE, &r->pipe_before, NULL);
 }
 
+/* publishd has no sockets for clients where it runs behind proxies that are asked anyway. */
+static bool asked_through(const struct plan *p, const struct verify_options *o, enum target t)
+{
+    return t == TARGET_PUBLISHD && p->site->preauth == PREAUTH_PUBLISHD && o->targets & ON_PROXIES;
+}
+
 int verify_run(const struct plan *p, const struct findings *f, const struct verify_options *o,
                struct verify_report *out, struct strbuf *err)
 {
@@ -632,7 +691,7 @@ int verify_run(const struct plan *p, const struct findings *f, const struct veri
     if (!failed) {
         out->probes = r.probes.n;
         for (int t = 0; t < TARGETS; t++)
-            if (o->targets & ON(t)) {
+            if (o->targets & ON(t) && !asked_through(p, o, (enum target)t)) {
                 out->targets[t].wanted = true;
                 r.target = (enum target)t;
                 run_target(&r);

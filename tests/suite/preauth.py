@@ -10,7 +10,7 @@ import time
 import urllib.parse
 from live import Server, Stream, certificate, free_port
 from localise import own_folders
-from .common import test
+from .common import TOP, read, test
 from .signing import echoing, passwords
 
 NAME = "mail.site.test"
@@ -208,3 +208,20 @@ def test_preauth(t):
                 integrated_cases(t, e, proxy)
         same(t, server.errors, [], "errors of the server")
     t.note = "HAProxy and nginx"
+
+
+@test
+def test_preauth_verify(t):
+    """verify starts publishd behind each proxy, and the two answer together what the policy says."""
+    sample = os.path.join(TOP, "samples", "exchange-2010")
+    site = read(os.path.join(sample, "site.yaml")).decode() + "preauth: publishd\n"
+    for word in ("chain: ", "key: ", "trust: "):
+        site = re.sub(r"(?m)^(\s*%s)(?!/)" % word, r"\1%s/" % sample, site)
+    site = t.write("site.yaml", site)
+    export = os.path.join(sample, "export.xml")
+    r = t.run("verify", export, "-m", site)
+    said = r.out.decode()
+    t.equal(r.status, 0, "verify: " + said[-2000:])
+    counts = re.findall(r"(?m)^(\w+) +(\d+) requests: (\d+) agreed, .* (\d+) disagreed, (\d+) untested", said)
+    t.equal([(n, d, u) for n, _, _, d, u in counts], [("nginx", "0", "0"), ("haproxy", "0", "0")], "what was asked: " + said[-1000:])
+    t.note = "; ".join("%s: %s of %s agreed" % (n, a, all_) for n, all_, a, _, _ in counts)
