@@ -183,6 +183,12 @@ static void assess_sign_in(struct assessing *s, struct plan_rule *r)
                    false,
                    rule->all_users ? "answers 403: its listener authenticates everybody, which the target cannot"
                                    : "answers 403: it is for certain users, and the target cannot authenticate");
+    bool certificates_alone = r->listener->client_certificate && !r->listener->basic && !r->listener->digest &&
+                              !r->listener->integrated && !r->listener->forms;
+    if (rule->client_certificate == CERTIFICATE_REQUIRED || r->listener->form.client_certificate ||
+        (r->needs_user && certificates_alone))
+        close_rule(s, F_CLIENT_CERT_CLOSED, ON(TARGET_PUBLISHD), r, "client_certificate", "SSLClientCertificateClaim",
+                   false, "answers 403: it is for clients with a certificate, and publishd asks nobody for one");
     if ((rule->client_certificate == CERTIFICATE_REQUIRED && !r->wants_certificate) ||
         r->listener->form.client_certificate)
         close_rule(
@@ -471,6 +477,9 @@ static void assess_listener(struct assessing *s, const struct plan_listener *pl)
             s, F_PRE_AUTH_LOST, alone, l, l->forms ? "forms" : "integrated",
             l->forms ? "AuthenticationSchemes" : "IntegratedWindowsAuthentication",
             "asked for credentials where a rule needed them; the target asks nobody, and such rules answer 403");
+    if (l->client_certificate)
+        about_listener(s, F_PRE_AUTH_LOST, ON(TARGET_PUBLISHD), l, "client_certificate", "SSLCertificateAuthentication",
+                       "client certificates sign nobody in on publishd; the listener's other ways of signing in do");
     if (l->digest)
         about_listener(s, F_DIGEST_LOST, ON_ALL, l, "digest", "DigestAuthentication",
                        "Digest authentication is not offered");

@@ -38,7 +38,6 @@ static void write_form(struct publishd *p, const struct forms_settings *f)
     pd_line(p, "private_timeout", arena_printf(p->a, "%ld", f->private_timeout));
     pd_bool(p, "absolute_timeout", f->absolute_timeout, false);
     pd_bool(p, "change_password", f->change_password, false);
-    pd_bool(p, "client_certificate", f->client_certificate, false);
     PD_WORD(p, "persistent_cookies", levels, f->persistent_cookies, 0);
     pd_text(p, "cookie", f->cookie);
     pd_close_map(p);

@@ -422,7 +422,14 @@ void decide_for_target(const struct plan *p, enum target t, const struct request
         else
             d->answer = !by_publishd ? ANSWER_FORWARD : d->unfiltered;
         break;
-    case ANSWER_NEEDS_CERTIFICATE: d->answer = closed ? ANSWER_UNKNOWN : d->otherwise; break;
+    case ANSWER_NEEDS_CERTIFICATE: /* publishd asks for none: what is not closed there was accepted */
+        if (closed)
+            d->answer = ANSWER_UNKNOWN;
+        else if (by_publishd)
+            d->answer = r->needs_user && !q->user ? ANSWER_NEEDS_USER : ANSWER_FORWARD;
+        else
+            d->answer = d->otherwise;
+        break;
     default:
         if (closed)
             d->answer = ANSWER_UNKNOWN;

@@ -13,7 +13,9 @@ static const char *sockets_of(struct arena *a, const struct serving *s, size_t l
     for (size_t i = 0; i < s->sockets.n; i++)
         if (s->sockets.v[i].listener == listener)
             buf_printf(&b, "%s%s:%u%s", b.n ? ", " : "", s->sockets.v[i].address, s->sockets.v[i].port,
-                       s->sockets.v[i].ctx ? " (TLS)" : s->sockets.v[i].https ? " (HTTPS in front)" : "");
+                       s->sockets.v[i].ctx     ? " (TLS)"
+                       : s->sockets.v[i].https ? " (HTTPS in front)"
+                                               : "");
     const char *text = arena_strdup(a, b.p ? b.p : "none");
     buf_free(&b);
     return text;

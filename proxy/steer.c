@@ -39,7 +39,8 @@ static void ask(struct exchange *x)
         .listener = c->at->listener,
         .tls = c->tls,
         .port = c->at->port,
-        .client = c->address, .client_port = c->port,
+        .client = c->address,
+        .client_port = c->port,
         .hour = hour_now(x->loop),
         .certificate = -1 /* nobody is asked for one: rules that require it are closed */
     };

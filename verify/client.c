@@ -288,7 +288,8 @@ void exchange_free(struct exchange *e)
 /* One of the probe's ports, another for each probe, so that they seldom meet. */
 static uint16_t port_of(const struct probe *b, size_t n)
 {
-    return b->port_low ? (uint16_t)(b->port_low + n % ((size_t)b->port_high - b->port_low + 1)) : 0;
+    size_t ports = (size_t)b->port_high - b->port_low + 1;
+    return b->port_low ? (uint16_t)(b->port_low + (uint16_t)(n % ports)) : 0;
 }
 
 void client_ask(struct connection *c, SSL_CTX *const tls[SHOWN], const struct probe *b, size_t n, struct endpoint to,
