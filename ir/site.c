@@ -319,7 +319,7 @@ struct site *site_parse(const char *file, const char *text, size_t n, struct str
         return NULL;
     }
     /* Names are relative to the site map's own folder. Nothing is looked up on disk. */
-    const char *folder = arena_strndup(s->arena, file, (size_t)(path_basename(file) - file));
+    const char *folder = file ? arena_strndup(s->arena, file, (size_t)(path_basename(file) - file)) : "";
     schema_absolute(s->arena, &site_schema, s, folder);
     if (s->trust)
         s->trust = path_absolute(s->arena, path_join(s->arena, *folder ? folder : ".", s->trust));
