@@ -364,7 +364,7 @@ static void delegate(char **w)
     bool ready = i && initiator_ready(i);
     initiator_free(i);
     buf_clear(&why);
-    int status = through(delegation_of(w[1]), who, w[4], w[5], atoi(w[6]), w[7], &body, &why);
+    int status = through(delegation_of(w[1]), who, w[4], w[5], (int)strtol(w[6], NULL, 10), w[7], &body, &why);
     buf_printf(&b, "{\"status\":%d,\"ready\":%s", status, ready ? "true" : "false");
     member(&b, "why", why.p);
     member(&b, "body", body.p);
@@ -400,7 +400,7 @@ static void front(char **w)
         f->how = delegation_of(w[1]);
         f->spn = arena_strdup(forever, w[2]);
         f->address = arena_strdup(forever, w[3]);
-        f->port = atoi(w[4]);
+        f->port = (int)strtol(w[4], NULL, 10);
         f->path = arena_strdup(forever, w[5]);
     }
     pthread_create(&t, NULL, accepting, f);
@@ -414,7 +414,7 @@ static void fuzz(char **w)
 {
     struct strbuf tokens[WORDS] = { { 0 } }, b = { 0 };
     size_t n = 0, taken = 0, more = 0, total = strtoul(w[2], NULL, 10);
-    unsigned seed = (unsigned)atoi(w[1]);
+    unsigned seed = (unsigned)strtoul(w[1], NULL, 10);
     for (char **t = w + 3; *t; t++)
         n += base64_decode(&tokens[n], *t, strlen(*t));
     struct handshake *h = handshake_new(auth, HANDSHAKE_NEGOTIATE, "front.lab.test");
