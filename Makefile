@@ -32,9 +32,9 @@ $(BUILD)/libpublishd.a: $(DAEMON_LIB)
 	@rm -f $@ && $(AR) rcs $@ $^
 $(BUILD)/publishd: $(DAEMON) $(BUILD)/libpublishd.a $(BUILD)/libtmgc.a
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(PKG_LIBS) $(DAEMON_LIBS) $(LDFLAGS)
-$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libpublishd.a $(BUILD)/libtmgc.a
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libpublishd.a $(BUILD)/libtmgc.a $(wildcard tests/unit/*.h tests/http1/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -I. -o $@ $^ $(PKG_LIBS) $(DAEMON_LIBS) $(LDFLAGS)
+	$(CC) $(ALL_CFLAGS) -I. -o $@ $(filter-out %.h,$^) $(PKG_LIBS) $(DAEMON_LIBS) $(LDFLAGS)
 $(BUILD)/gen_docs: tests/gen_docs.c $(BUILD)/libtmgc.a
 	$(CC) $(ALL_CFLAGS) -I. -o $@ $^ $(PKG_LIBS) $(LDFLAGS)
 # What Debian's llhttp makes of the vectors, and what it costs: a test's oracle, no part of the daemon.

@@ -10,7 +10,9 @@ struct gate_at {                         /* one call */
     struct arena *a;
     struct gate_result *out;
 };
-/* Results. status with the engine's page; the header is skipped where there is no room for it. */
+enum validator gate_validator(const struct gate *g);
+
+/* gate_answer.c: status with the engine's page; a header is skipped where there is no room for it. */
 void gate_refuse(struct gate_at *at, int status, const char *why);
 void gate_forbid(struct gate_at *at, enum gate_page page, const char *why);               /* 403 */
 void gate_add(struct gate_at *at, const char *name, const char *value);
@@ -18,10 +20,36 @@ void gate_redirect(struct gate_at *at, int status, const char *path);           
 const char *gate_form_path(struct gate_at *at, const char *why);      /* of the sign-in page, with where to go afterwards */
 void gate_cookie(struct gate_at *at, struct session *s);             /* Set-Cookie of a session; NULL: takes it away */
 void gate_retry_after(struct gate_at *at, long seconds);
+void gate_challenge(struct gate_at *at, bool basic, bool integrated, const char *why);    /* 401 */
+void gate_challenge_all(struct gate_at *at, const char *why);        /* with everything that the listener takes */
+
+/* gate_judge.c. A job for the rule of the request: its result is then out->job. */
 struct gate_job *gate_job_new(struct gate_at *at, enum gate_task task);
-enum session_state gate_session(struct gate_at *at, struct session *s);
-enum validator gate_validator(const struct gate *g);
+/* The certificate and the form must speak of one account; a certificate that names none is a second factor alone (B-98). */
 bool gate_certificate_agrees(const struct gate_at *at, const struct identity *who);
+/* The published application's log-off ends the session too; the request itself goes on to it (B-93). */
+bool gate_log_off(struct gate_at *at, const struct session *s);
+/* who signed in, in a session or without one (NULL). verdict: of the users' sets if it is known, else USER_ASK. Keeps its
+ * own reference. */
+void gate_judge(struct gate_at *at, struct identity *who, struct session *s, enum membership verdict);
+
+/* gate_kept.c: is this request's cookie, or Authorization (there is one), that of the last one, and still to be believed? */
+bool gate_kept_session(const struct gate_at *at);
+void gate_keep_session(struct gate_at *at, const struct session *s, struct identity *who);
+bool gate_kept_basic(const struct gate_at *at);
+void gate_keep_basic(struct gate_at *at, struct identity *who);
+
+/* gate_http.c: credentials in Authorization. rest: what stands behind the scheme; integrated: it is offered beside, where
+ * the credentials are not good. */
+void gate_credentials(struct gate_at *at);
+void gate_basic(struct gate_at *at, const char *rest, bool integrated);
+void gate_after_basic(struct gate_at *at, const struct gate_job *j);
+void gate_after_leg(struct gate_at *at, struct gate_job *j);
+
+/* gate_session.c: on a listener with forms. */
+void gate_forms(struct gate_at *at);
+enum session_state gate_session(struct gate_at *at, struct session *s);
+void gate_after_session(struct gate_at *at, struct gate_job *j);
 
 /* gate_places.c */
 bool gate_at_place(struct gate_at *at);                              /* false: it is none of our places */

@@ -16,10 +16,11 @@ static bool same(const char *path, size_t n, const char *want)
 
 static bool old_path(const char *path, size_t n)
 {
-    static const char *const names[] = { "/cookieauth.dll", "/fbahandler.dll" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strlen(names[i]) == n && ascii_ncasecmp(path, names[i], n) == 0)
+    for (const char *old = PLACES_OLD; *old; old += strcspn(old, " ")) {
+        old++;
+        if (strcspn(old, " ") == n && ascii_ncasecmp(path, old, n) == 0)
             return true;
+    }
     return false;
 }
 

@@ -1,0 +1,85 @@
+/* gate_kept: the credentials of a connection's last request, so that the next one with the same costs a comparison (B-95). */
+#include "gate_internal.h"
+
+#include <openssl/crypto.h>
+
+static void kept_drop(struct gate_connection *c)
+{
+    if (c->kept == KEPT_SESSION)
+        session_end(&c->session);
+    identity_release(c->kept_who);
+    c->kept_who = NULL;
+    if (c->text.p)
+        OPENSSL_cleanse(c->text.p, c->text.n);
+    buf_clear(&c->text);
+    c->kept = KEPT_NOTHING;
+}
+
+void gate_connection_end(struct gate_connection *c)
+{
+    kept_drop(c);
+    identity_release(c->who);
+    handshake_free(c->handshake);
+    secure_clear(&c->text);
+    *c = (struct gate_connection){ 0 };
+}
+
+/* Compares piece by piece with what is kept; *at moves on. */
+static bool piece(const struct gate_connection *c, size_t *at, const char *s, size_t n)
+{
+    bool same = c->text.n - *at > n && CRYPTO_memcmp(c->text.p + *at, s, n) == 0 && c->text.p[*at + n] == '\n';
+    *at += n + 1;
+    return same;
+}
+
+bool gate_kept_session(const struct gate_at *at)
+{
+    const struct gate_connection *c = at->q->connection;
+    const struct head *h = at->q->head;
+    size_t place = 0;
+    if (c->kept != KEPT_SESSION || at->q->now >= c->kept_until || !piece(c, &place, at->q->host, strlen(at->q->host)))
+        return false;
+    for (uint32_t i = 0; i < h->n; i++)
+        if (h->fields[i].id == FIELD_COOKIE && h->fields[i].name_n &&
+            !(place < c->text.n && piece(c, &place, h->fields[i].value, h->fields[i].value_n)))
+            return false;
+    return place == c->text.n;
+}
+
+void gate_keep_session(struct gate_at *at, const struct session *s, struct identity *who)
+{
+    struct gate_connection *c = at->q->connection;
+    const struct head *h = at->q->head;
+    kept_drop(c);
+    c->kept = KEPT_SESSION;
+    c->session = *s;
+    c->session.password = secret_hold(s->password);
+    c->kept_who = identity_hold(who);
+    c->kept_until = at->q->now + CREDENTIALS_RIGHT_S;
+    buf_puts(&c->text, at->q->host);
+    buf_putc(&c->text, '\n');
+    for (uint32_t i = 0; i < h->n; i++) {
+        if (h->fields[i].id != FIELD_COOKIE || !h->fields[i].name_n)
+            continue;
+        buf_add(&c->text, h->fields[i].value, h->fields[i].value_n);
+        buf_putc(&c->text, '\n');
+    }
+}
+
+bool gate_kept_basic(const struct gate_at *at)
+{
+    const struct gate_connection *c = at->q->connection;
+    const char *value = head_value(at->q->head, FIELD_AUTHORIZATION);
+    return c->kept == KEPT_BASIC && at->q->now < c->kept_until && c->text.n == strlen(value) &&
+           CRYPTO_memcmp(c->text.p, value, c->text.n) == 0;
+}
+
+void gate_keep_basic(struct gate_at *at, struct identity *who)
+{
+    struct gate_connection *c = at->q->connection;
+    kept_drop(c);
+    c->kept = KEPT_BASIC;
+    c->kept_who = identity_hold(who);
+    c->kept_until = at->q->now + CREDENTIALS_RIGHT_S;
+    buf_puts(&c->text, head_value(at->q->head, FIELD_AUTHORIZATION));
+}
