@@ -44,7 +44,7 @@ void clients_ready(struct client_map *s);                                /* afte
 uint32_t clients_image(const struct client_map *s, uint32_t ip);
 struct ip_range clients_image_range(const struct client_map *s, struct ip_range r);
 
-/* ---- probes.c: what to ask ---------------------------------------------------- */
+/* ---- probes.c and others: what to ask (probes.h: how it is made) -------------- */
 enum body { BODY_NONE, BODY_EMPTY, BODY_LENGTH, BODY_CHUNKED, BODY_BIG, BODY_SLOW };      /* slow: the rest only when the start has arrived */
 enum reply_body { REPLY_SHORT, REPLY_LONG, REPLY_CHUNKED, REPLY_UNTIL_CLOSE, REPLY_NONE, REPLY_HELD };   /* held: the same, for answers */
 enum extra { EXTRA_NONE, EXTRA_UPGRADE, EXTRA_FORGED };               /* headers beside the usual ones */
@@ -154,7 +154,8 @@ struct stand_in;
 struct stand_in *stand_in_start(const struct places *s, const struct authority *a, const probes *list, struct strbuf *err);
 void stand_in_stop(struct stand_in *s);
 void stand_in_wrong_name(struct stand_in *s, bool wrong);              /* also closes what is open */
-void stand_in_take(struct stand_in *s, size_t probe, struct sighting *out);   /* the caller frees sni and head */
+void stand_in_take(struct stand_in *s, size_t probe, struct sighting *out);   /* the caller ends it with sighting_free */
+void sighting_free(struct sighting *s);
 bool stand_in_begun(struct stand_in *s, size_t probe);                 /* has the head of the request arrived? */
 void stand_in_release(struct stand_in *s, size_t probe);               /* lets the rest of a held answer go */
 uint64_t hash_bytes(const char *s, size_t n);

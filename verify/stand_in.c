@@ -384,6 +384,12 @@ void stand_in_take(struct stand_in *s, size_t probe, struct sighting *out)
     pthread_mutex_unlock(&s->lock);
 }
 
+void sighting_free(struct sighting *s)
+{
+    free(s->head);
+    free(s->sni);
+}
+
 bool stand_in_begun(struct stand_in *s, size_t probe)
 {
     pthread_mutex_lock(&s->lock);

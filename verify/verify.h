@@ -1,9 +1,10 @@
 /* verify: translation validation. Runs the real targets on the generated configs, asks them at every decision boundary
  * of the policy, and compares each answer with decide(). docs/verify.md tells the whole for users.
  *
- * The rooms inside, in the order in which a run passes them: probes.c and probes_text.c (what to ask), substitute.c
- * (the generated files, moved to loopback), sandbox.c (folder, addresses, child processes), stand_in.c (the published
- * servers), client.c (asks), compare.c (judges), coverage.c (what was seen of each rule), verify_report.c (tells). */
+ * The files, in the order in which a run passes them: verify.c (one run), probes*.c, probe_maker.c and variants.c (what to ask),
+ * places.c and substitute*.c (the generated files, moved to loopback), sandbox.c and loopback.c (folder, child processes, addresses),
+ * stand_in*.c (the published servers), run_target.c (one target, from its config to its end), ask.c and client.c (ask), compare*.c,
+ * pages.c and judge_farms.c (judge), coverage.c (what was seen of each rule), verify_report.c and verify_html.c (tell). */
 #ifndef TMGC_VERIFY_H
 #define TMGC_VERIFY_H
 #include "../emitters/emit.h"
