@@ -62,14 +62,16 @@ static int number(const char *text, long least, long most)
 
 static void ready(void *context)
 {
-    readiness_tell(context);
+    parent_tell_ready(context);
 }
 
-static int work(void *context, struct readiness *r)
+static int work(void *context, struct parent *p)
 {
     struct serve_options *o = context;
+    o->keeper = p->keeper;
+    o->kept = p->kept;
     o->ready = ready;
-    o->context = r;
+    o->context = p;
     return serve(o);
 }
 

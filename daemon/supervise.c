@@ -10,20 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LONGEST_PAUSE = 30, STEADY = 60 }; /* seconds: between two starts; after which a death counts as the first */
+/* Seconds: between two starts; after which a death counts as the first; that clients wait in a socket's queue. */
+enum { LONGEST_PAUSE = 30, STEADY = 60, LONGEST_WAIT = 5 };
 
-void readiness_tell(struct readiness *r)
+void parent_tell_ready(struct parent *p)
 {
-    if (r->fd < 0)
+    if (p->ready < 0)
         return;
-    while (write(r->fd, "!", 1) < 0 && errno == EINTR)
+    while (write(p->ready, "!", 1) < 0 && errno == EINTR)
         ;
-    close(r->fd);
-    r->fd = -1;
+    close(p->ready);
+    p->ready = -1;
 }
 
 static const int passed_on[] = { SIGHUP, SIGUSR1, SIGTERM, SIGINT, SIGQUIT };
@@ -38,27 +41,52 @@ static sigset_t watched(void)
     return set;
 }
 
-/* The worker; its end of the pipe is written to when it is ready. -1: it cannot be made. */
-static pid_t start(int (*work)(void *context, struct readiness *r), void *context, const sigset_t *before, int *ready)
+struct worker {
+    pid_t pid;
+    int ready;  /* is written to when it serves */
+    int keeper; /* gives listening sockets */
+};
+
+/* Two pairs of descriptors. */
+static bool tie(int ready[2], int keeper[2])
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC))
-        return -1;
-    pid_t parent = getpid(), child = fork();
-    if (child == 0) {
-        struct readiness r = { ends[1] };
-        close(ends[0]);
+    if (pipe2(ready, O_CLOEXEC))
+        return false;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, keeper) == 0)
+        return true;
+    close(ready[0]);
+    close(ready[1]);
+    return false;
+}
+
+/* false: it cannot be made. */
+static bool start(struct worker *w, int (*work)(void *context, struct parent *p), void *context,
+                  const struct kept *kept, const sigset_t *before)
+{
+    int ready[2], keeper[2];
+    if (!tie(ready, keeper))
+        return false;
+    pid_t parent = getpid();
+    w->pid = fork();
+    if (w->pid == 0) {
+        struct parent p = { ready[1], keeper[1], *kept };
+        close(ready[0]);
+        close(keeper[0]);
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (getppid() != parent)
             _exit(2);
         sigprocmask(SIG_SETMASK, before, NULL);
-        exit(work(context, &r));
+        exit(work(context, &p));
     }
-    close(ends[1]);
-    if (child < 0)
-        close(ends[0]);
-    *ready = ends[0];
-    return child;
+    close(ready[1]);
+    close(keeper[1]);
+    w->ready = ready[0];
+    w->keeper = keeper[0];
+    if (w->pid > 0)
+        return true;
+    close(w->ready);
+    close(w->keeper);
+    return false;
 }
 
 /* true: it is ready. false: it ended first. */
@@ -120,19 +148,31 @@ static void say_death(int status, unsigned pause)
         tell(LOG_ERR, "the worker ended with status %d; starting it again in %u s", WEXITSTATUS(status), pause);
 }
 
-/* Waits for the worker's end and passes signals on meanwhile. *stopping: it was told to end. */
-static int tend(pid_t child, const sigset_t *set, bool *stopping)
+/* Waits for the worker's end; passes signals on and takes its listening sockets meanwhile. *stopping: it was told to end. */
+static int tend(const struct worker *w, struct kept *kept, int signals, bool *stopping)
 {
-    int status;
+    struct pollfd at[2] = { { .fd = signals, .events = POLLIN }, { .fd = w->keeper, .events = POLLIN } };
+    kept->old = kept->n;
     for (;;) {
-        siginfo_t info;
-        int signal = sigwaitinfo(set, &info);
-        if (signal == SIGCHLD && waitpid(child, &status, WNOHANG) == child)
+        struct signalfd_siginfo info;
+        int status;
+        if (poll(at, 2, -1) < 0)
+            continue;
+        if (at[1].revents && !kept_receive(kept, w->keeper))
+            at[1].fd = -1;
+        if (!at[0].revents || read(signals, &info, sizeof info) != sizeof info)
+            continue;
+        int signal = (int)info.ssi_signo;
+        if (signal == SIGCHLD && waitpid(w->pid, &status, WNOHANG) == w->pid) {
+            while (at[1].fd >= 0 && kept_receive(kept, w->keeper))
+                continue;
+            close(w->keeper);
             return status;
-        if (signal > 0 && signal != SIGCHLD) {
+        }
+        if (signal != SIGCHLD) {
             *stopping = *stopping || signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
             notify_systemd(*stopping ? "STOPPING=1" : "STATUS=serving");
-            kill(child, signal);
+            kill(w->pid, signal);
         }
     }
 }
@@ -145,37 +185,52 @@ static bool told_to_end(const sigset_t *set, unsigned seconds)
     return signal == SIGTERM || signal == SIGINT || signal == SIGQUIT;
 }
 
-int supervise(int (*work)(void *context, struct readiness *r), void *context, bool background)
+/* Seconds until the next start: none after a death that comes alone, more and more for each that soon follows. */
+static unsigned next_pause(unsigned *deaths, time_t began)
+{
+    if (time(NULL) - began > STEADY)
+        *deaths = 0;
+    unsigned pause = *deaths < 6 ? (1u << *deaths) / 2 : LONGEST_PAUSE;
+    ++*deaths;
+    return pause > LONGEST_PAUSE ? LONGEST_PAUSE : pause;
+}
+
+int supervise(int (*work)(void *context, struct parent *p), void *context, bool background)
 {
     sigset_t set = watched(), before;
     int done = background ? detach() : -1, status = 1;
     bool stopping = false, ever_ready = false;
+    struct kept kept = { 0 };
     sigprocmask(SIG_BLOCK, &set, &before);
-    for (unsigned pause = 0; !stopping;) {
-        int ready;
+    int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    for (unsigned pause, deaths = 0; !stopping;) {
+        struct worker w;
         time_t began = time(NULL);
-        pid_t child = start(work, context, &before, &ready);
-        if (child < 0) {
+        if (signals < 0 || !start(&w, work, context, &kept, &before)) {
             tell(LOG_ERR, "cannot start the worker: %s", strerror(errno));
             break;
         }
-        if (became_ready(ready)) {
+        bool good = became_ready(w.ready);
+        if (good) {
             ever_ready = true;
             notify_systemd("READY=1\nSTATUS=serving");
             if (done >= 0)
                 leave_terminal(done);
             done = -1;
         }
-        int ended = tend(child, &set, &stopping);
+        int ended = tend(&w, &kept, signals, &stopping);
         status = status_of(ended);
         if (!ever_ready || status == 0)
             break; /* it could not begin, or it ended because it was done */
-        pause = time(NULL) - began > STEADY ? 0 : pause ? pause * 2 : 1;
-        pause = pause > LONGEST_PAUSE ? LONGEST_PAUSE : pause;
+        pause = next_pause(&deaths, began);
+        if (!good || pause > LONGEST_WAIT)
+            kept_close(&kept); /* whoever asks should rather see that nobody serves */
         if (!stopping) {
             say_death(ended, pause);
             stopping = told_to_end(&set, pause);
         }
     }
+    kept_close(&kept);
+    close(signals);
     return status;
 }

@@ -8,13 +8,19 @@
  */
 #ifndef DAEMON_SUPERVISE_H
 #define DAEMON_SUPERVISE_H
-#include <stdbool.h>
+#include "../proxy/kept.h"
 
+/* What the worker has from its parent. */
+struct parent {
+    int ready;                           /* see parent_tell_ready; -1: it was told */
+    int keeper;                          /* takes listening sockets */
+    struct kept kept;                    /* listening sockets of the worker before */
+};
 /* The worker says so once it serves: the supervisor then tells systemd, and lets the one who started publishd go. */
-struct readiness { int fd; };
-void readiness_tell(struct readiness *r);
+void parent_tell_ready(struct parent *p);
 
 /* Runs work in a child until it ends by itself, by a signal, or before it was ready; gives the exit status. A worker that
- * dies later is started again, at once and then at growing intervals. background: leave the terminal once it is ready. */
-int supervise(int (*work)(void *context, struct readiness *r), void *context, bool background);
+ * dies later is started again, at once and then at growing intervals; clients wait for it in the sockets' queues unless
+ * that takes long. background: leave the terminal once it is ready. */
+int supervise(int (*work)(void *context, struct parent *p), void *context, bool background);
 #endif

@@ -3,6 +3,7 @@
 #include "listening.h"
 #include "client.h"
 #include "introduction.h"
+#include "tell.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -34,9 +35,12 @@ static struct sockaddr_in place_of(const struct serving_socket *k)
     return at;
 }
 
-static int open_one(const struct serving_socket *k, struct strbuf *err)
+static int open_one(const struct serving_socket *k, struct kept *kept, struct strbuf *err)
 {
     struct sockaddr_in at = place_of(k);
+    int before = kept_take(kept, &at);
+    if (before >= 0)
+        return before;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), yes = 1;
     if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) &&
         !setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) &&
@@ -50,7 +54,8 @@ static int open_one(const struct serving_socket *k, struct strbuf *err)
     return -1;
 }
 
-int *listening_open(const struct serving *next, const struct serving *now, int loops, struct strbuf *err)
+int *listening_open(const struct serving *next, const struct serving *now, int loops, struct kept *kept,
+                    struct strbuf *err)
 {
     size_t n = next->sockets.n, all = n * (size_t)loops;
     int *fds = malloc((all + 1) * sizeof(int));
@@ -59,7 +64,7 @@ int *listening_open(const struct serving *next, const struct serving *now, int l
     for (size_t i = 0; i < all; i++) {
         const struct serving_socket *k = &next->sockets.v[i % n];
         fds[i] = -1;
-        if ((now && serving_place(now, k)) || (fds[i] = open_one(k, err)) >= 0)
+        if ((now && serving_place(now, k)) || (fds[i] = open_one(k, kept, err)) >= 0)
             continue;
         while (i--)
             if (fds[i] >= 0)
@@ -68,6 +73,19 @@ int *listening_open(const struct serving *next, const struct serving *now, int l
         return NULL;
     }
     return fds;
+}
+
+void listening_keep(int to, const struct serving *next, const struct serving *now, const int *fds, int loops)
+{
+    size_t n = next->sockets.n;
+    struct sockaddr_in *at = calloc(n + 1, sizeof *at);
+    if (!at)
+        mem_fatal();
+    for (size_t i = 0; i < n; i++)
+        at[i] = place_of(&next->sockets.v[i]);
+    if (!kept_tell(to, fds, n * (size_t)loops, at, now ? n : 0)) /* at first all are in fds, and no others stay */
+        tell(LOG_WARNING, "the listening sockets will be lost if this process dies: %s", strerror(errno));
+    free(at);
 }
 
 /* ---- accepting --------------------------------------------------------------------------- */

@@ -20,6 +20,7 @@ struct server {
     struct health *health;
     struct admin *admin;                 /* NULL: no status page */
     struct access_log *log;              /* NULL: none */
+    int keeper;                          /* of serve_options */
     int loops, started;
     struct loop *loop[LOOPS_MOST];
     pthread_t thread[LOOPS_MOST];

@@ -205,8 +205,10 @@ static void reload(struct server *s)
 {
     struct strbuf err = { 0 };
     struct serving *next = serving_new(s->file, s->serving, &err);
-    int *fds = next ? listening_open(next, s->serving, s->loops, &err) : NULL;
+    int *fds = next ? listening_open(next, s->serving, s->loops, &(struct kept){ 0 }, &err) : NULL;
     if (fds) {
+        if (s->keeper >= 0)
+            listening_keep(s->keeper, next, s->serving, fds, s->loops);
         if (!same_service(service_of(next), service_of(s->serving)))
             tell(LOG_WARNING, "%s: user, loops, log and status count from the next start on", s->file);
         add_one(s, &s->reloads);
@@ -245,13 +247,16 @@ static bool watch_signals(struct server *s, const sigset_t *set)
 /* ---- the whole -------------------------------------------------------------------------------------- */
 
 /* Files, sockets, and then what they were needed for is given up; threads come after that. */
-static int *prepare(struct server *s, const struct serve_options *o, struct strbuf *err)
+static int *prepare(struct server *s, struct serve_options *o, struct strbuf *err)
 {
     if (!(s->serving = serving_new(o->file, NULL, err)))
         return NULL;
     const struct service *how = service_of(s->serving);
     s->loops = how_many(o->loops ? o->loops : how->loops);
-    int *fds = listening_open(s->serving, NULL, s->loops, err);
+    int *fds = listening_open(s->serving, NULL, s->loops, &o->kept, err);
+    kept_close(&o->kept);
+    if (fds && s->keeper >= 0)
+        listening_keep(s->keeper, s->serving, NULL, fds, s->loops);
     bool good = fds && (!how->log || (s->log = access_open(how->log, (enum access_format)how->log_format, err))) &&
                 !privileges_drop(how->user, false, err);
     if (good && !privileges_confine())
@@ -262,7 +267,7 @@ static int *prepare(struct server *s, const struct serve_options *o, struct strb
     return NULL;
 }
 
-static bool begin(struct server *s, const struct serve_options *o)
+static bool begin(struct server *s, struct serve_options *o)
 {
     struct strbuf err = { 0 };
     int *fds = prepare(s, o, &err);
@@ -290,9 +295,9 @@ static bool begin(struct server *s, const struct serve_options *o)
     return good;
 }
 
-int serve(const struct serve_options *o)
+int serve(struct serve_options *o)
 {
-    struct server s = { .file = o->file, .start = time(NULL) };
+    struct server s = { .file = o->file, .keeper = o->keeper, .start = time(NULL) };
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
