@@ -2,8 +2,8 @@
  * product stay, so that the same findings come at the same lines and the same configs up to renaming.
  *
  * redact.c splices pseudonyms into the bytes, redact_meaning.c says what each text of the export means,
- * redact_words.c makes pseudonyms, redact_address.c those of IP addresses. All of them follow from the order in
- * which things appear: nothing of the clear text is in them but lengths of path segments and what is common. */
+ * redact_words.c, redact_places.c and redact_users.c make pseudonyms, redact_address.c those of IP addresses. All of
+ * them follow from the order in which things appear: nothing of the clear text is in them but lengths of path segments and what is common. */
 #ifndef TMGC_REDACT_H
 #define TMGC_REDACT_H
 #include "../base/base.h"
