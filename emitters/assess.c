@@ -1,11 +1,9 @@
 /* assess: what each target cannot do as the source did it - lost, different or closed - and what the site map accepts
- * of that. Closing is decided here and nowhere else: a restricting setting that a target cannot express sets the
- * rule's bit in plan_rule.closed, and only an acceptance takes it off again.
+ * of that (acceptance.c). Closing is decided here and nowhere else: a restricting setting that a target cannot express sets
+ * the rule's bit in plan_rule.closed, and only an acceptance takes it off again.
  */
 #include "assess.h"
 #include "versions.h"
-
-#include <string.h>
 
 struct finding *assess_about(struct assessing *s, enum finding_id id, unsigned on, const char *rule,
                              const struct origin *at, const char *key, const char *setting, const char *message)
@@ -38,105 +36,6 @@ static struct finding *about(struct assessing *s, enum finding_id id, unsigned o
 void assess_closing(struct assessing *s, unsigned *closed)
 {
     vec_add(s->f->arena, &s->closings, ((struct closing){ s->f->list.n - 1, closed }));
-}
-
-/* ---- acceptance ---------------------------------------------------------- */
-
-static bool names_subject(const struct finding *x, const char *rule, const char *listener)
-{
-    const char *key = rule ? rule : listener;
-    if (!key)
-        return true;
-    if (x->subject != (rule ? SUBJECT_RULE : SUBJECT_LISTENER))
-        return false;
-    return (x->name && ascii_casecmp(key, x->name) == 0) || (x->guid && ascii_casecmp(key, x->guid) == 0);
-}
-
-/* A config must not change overnight, so an acceptance past its date still counts; it is reported. */
-static bool past(const struct site_accept *a, const char *today)
-{
-    return a->until && today && strcmp(a->until, today) < 0; /* ISO dates sort as text */
-}
-
-/* The acceptance for finding x on target t (or for a finding of no target: t is TARGETS). Marks it used. */
-static struct site_accept *accepted(struct assessing *s, const struct finding *x, unsigned t)
-{
-    struct site *site = s->plan->site;
-    for (size_t i = 0; i < site->accept.n; i++) {
-        struct site_accept *a = &site->accept.v[i];
-        if (a->code != finding_kinds[x->id].code || !names_subject(x, a->rule, a->listener) ||
-            (a->target && (t == TARGETS || ascii_casecmp(a->target, target_names[t]) != 0)))
-            continue;
-        a->used = true;
-        return a;
-    }
-    return NULL;
-}
-
-/* Splits a finding by acceptance: the accepted targets become a finding of severity info, the rest stays as it is.
- * Gives the targets that were accepted. */
-static unsigned apply_acceptance(struct assessing *s, size_t index)
-{
-    struct finding *x = &s->f->list.v[index];
-    struct site_accept *a = NULL;
-    unsigned got = 0;
-    if (x->targets == 0)
-        a = accepted(s, x, TARGETS);
-    for (unsigned t = 0; t < TARGETS; t++) {
-        struct site_accept *one = x->targets & ON(t) ? accepted(s, x, t) : NULL;
-        if (one) {
-            got |= ON(t);
-            a = one;
-        }
-    }
-    if (!a)
-        return 0;
-    if (got != x->targets) {
-        struct finding rest = *x;
-        rest.targets &= ~got;
-        vec_add(s->f->arena, &s->f->list, rest);
-        x = &s->f->list.v[index]; /* the list may have moved */
-        x->targets = got;
-    }
-    x->severity = SEV_INFO;
-    x->accepted = a->reason ? a->reason : "";
-    return got;
-}
-
-/* Acceptances for all findings so far, then the closings that are left. */
-static void settle(struct assessing *s)
-{
-    size_t n = s->f->list.n;
-    struct arena *scratch = arena_new();
-    unsigned *open = arena_alloc(scratch, (n + 1) * sizeof *open);
-    for (size_t i = 0; i < s->closings.n; i++) /* what the finding said before it is split */
-        open[s->closings.v[i].finding] = s->f->list.v[s->closings.v[i].finding].targets;
-    for (size_t i = 0; i < n; i++)
-        open[i] &= ~apply_acceptance(s, i);
-    for (size_t i = 0; i < s->closings.n; i++) {
-        struct closing *c = &s->closings.v[i];
-        *c->closed |= open[c->finding];
-    }
-    arena_free(scratch);
-}
-
-static void report_acceptances(struct assessing *s)
-{
-    struct site *site = s->plan->site;
-    for (size_t i = 0; i < site->accept.n; i++) {
-        const struct site_accept *a = &site->accept.v[i];
-        bool late = past(a, s->today);
-        if (a->used && !late)
-            continue;
-        struct finding *x =
-            late ? finding_add(s->f, F_ACCEPT_PAST,
-                               "the acceptance of TMG%04u was good until %s; it still counts, but needs another look",
-                               a->code, a->until)
-                 : finding_add(s->f, F_ACCEPT_STALE, "the acceptance of TMG%04u matches no finding", a->code);
-        x->subject = SUBJECT_SITE;
-        x->in_site = true;
-        x->line = a->line;
-    }
 }
 
 /* ---- closing -------------------------------------------------------------- */
@@ -564,6 +463,6 @@ void assess(struct plan *p, unsigned targets, const char *today, struct findings
     assess_server_rules(&s);
     assess_switches(&s, p->policy);
     assess_policy(&s, all_names, dots, clear);
-    settle(&s);
-    report_acceptances(&s);
+    assess_settle(&s);
+    assess_report_acceptances(&s);
 }

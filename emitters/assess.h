@@ -1,4 +1,4 @@
-/* assess: what assess.c and assess_server.c share. */
+/* assess: what assess.c, assess_server.c and acceptance.c share. */
 #ifndef TMGC_ASSESS_H
 #define TMGC_ASSESS_H
 #include "emit.h"
@@ -21,6 +21,9 @@ struct finding *assess_about(struct assessing *s, enum finding_id id, unsigned o
                              const struct origin *at, const char *key, const char *setting, const char *message);
 /* The finding that was added last closes. */
 void assess_closing(struct assessing *s, unsigned *closed);
+/* ---- acceptance.c */
+void assess_settle(struct assessing *s);               /* acceptances for all findings so far, then the closings that are left */
+void assess_report_acceptances(struct assessing *s);   /* a finding for each that is past its date or matches nothing */
 /* Server publishing rules: assess_server.c. */
 void assess_server_rules(struct assessing *s);
 #endif
