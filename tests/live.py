@@ -186,6 +186,19 @@ def rule(*ports, name="site.example", tls=False, more="", host="127.0.0.1", farm
          "".join("    %s\n" % line for line in more.splitlines()))
 
 
+def listens(port, process):
+    """Waits until somebody takes connections at a port; False if the process that should has ended, or does not in 20 s."""
+    for _ in range(400):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return True
+        except OSError:
+            if process.poll() is not None:
+                return False
+            time.sleep(0.05)
+    return False
+
+
 class Publishd:
     """A running publishd. program: its path; rules: texts by rule(); listener, top: further lines of the configuration."""
     def __init__(self, program, folder, rules, listener="", top="", sockets=None, loops=2, drain=5):
@@ -204,15 +217,9 @@ class Publishd:
         environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:exitcode=99")
         self.process = subprocess.Popen([self.program, "-f", "-c", self.file, "-l", str(self.loops), "-d", str(self.drain)],
                                         stdout=self.log, stderr=self.log, env=environment)
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return self
-            except OSError:
-                if self.process.poll() is not None:
-                    break
-                time.sleep(0.05)
-        raise RuntimeError("publishd does not start: " + self.said())
+        if not listens(self.port, self.process):
+            raise RuntimeError("publishd does not start: " + self.said())
+        return self
 
     def said(self):
         self.log.flush()

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import time
 import urllib.parse
-from live import Server, Stream, certificate, free_port
+from live import Server, Stream, certificate, free_port, listens
 from localise import own_folders
 from .common import TOP, read, test
 from .signing import echoing, passwords
@@ -69,15 +69,9 @@ class Edge:
         log.close()
         self.processes.append(process)
         for port in ports:
-            for _ in range(400):
-                try:
-                    socket.create_connection(("127.0.0.1", port), 1).close()
-                    break
-                except OSError:
-                    if process.poll() is not None:
-                        with open(self.out + "/log") as f:
-                            raise RuntimeError("%s does not start: %s" % (command[0], f.read()[-2000:]))
-                    time.sleep(0.05)
+            if not listens(port, process):
+                with open(self.out + "/log") as f:
+                    raise RuntimeError("%s does not start: %s" % (command[0], f.read()[-2000:]))
 
     def __enter__(self):
         try:
