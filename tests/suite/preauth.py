@@ -6,7 +6,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import time
 import urllib.parse
 from live import Server, Stream, certificate, free_port, listens
 from localise import own_folders
