@@ -147,7 +147,7 @@ void base64_encode(struct strbuf *out, const void *bytes, size_t n)
     }
     if (n) {
         unsigned second = n == 2 ? p[1] : 0;
-        char four[] = { digits[p[0] >> 2], digits[(p[0] & 3) << 4 | second >> 4],
+        char four[] = { digits[p[0] >> 2], digits[(p[0] & 3u) << 4 | second >> 4],
                         n == 2 ? digits[(second & 15) << 2] : '=', '=' };
         buf_add(out, four, sizeof four);
     }

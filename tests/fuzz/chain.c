@@ -96,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (n < 3)
         return 0;
     const char *p = (const char *)data + 3;
-    size_t len = n - 3, at = len ? (data[1] << 8 | data[2]) % len : 0;
+    size_t len = n - 3, at = len ? ((size_t)data[1] << 8 | data[2]) % len : 0;
     enum chain_result x = run(data[0] & 3, data[0] >> 2 & 3, p, len, len, &whole);
     enum chain_result y = run(data[0] & 3, data[0] >> 2 & 3, p, len, at, &cut);
     bool same = x == y && whole.n == cut.n && (!whole.n || !memcmp(whole.p, cut.p, whole.n));
