@@ -64,8 +64,8 @@ bool basic_parse(struct arena *a, const char *rest, const char *default_domain, 
                                 password);
         }
     }
-    secure_clear(&raw);
-    secure_clear(&text);
+    buf_wipe(&raw);
+    buf_wipe(&text);
     return ok;
 }
 

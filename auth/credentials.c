@@ -93,7 +93,7 @@ static void hash(const struct credentials *c, struct strbuf *text, unsigned char
     unsigned n = 0;
     if (!HMAC(EVP_sha256(), c->secret, sizeof c->secret, (const unsigned char *)text->p, text->n, out, &n))
         mem_fatal();
-    secure_clear(text);
+    buf_wipe(text);
 }
 
 static void key_of(const struct credentials *c, enum validator v, const struct user_name *name,

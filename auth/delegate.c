@@ -41,10 +41,10 @@ bool delegate_basic(const struct identity *who, bool strip_domain, struct strbuf
     buf_printf(&plain, "%s%s%s%s%s:", domain ? who->domain : "", domain ? "\\" : "", who->account, realm ? "@" : "",
                realm ? who->realm : "");
     buf_add(&plain, secret_text(who->password), secret_length(who->password));
+    buf_reserve_secret(value, sizeof "Basic " + (plain.n + 2) / 3 * 4);
     buf_puts(value, "Basic ");
     base64_encode(value, plain.p, plain.n);
-    OPENSSL_cleanse(plain.p, plain.n);
-    buf_free(&plain);
+    buf_wipe(&plain);
     return true;
 }
 

@@ -138,7 +138,7 @@ void gate_job_free(struct gate_job *j)
     session_end(&j->session);
     handshake_free(j->handshake);
     identity_release(j->who);
-    secure_clear(&j->token);
+    buf_wipe(&j->token);
     buf_free(&j->reply);
     buf_free(&j->why);
     arena_free(j->arena);

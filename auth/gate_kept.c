@@ -20,7 +20,7 @@ void gate_connection_end(struct gate_connection *c)
     kept_drop(c);
     identity_release(c->who);
     handshake_free(c->handshake);
-    secure_clear(&c->text);
+    buf_wipe(&c->text);
     *c = (struct gate_connection){ 0 };
 }
 
@@ -77,9 +77,10 @@ bool gate_kept_basic(const struct gate_at *at)
 void gate_keep_basic(struct gate_at *at, struct identity *who)
 {
     struct gate_connection *c = at->q->connection;
+    const char *value = head_value(at->q->head, FIELD_AUTHORIZATION);
     kept_drop(c);
     c->kept = KEPT_BASIC;
     c->kept_who = identity_hold(who);
     c->kept_until = at->q->now + CREDENTIALS_RIGHT_S;
-    buf_puts(&c->text, head_value(at->q->head, FIELD_AUTHORIZATION));
+    buf_add_secret(&c->text, value, strlen(value));
 }

@@ -34,13 +34,6 @@ void random_bytes(void *p, size_t n)
         abort(); /* guessable keys are worse than no service */
 }
 
-void secure_clear(struct strbuf *b)
-{
-    if (b->p)
-        OPENSSL_cleanse(b->p, b->cap);
-    buf_free(b);
-}
-
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 void base64url_encode(struct strbuf *out, const void *bytes, size_t n)
@@ -191,7 +184,7 @@ struct key_ring *key_ring_read(const char *file, struct strbuf *err)
             r = NULL;
         }
     }
-    secure_clear(&text);
+    buf_wipe(&text);
     return r;
 }
 

@@ -30,5 +30,4 @@ int seal_open(const struct key_ring *r, const char *purpose, const char *context
 void random_bytes(void *p, size_t n);                            /* ends the program where the system has none */
 void base64url_encode(struct strbuf *out, const void *bytes, size_t n);          /* without padding */
 int base64url_decode(const char *text, size_t n, unsigned char *out, size_t room);      /* strict; bytes, or -1 */
-void secure_clear(struct strbuf *b);                             /* zeroes and frees */
 #endif

@@ -25,6 +25,7 @@ struct arena;
 struct arena *arena_new(void);
 void arena_free(struct arena *a);                    /* NULL is allowed */
 void arena_reset(struct arena *a);                   /* empty again; its first block stays, for who works request by request */
+void arena_wipe(struct arena *a);                     /* arena_reset, and what was in it is zeroed */
 void *arena_alloc(struct arena *a, size_t bytes);    /* zeroed, aligned for any type */
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_strdup(struct arena *a, const char *s);
@@ -73,6 +74,10 @@ static inline void buf_putc(struct strbuf *b, char c)
 }
 void buf_printf(struct strbuf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct strbuf *b, const char *fmt, va_list ap);
+/* For what nobody shall find in freed memory: room as buf_reserve makes it, zeroing what it leaves behind; adding so; the end. */
+char *buf_reserve_secret(struct strbuf *b, size_t n);
+void buf_add_secret(struct strbuf *b, const char *s, size_t n);
+void buf_wipe(struct strbuf *b);                     /* zeroes all of its memory and frees it */
 
 /* ---- text -------------------------------------------------------------- */
 static inline char ascii_lower(char c)

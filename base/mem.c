@@ -55,6 +55,13 @@ void arena_reset(struct arena *a)
     a->head = last;
 }
 
+void arena_wipe(struct arena *a)
+{
+    for (struct block *b = a->head; b; b = b->next)
+        explicit_bzero(b->data, b->used);
+    arena_reset(a);
+}
+
 /* Large requests get a block of their own behind the head, so that the head's rest is not wasted. */
 static struct block *block_new(struct arena *a, size_t bytes)
 {

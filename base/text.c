@@ -32,6 +32,32 @@ char *buf_grow(struct strbuf *b, size_t n)
     return p + b->n;
 }
 
+char *buf_reserve_secret(struct strbuf *b, size_t n)
+{
+    if (n >= b->cap - b->n && b->cap) {
+        struct strbuf more = { 0 };
+        buf_grow(&more, b->n + n + b->cap / 2);
+        memcpy(more.p, b->p, b->n + 1);
+        more.n = b->n;
+        buf_wipe(b);
+        *b = more;
+    }
+    return buf_reserve(b, n);
+}
+
+void buf_add_secret(struct strbuf *b, const char *s, size_t n)
+{
+    buf_reserve_secret(b, n);
+    buf_add(b, s, n);
+}
+
+void buf_wipe(struct strbuf *b)
+{
+    if (b->p)
+        explicit_bzero(b->p, b->cap);
+    buf_free(b);
+}
+
 static void add_number(struct strbuf *b, unsigned long v, bool negative)
 {
     char digits[24], *p = digits + sizeof digits;

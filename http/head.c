@@ -115,6 +115,7 @@ bool head_has_token(const struct head *h, enum field_id id, const char *token)
 /* ---- memory ---------------------------------------------------------------- */
 struct head_more {
     struct head_more *next;
+    size_t n;
     char text[];
 };
 
@@ -129,6 +130,15 @@ void head_reset(struct head *h)
     memset(h, 0, offsetof(struct head, fields));
     h->text = text;
     h->text_cap = cap;
+}
+
+void head_wipe(struct head *h)
+{
+    if (h->text)
+        explicit_bzero(h->text, h->text_n);
+    for (struct head_more *m = h->more; m; m = m->next)
+        explicit_bzero(m->text, m->n);
+    head_reset(h);
 }
 
 void head_free(struct head *h)
@@ -166,6 +176,7 @@ const char *head_copy(struct head *h, const char *s, size_t n)
         if (!m)
             mem_fatal();
         m->next = h->more;
+        m->n = n;
         h->more = m;
         p = m->text;
     }

@@ -64,6 +64,7 @@ enum field_id field_id_of(const char *name, size_t n);   /* without case */
 /* The comma-separated list in every field of that name holds the token (without case). */
 bool head_has_token(const struct head *h, enum field_id id, const char *token);
 void head_reset(struct head *h);     /* empty again; keeps the buffer */
+void head_wipe(struct head *h);      /* head_reset, and what was in it is zeroed */
 void head_free(struct head *h);      /* the buffer alone: the struct is the caller's */
 char *head_room(struct head *h, size_t n);               /* for a reader: empties h; n bytes at the start of text, and NULs behind */
 

@@ -81,7 +81,7 @@ static bool on_answer(struct exchange *x)
         if (ends_ntlm(value.p))
             upstream_sign_in(x->up);
         head_set(&x->request, FIELD_AUTHORIZATION, "Authorization", arena_strdup(x->arena, value.p));
-        secure_clear(&value);
+        buf_wipe(&value);
     }
     buf_free(&why);
     buf_free(&value);
@@ -116,6 +116,7 @@ static void ticket_ready(struct exchange *x, struct ticket_job *t)
     }
     hold_initiator(x, t->initiator);
     t->initiator = NULL;
+    x->secret = true;
     const char *value = arena_strdup(x->arena, t->value.p);
     if (begins_ntlm(value) ||
         x->body_ended) /* a leg of NTLM goes without the body; a ticket with it, and cannot be sent twice then */
@@ -126,7 +127,7 @@ static void ticket_ready(struct exchange *x, struct ticket_job *t)
 static void job_free(struct ticket_job *t)
 {
     initiator_free(t->initiator);
-    secure_clear(&t->value);
+    buf_wipe(&t->value);
     buf_free(&t->why);
     serving_release(t->serving);
     free(t);
@@ -214,8 +215,9 @@ static void with_basic(struct exchange *x)
         exchange_page(x, CAUSE_DELEGATION);
         return;
     }
+    x->secret = true;
     const char *text = arena_strdup(x->arena, value.p);
-    secure_clear(&value);
+    buf_wipe(&value);
     steer_send(x, text);
 }
 

@@ -72,9 +72,14 @@ static void release(struct grave *g)
     struct loop *l = x->loop;
     struct arena *arena = x->arena;
     struct exchange_id id = { x->id.slot, x->id.generation + 1 };
-    head_reset(&x->request);
+    if (x->secret) {
+        head_wipe(&x->request);
+        arena_wipe(arena);
+    } else {
+        head_reset(&x->request);
+        arena_reset(arena);
+    }
     head_reset(&x->answer);
-    arena_reset(arena);
     memset(x, 0, offsetof(struct exchange, request));
     x->loop = l;
     x->arena = arena;
@@ -171,7 +176,14 @@ void exchange_start(struct exchange *x)
     x->host = head_value(&x->request, FIELD_HOST);
     x->accept_encoding = head_value(&x->request, FIELD_ACCEPT_ENCODING);
     x->body_ended = x->request.framing == BODY_NONE || (x->request.framing == BODY_LENGTH && !x->request.length);
+    if (x->request.first[FIELD_AUTHORIZATION])
+        exchange_secret(x);
     steer(x);
+}
+
+void exchange_secret(struct exchange *x)
+{
+    x->secret = x->loop->secret = true;
 }
 
 struct exchange_id exchange_wait(struct exchange *x)

@@ -104,6 +104,7 @@ struct exchange {
     size_t added_n;
     long long body_most;                 /* bytes of the request's body that the rule lets pass; -1: any */
     bool upgrade;                        /* the request's upgrade went on to the server */
+    bool secret;                         /* its memory holds credentials: what it leaves behind is zeroed */
     /* Of bodies.c. Most exchanges have none of it: their bodies go through as they are. */
     struct body_chain *chain, *judge;    /* for the answer's body, for the request's; NULL */
     struct strbuf rest;                  /* came for chain, and waits for the client to take what came before */
@@ -121,6 +122,9 @@ void exchange_body(struct exchange *x, const char *p, size_t n);
 void exchange_body_end(struct exchange *x);
 void exchange_room(struct exchange *x);              /* what waited for the client is at or below QUEUE_LOW */
 void exchange_gone(struct exchange *x);              /* the client has gone, or reset the stream */
+
+/* Credentials are in it, or come now: so are they in what was just read (loop.h). */
+void exchange_secret(struct exchange *x);
 
 /* ---- for who decides (routing, authentication, pages) ---------------------------- */
 struct exchange_id exchange_wait(struct exchange *x);            /* the body stays unread until one of the next two */

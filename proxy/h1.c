@@ -55,7 +55,7 @@ struct h1 {
 static void release(struct grave *g)
 {
     struct h1 *h = container_of(g, struct h1, grave);
-    buf_free(&h->in);
+    buf_wipe(&h->in);
     free(h);
 }
 
@@ -79,7 +79,7 @@ static void close_h1(struct h1 *h)
 static void linger(struct h1 *h)
 {
     h->state = H1_LINGER;
-    buf_free(&h->in);
+    buf_wipe(&h->in);
     sock_finish(&h->s);
     sock_resume(&h->s);
     timer_set(h->c.loop, &h->timer, LINGER_TIME);
@@ -373,9 +373,9 @@ static void keep_rest(struct h1 *h, const char *p, size_t n, size_t at)
 {
     bool over = at == n || h->state == H1_CLOSED || h->state == H1_LINGER;
     if (p != h->in.p && !over) {
-        buf_add(&h->in, p + at, n - at);
+        buf_add_secret(&h->in, p + at, n - at);
     } else if (over) {
-        buf_free(&h->in);
+        buf_wipe(&h->in);
     } else {
         memmove(h->in.p, p + at, n - at);
         h->in.n = n - at;
@@ -407,18 +407,28 @@ static void more(struct task *t)
 
 /* ---- the socket ------------------------------------------------------------------------------------ */
 
+static void came(struct h1 *h, char *p, size_t n)
+{
+    struct loop *l = h->c.loop;
+    bool waiting = h->in.n;
+    h->read += n;
+    l->secret = false;
+    if (waiting) {
+        buf_add_secret(&h->in, p, n);
+        work_on(h, h->in.p, h->in.n);
+    } else {
+        work_on(h, p, n);
+    }
+    if (l->secret || waiting || h->in.n) /* what nobody has understood yet may be anything */
+        explicit_bzero(p, n);
+}
+
 static void on_readable(struct sock *s)
 {
     struct h1 *h = container_of(s, struct h1, s);
     long n = sock_read(s, h->c.loop->scratch, SCRATCH);
     if (n > 0) {
-        h->read += (uint64_t)n;
-        if (!h->in.n) {
-            work_on(h, h->c.loop->scratch, (size_t)n);
-        } else {
-            buf_add(&h->in, h->c.loop->scratch, (size_t)n);
-            work_on(h, h->in.p, h->in.n);
-        }
+        came(h, h->c.loop->scratch, (size_t)n);
     } else if (n == SOCK_ERROR || (n == SOCK_END && h->state == H1_LINGER)) {
         close_h1(h);
     } else if (n == SOCK_END) {

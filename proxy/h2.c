@@ -12,6 +12,7 @@
 #include "exchange.h"
 #include "h2_head.h"
 #include "socket.h"
+#include <malloc.h>
 #include <stdlib.h>
 
 enum {
@@ -74,7 +75,7 @@ static void stream_free(struct stream *s)
     s->h->streams_n--;
     count(s->h->c.loop, queued, -(s->out.n - s->at + s->in.n));
     buf_free(&s->out);
-    buf_free(&s->in);
+    buf_wipe(&s->in);
     free(s);
 }
 
@@ -206,7 +207,7 @@ static void on_over(struct exchange *x)
     count(s->h->c.loop, queued, -s->in.n);
     if (s->in.n)
         nghttp2_session_consume_stream(s->h->session, s->id, s->in.n);
-    buf_free(&s->in);
+    buf_wipe(&s->in);
     dirty(s->h);
 }
 
@@ -233,7 +234,7 @@ static void feed(struct stream *s)
         nghttp2_session_consume_stream(s->h->session, s->id, in.n);
         dirty(s->h);
         exchange_body(s->x, in.p, in.n);
-        buf_free(&in);
+        buf_wipe(&in);
     }
     if (s->x && s->wanted && s->in_ended && !s->told_end && !s->in.n) {
         s->told_end = true;
@@ -330,6 +331,10 @@ static void begin_request(struct stream *s, bool ended)
     }
     s->expects = x->request.expects;
     exchange_start(x);
+    if (x->secret) { /* it lives, or at least its memory, until the turn is over */
+        h2_fields_free(&h->fields);
+        explicit_bzero(h->c.loop->out.p, h->c.loop->out.cap);
+    }
 }
 
 /* Counts a frame that moves nothing: some are normal. */
@@ -385,7 +390,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     if (s)
         s->moved = h->c.loop->now;
     if (s && s->x && (!s->wanted || s->in.n)) {
-        buf_add(&s->in, (const char *)p, n);
+        buf_add_secret(&s->in, (const char *)p, n);
         count(h->c.loop, queued, n);
         return 0;
     }
@@ -479,7 +484,10 @@ static void on_readable(struct sock *k)
     }
     if (n <= 0 || h->closing)
         return;
+    h->c.loop->secret = false;
     ssize_t used = nghttp2_session_mem_recv(h->session, (const uint8_t *)h->c.loop->scratch, (size_t)n);
+    if (h->c.loop->secret)
+        explicit_bzero(h->c.loop->scratch, (size_t)n);
     if (h->closed)
         return;
     if (used < 0) {
@@ -552,8 +560,42 @@ static void kill_h2(struct client *c)
     close_h2(container_of(c, struct h2, c));
 }
 
+/* What nghttp2 frees may be a header field with credentials, or the table that a client had it put into. */
+static void wipe_and_free(void *p, void *user)
+{
+    (void)user;
+    explicit_bzero(p, p ? malloc_usable_size(p) : 0);
+    free(p);
+}
+
+static void *get(size_t n, void *user)
+{
+    (void)user;
+    return malloc(n);
+}
+
+static void *get_zeroed(size_t n, size_t size, void *user)
+{
+    (void)user;
+    return calloc(n, size);
+}
+
+static void *get_more(void *p, size_t n, void *user)
+{
+    size_t had = p ? malloc_usable_size(p) : 0;
+    if (n <= had)
+        return p ? p : malloc(n);
+    void *more = malloc(n);
+    if (more && had)
+        memcpy(more, p, had);
+    if (more)
+        wipe_and_free(p, user);
+    return more;
+}
+
 static nghttp2_session *new_session(struct h2 *h)
 {
+    static nghttp2_mem memory = { NULL, get, wipe_and_free, get_zeroed, get_more };
     nghttp2_session_callbacks *c;
     nghttp2_option *o;
     nghttp2_session *session = NULL;
@@ -573,7 +615,7 @@ static nghttp2_session *new_session(struct h2 *h)
     nghttp2_option_set_no_closed_streams(o, 1);
     nghttp2_option_set_max_send_header_block_length(o, 2 * HEAD_BYTES);
     nghttp2_option_set_stream_reset_rate_limit(o, RESETS, RESETS_A_SECOND);
-    if (nghttp2_session_server_new2(&session, c, h, o) != 0)
+    if (nghttp2_session_server_new3(&session, c, h, o, &memory) != 0)
         mem_fatal();
     nghttp2_option_del(o);
     nghttp2_session_callbacks_del(c);

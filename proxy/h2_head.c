@@ -19,7 +19,7 @@ void h2_fields_free(struct h2_fields *f)
 {
     struct strbuf *all[] = { &f->method, &f->path, &f->authority, &f->host, &f->cookie, &f->rest };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        buf_free(all[i]);
+        buf_wipe(all[i]);
 }
 
 static bool is(const char *name, size_t n, const char *word)
@@ -86,6 +86,7 @@ static void add_field(struct h2_fields *f, const char *name, size_t name_n, cons
     } else {
         f->bad |= is_of_connection(id);
         f->has_length |= id == FIELD_CONTENT_LENGTH;
+        buf_reserve_secret(&f->rest, name_n + n + 4);
         buf_add(&f->rest, name, name_n);
         buf_puts(&f->rest, ": ");
         buf_add(&f->rest, value, n);

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS = 256, TICK = 250, SLOTS = 256 };
+enum { EVENTS = 256, TICK = 250, SLOTS = 256, OUT = 80 << 10 };
 
 struct loop_private {
     int epoll;
@@ -222,6 +222,7 @@ struct loop *loop_new(int index)
         mem_fatal();
     l->index = index;
     l->p = p;
+    buf_reserve(&l->out, OUT);
     p->posted_end = &p->posted;
     p->epoll = epoll_create1(EPOLL_CLOEXEC);
     p->wake = (struct watch){ eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), receive };

@@ -40,6 +40,7 @@ struct access_log;
 struct loop {
     int index;                           /* from 0 */
     char *scratch;                       /* SCRATCH bytes */
+    bool secret;                         /* what was just read into it holds credentials: whoever read it zeroes it */
     uint64_t now;                        /* ms, monotonic, read once a turn */
     long long wall;                      /* seconds since 1970, likewise */
     struct spare { struct spare *next; } *spares;    /* blocks for queues (socket.c) */
@@ -51,7 +52,7 @@ struct loop {
     struct { struct client *first; size_t n; } clients;      /* all connections of clients */
     int hour;                            /* of the week, for schedules; */
     long long hour_until;                /* good before this second */
-    struct strbuf out;                   /* for writing heads; free again before a call returns */
+    struct strbuf out;                   /* for writing heads, without growing; free again before a call returns */
     unsigned turns;                      /* of members, one after the other */
     uint64_t queued_most;                /* its share of the cap on queued bytes; above it everybody queues less */
     bool draining;                       /* no new connections, no keep-alive */

@@ -245,7 +245,7 @@ struct waiting_job {
 static void wait_free(void *p)
 {
     struct wait *w = p;
-    secure_clear(&w->body);
+    buf_wipe(&w->body);
     free(w);
 }
 
@@ -351,6 +351,7 @@ static void on_body(struct exchange *x, const char *p, size_t n, bool end)
 {
     struct wait *w = x->waiting;
     struct gate_result r;
+    exchange_secret(x);
     if (w->body.n + n > GATE_BODY_BYTES) {
         exchange_page(x, CAUSE_TOO_LARGE);
         return;
@@ -372,6 +373,7 @@ static void follow(struct exchange *x, struct gate_result *r)
     case GATE_JOB: submit(x, r->job); break;
     case GATE_BODY:
         exchange_wait(x);
+        x->secret = true;
         buf_reserve(&w->body, GATE_BODY_BYTES); /* so that it does not grow, and leave a password behind */
         x->on_body = on_body;
         if (x->body_ended)

@@ -20,6 +20,9 @@ enum {
 static void queue_release(struct sock *s)
 {
     struct loop *l = s->loop;
+    if (s->secret)
+        explicit_bzero(s->queue.p, s->queue.n);
+    s->secret = false;
     if (s->queue.cap == BLOCK && l->spares_n < SPARES) {
         struct spare *spare = (struct spare *)(void *)s->queue.p;
         spare->next = l->spares;
@@ -45,25 +48,36 @@ static void queue_first(struct sock *s)
     s->queue.cap = BLOCK;
 }
 
+static void queue_grow(struct sock *s, size_t n)
+{
+    size_t cap = s->queue.cap;
+    while (n > cap - s->queue.n)
+        cap *= 2;
+    char *more = s->secret ? malloc(cap) : realloc(s->queue.p, cap);
+    if (!more)
+        mem_fatal();
+    if (s->secret) {
+        memcpy(more, s->queue.p, s->queue.n);
+        explicit_bzero(s->queue.p, s->queue.n);
+        free(s->queue.p);
+    }
+    s->queue.p = more;
+    s->queue.cap = cap;
+}
+
 static void queue_add(struct sock *s, const char *p, size_t n)
 {
     if (!s->queue.p)
         queue_first(s);
     if (s->queue.at && n > s->queue.cap - s->queue.n) {
         memmove(s->queue.p, s->queue.p + s->queue.at, s->queue.n - s->queue.at);
+        if (s->secret)
+            explicit_bzero(s->queue.p + s->queue.n - s->queue.at, s->queue.at);
         s->queue.n -= s->queue.at;
         s->queue.at = 0;
     }
-    if (n > s->queue.cap - s->queue.n) {
-        size_t cap = s->queue.cap;
-        while (n > cap - s->queue.n)
-            cap *= 2;
-        char *more = realloc(s->queue.p, cap);
-        if (!more)
-            mem_fatal();
-        s->queue.p = more;
-        s->queue.cap = cap;
-    }
+    if (n > s->queue.cap - s->queue.n)
+        queue_grow(s, n);
     memcpy(s->queue.p + s->queue.n, p, n);
     s->queue.n += n;
     count(s->loop, queued, n);
@@ -189,6 +203,12 @@ void sock_put(struct sock *s, const char *p, size_t n)
             send_tls(s);
         loop_later(s->loop, &s->flush);
     }
+}
+
+void sock_put_secret(struct sock *s, const char *p, size_t n)
+{
+    s->secret = true;
+    sock_put(s, p, n);
 }
 
 void sock_finish(struct sock *s)

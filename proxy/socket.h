@@ -39,6 +39,7 @@ struct sock {
     bool broken;                         /* failed is, or will be, called */
     bool told;                           /* it was */
     bool ended, reset;                   /* the peer has ended its sending; and takes nothing */
+    bool secret;                         /* what is queued holds credentials: it is zeroed when it has left */
     bool closing;                        /* sock_finish: our sending ends when the queue is empty */
     uint64_t sent;                       /* bytes, ever */
     int error;                           /* errno of what broke it; 0: TLS, see the OpenSSL queue's text in tls_error */
@@ -60,6 +61,7 @@ void sock_pause(struct sock *s);
 void sock_resume(struct sock *s);        /* readable is called in the next turn if there is something */
 
 void sock_put(struct sock *s, const char *p, size_t n);
+void sock_put_secret(struct sock *s, const char *p, size_t n);       /* the same; no copy of it stays */
 void sock_finish(struct sock *s);        /* end our sending (FIN, close_notify) behind what waits */
 static inline size_t sock_queued(const struct sock *s)
 {

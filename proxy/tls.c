@@ -83,7 +83,7 @@ SSL_CTX *tls_server(const char *chain, const char *key, struct strbuf *err)
     if (!ctx)
         mem_fatal();
     set_common(ctx);
-    SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_CLEANSE_PLAINTEXT); /* clients send passwords */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets: nothing is kept here */
     SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"publishd", 8);
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);

@@ -231,7 +231,12 @@ static void send_request(struct upstream *u)
         buf_puts(out, HTTP1_LAST_CHUNK);
     x->request.framing = framing;
     x->request.length = length;
-    sock_put(&u->s, out->p, out->n);
+    if (x->secret) {
+        sock_put_secret(&u->s, out->p, out->n);
+        explicit_bzero(out->p, out->n);
+    } else {
+        sock_put(&u->s, out->p, out->n);
+    }
     sock_resume(&u->s);
     timer_set(u->loop, &u->timer, u->patience);
     exchange_connected(x);

@@ -23,11 +23,11 @@ def program(t, build="plain"):
     return os.path.join(t.build if build == "plain" else t.asan, "publishd")
 
 
-def passwords(t):
+def passwords(t, accounts=ACCOUNTS):
     """The local file of accounts, with hashes that the system's crypt makes."""
     name = os.path.join(t.dir, "passwords")
     with open(name, "w") as f:
-        for account, password, groups, flags in ACCOUNTS:
+        for account, password, groups, flags in accounts:
             r = subprocess.run(["openssl", "passwd", "-6", "-stdin"], input=password.encode(), stdout=subprocess.PIPE, check=True)
             f.write("%s:%s:%s:%s\n" % (account, r.stdout.decode().strip(), groups, flags))
     os.chmod(name, 0o600)
@@ -46,12 +46,12 @@ def echoing(stream):
 
 class Front(Publishd):
     """publishd with a listener for forms over TLS, and one over HTTP without."""
-    def __init__(self, t, server, build="plain", form="", delegation="basic", listener="", service="", more="", keys=None, folder=None, log=None):
+    def __init__(self, t, server, build="plain", form="", delegation="basic", listener="", service="", more="", keys=None, folder=None, log=None, accounts=ACCOUNTS):
         pair = certificate(t.dir, "front", NAMES)
         self.tls_port, self.plain = free_port(), free_port()
         self.keys = keys or os.path.join(t.dir, "keys")
         top = ("user_sets:\n  - {name: Staff, groups: [staff]}\nservice:%s\n  forms:\n    keys: %s\n    make_keys: true\n%s  sign_in:\n    passwords: %s\n"
-               % ("\n  log: " + log if log else "", self.keys, "".join("    %s\n" % line for line in service.splitlines()), passwords(t)))
+               % ("\n  log: " + log if log else "", self.keys, "".join("    %s\n" % line for line in service.splitlines()), passwords(t, accounts)))
         rules = [rule(server.port, name=name, delegation=delegation, more="users: [Staff]\n" + more) for name in NAMES]
         sockets = '\n      - {address: "127.0.0.1", port: %d, chain: %s, key: %s}\n      - {address: "127.0.0.1", port: %d}' % ((self.tls_port,) + pair + (self.plain,))
         authentication = "authentication:\n  forms: ad\n  validator: ad\n  domain: LAB\n%s  form:\n    change_password: true\n%s" % (
