@@ -60,7 +60,7 @@ gss_name_t service_name(struct auth *a, const char *spn)
     gss_name_t name = GSS_C_NO_NAME;
     buf_puts(&b, spn);
     bool realm = strchr(spn, '@') != NULL;
-    if (slash && !realm && krb5_init_context(&k) == 0) {
+    if (slash && !realm && (k = context_take())) {
         char *host = strndup(slash + 1, strcspn(slash + 1, ":/"));
         bool found = host && krb5_get_host_realm(k, host, &realms) == 0 && realms && realms[0] && *realms[0];
         if (found)
@@ -70,7 +70,7 @@ gss_name_t service_name(struct auth *a, const char *spn)
         if (realms)
             krb5_free_host_realm(k, realms);
         free(host);
-        krb5_free_context(k);
+        context_give(k);
     }
     OM_uint32 minor;
     gss_buffer_desc text = { b.n, b.p };
@@ -122,13 +122,12 @@ gss_cred_id_t impersonate(struct own_ticket *s, const char *principal, OM_uint32
 }
 
 /* A token for the service, with this credential and no other: GSS_C_NO_CREDENTIAL would mean the process's own. */
-static bool token_from(struct auth *a, gss_cred_id_t cred, const char *spn, struct strbuf *token, OM_uint32 *lifetime,
+static bool token_from(gss_cred_id_t cred, gss_name_t target, struct strbuf *token, OM_uint32 *lifetime,
                        OM_uint32 *major, OM_uint32 *minor)
 {
     OM_uint32 ignored;
     gss_ctx_id_t context = GSS_C_NO_CONTEXT;
     gss_buffer_desc out = { 0, NULL };
-    gss_name_t target = service_name(a, spn);
     *major = GSS_S_NO_CRED;
     *minor = 0;
     if (cred != GSS_C_NO_CREDENTIAL && target != GSS_C_NO_NAME)
@@ -139,6 +138,19 @@ static bool token_from(struct auth *a, gss_cred_id_t cred, const char *spn, stru
         buf_add(token, out.value, out.length);
     gss_release_buffer(&ignored, &out);
     gss_delete_sec_context(&ignored, &context, GSS_C_NO_BUFFER);
+    return ok;
+}
+
+/* The same, of a ticket that is kept: by far the cheaper way where it can be gone. */
+static bool token_of(struct auth *a, const struct ticket *t, const char *spn, struct strbuf *token, struct strbuf *why)
+{
+    OM_uint32 major, minor, ignored;
+    if (t->service && service_ticket_token(t->service, token))
+        return true;
+    gss_name_t target = service_name(a, spn);
+    bool ok = token_from(t->cred, target, token, NULL, &major, &minor);
+    if (!ok)
+        gss_why(why, spn, major, minor, &gss_krb5);
     gss_release_name(&ignored, &target);
     return ok;
 }
@@ -171,15 +183,21 @@ static gss_cred_id_t by_password(struct auth *a, const struct identity *who, OM_
 static struct ticket *found(struct auth *a, gss_cred_id_t cred, struct evidence *evidence, const char *spn,
                             struct strbuf *token, struct strbuf *why)
 {
-    OM_uint32 major, minor, lifetime = 0;
-    if (token_from(a, cred, spn, token, &lifetime, &major, &minor)) {
+    OM_uint32 major, minor, ignored, lifetime = 0;
+    struct ticket *t;
+    gss_name_t target = service_name(a, spn);
+    if (token_from(cred, target, token, &lifetime, &major, &minor)) {
         time_t keep = lifetime > LONGEST ? LONGEST : (time_t)lifetime - 60;
-        return ticket_new(TICKET_GOOD, cred, evidence, monotonic() + (keep > 0 ? keep : 0), NULL);
+        t = ticket_new(TICKET_GOOD, cred, evidence, monotonic() + (keep > 0 ? keep : 0), NULL);
+        t->service = service_ticket_new(cred, target);
+    } else {
+        bool unavailable = minor_is_unavailable(minor);
+        gss_why(why, spn, major, minor, &gss_krb5);
+        t = ticket_new(unavailable ? TICKET_UNAVAILABLE : TICKET_REFUSED, cred, evidence,
+                       monotonic() + (unavailable ? UNAVAILABLE_FOR : REFUSED_FOR), why->p);
     }
-    bool unavailable = minor_is_unavailable(minor);
-    gss_why(why, spn, major, minor, &gss_krb5);
-    return ticket_new(unavailable ? TICKET_UNAVAILABLE : TICKET_REFUSED, cred, evidence,
-                      monotonic() + (unavailable ? UNAVAILABLE_FOR : REFUSED_FOR), why->p);
+    gss_release_name(&ignored, &target);
+    return t;
 }
 
 static struct ticket *not_found(bool unavailable, const struct strbuf *why)
@@ -383,11 +401,8 @@ static enum delegated kerberos_send(struct initiator *i, struct strbuf *value, s
     struct strbuf token = { 0 }, wrapped = { 0 };
     struct ticket *t = get_ticket(i, &token, why);
     enum delegated result = t->state == TICKET_UNAVAILABLE ? DELEGATE_UNAVAILABLE : DELEGATE_REFUSED;
-    OM_uint32 major, minor;
-    if (t->state == TICKET_GOOD && !token.n && !token_from(i->a, t->cred, i->spn, &token, NULL, &major, &minor)) {
-        gss_why(why, i->spn, major, minor, &gss_krb5);
+    if (t->state == TICKET_GOOD && !token.n && !token_of(i->a, t, i->spn, &token, why))
         drop_ticket(i);
-    }
     if (t->state == TICKET_GOOD && token.n) {
         bool wrap = i->a->spnego || i->how == DELEGATE_NEGOTIATE;
         if (wrap)

@@ -90,15 +90,15 @@ void evidence_release(struct evidence *e)
 void own_ticket_release(struct own_ticket *s)
 {
     OM_uint32 minor;
-    krb5_context k;
     krb5_ccache cache;
     if (!s || --s->references)
         return;
     gss_release_cred(&minor, &s->cred);
-    if (krb5_init_context(&k) == 0) {
+    krb5_context k = context_take();
+    if (k) {
         if (krb5_cc_resolve(k, s->cache, &cache) == 0)
             krb5_cc_destroy(k, cache);
-        krb5_free_context(k);
+        context_give(k);
     }
     free(s->cache);
     free(s);

@@ -116,6 +116,7 @@ struct ticket {
     enum ticket_state state;
     gss_cred_id_t cred;              /* for TICKET_GOOD: holds the ticket */
     struct evidence *evidence;       /* whose cred it is; NULL: its own */
+    struct service_ticket *service;  /* for TICKET_GOOD: tokens are made of it; NULL: by GSS-API, of cred */
     time_t end;                      /* monotonic */
     char *why;                       /* for the others */
 };
@@ -126,6 +127,17 @@ void ticket_release(struct ticket *t);
 struct ticket *tickets_find(struct tickets *t, const struct strbuf *key);    /* held; NULL: none, or it has ended */
 void tickets_keep(struct tickets *t, const struct strbuf *key, struct ticket *ticket);   /* holds it; replaces another */
 void tickets_drop(struct tickets *t, const struct strbuf *key);
+
+/* ---- ap_req.c ---------------------------------------------------------------------------------------------------- */
+/* A library context that is the caller's until it gives it back, and in which nothing was set. NULL: none can be made. */
+krb5_context context_take(void);
+void context_give(krb5_context k);
+/* The ticket for target that cred has in its own name, copied; never asks a KDC. NULL: it has none. Any thread may use it. */
+struct service_ticket *service_ticket_new(gss_cred_id_t cred, gss_name_t target);
+void service_ticket_free(struct service_ticket *t);      /* NULL is allowed */
+/* Appends the token with which gss_init_sec_context would begin, and end: no flag was asked for that wants an answer. No two
+ * are the same. false: it cannot be made. */
+bool service_ticket_token(const struct service_ticket *t, struct strbuf *token);
 
 /* ---- delegate.c, for explain.c ------------------------------------------------------------------------------------ */
 gss_name_t service_name(struct auth *a, const char *spn);                /* GSS_C_NO_NAME: no such name */

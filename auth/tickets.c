@@ -37,7 +37,9 @@ struct ticket *ticket_new(enum ticket_state state, gss_cred_id_t cred, struct ev
     char *text = why ? strdup(why) : NULL;
     if (!k || (why && !text))
         mem_fatal();
-    *k = (struct ticket){ 1, state, cred, evidence_hold(evidence), end, text };
+    *k = (struct ticket){
+        .references = 1, .state = state, .cred = cred, .evidence = evidence_hold(evidence), .end = end, .why = text
+    };
     return k;
 }
 
@@ -49,6 +51,7 @@ void ticket_release(struct ticket *k)
     if (!k->evidence)
         gss_release_cred(&minor, &k->cred);
     evidence_release(k->evidence);
+    service_ticket_free(k->service);
     free(k->why);
     free(k);
 }

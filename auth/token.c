@@ -140,17 +140,22 @@ static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 void base64_encode(struct strbuf *out, const void *bytes, size_t n)
 {
     const unsigned char *p = bytes;
+    char *to = buf_reserve(out, n / 3 * 4 + 4); /* once: what is encoded may be a password, and growing leaves copies */
     for (; n >= 3; p += 3, n -= 3) {
-        char four[] = { digits[p[0] >> 2], digits[(p[0] & 3) << 4 | p[1] >> 4], digits[(p[1] & 15) << 2 | p[2] >> 6],
-                        digits[p[2] & 63] };
-        buf_add(out, four, sizeof four);
+        *to++ = digits[p[0] >> 2];
+        *to++ = digits[(p[0] & 3) << 4 | p[1] >> 4];
+        *to++ = digits[(p[1] & 15) << 2 | p[2] >> 6];
+        *to++ = digits[p[2] & 63];
     }
     if (n) {
         unsigned second = n == 2 ? p[1] : 0;
-        char four[] = { digits[p[0] >> 2], digits[(p[0] & 3u) << 4 | second >> 4],
-                        n == 2 ? digits[(second & 15) << 2] : '=', '=' };
-        buf_add(out, four, sizeof four);
+        *to++ = digits[p[0] >> 2];
+        *to++ = digits[(p[0] & 3u) << 4 | second >> 4];
+        *to++ = n == 2 ? digits[(second & 15) << 2] : '=';
+        *to++ = '=';
     }
+    *to = '\0';
+    out->n = (size_t)(to - out->p);
 }
 
 static int digit(char c)
