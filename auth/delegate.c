@@ -23,7 +23,8 @@ struct initiator {
     struct identity *who;
     char *spn;
     enum stage stage;
-    bool again; /* a kept ticket was refused and a new one is tried */
+    struct ticket *kept; /* that initiator_ready found; NULL */
+    bool again;          /* a kept ticket was refused and a new one is tried */
     gss_cred_id_t ntlm_cred;
     gss_ctx_id_t ntlm;
 };
@@ -263,25 +264,39 @@ static void make_key(const struct initiator *i, struct strbuf *key)
     if (password)
         HMAC(EVP_sha256(), i->a->digest_key, sizeof i->a->digest_key, (const unsigned char *)secret_text(who->password),
              secret_length(who->password), digest, &n);
+    uint64_t evidence = who->evidence && !password ? who->evidence->number : 0;
+    buf_reserve(key, 256);
     buf_add(key, (const char *)digest, n);
-    buf_printf(key, "%s\\%s@%s\n%s\n%llu", who->domain, who->account, who->realm, i->spn,
-               who->evidence && !password ? (unsigned long long)who->evidence->number : 0ULL);
+    buf_add(key, (const char *)&evidence, sizeof evidence);
+    const char *const names[] = { who->domain, who->account, who->realm, i->spn };
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+        buf_add(key, names[k], strlen(names[k]) + 1); /* with its NUL: no two make the same text */
+}
+
+static struct ticket *find_ticket(const struct initiator *i)
+{
+    struct strbuf key = { 0 };
+    make_key(i, &key);
+    struct ticket *t = tickets_find(i->a->tickets, &key);
+    buf_free(&key);
+    return t;
 }
 
 /* The ticket that is kept, or a new one; the token that making it gave is in token then. */
 static struct ticket *get_ticket(struct initiator *i, struct strbuf *token, struct strbuf *why)
 {
-    struct strbuf key = { 0 };
-    make_key(i, &key);
-    struct ticket *t = tickets_find(i->a->tickets, &key);
+    struct ticket *t = i->kept ? i->kept : find_ticket(i);
+    i->kept = NULL;
     if (t && t->state != TICKET_GOOD)
         buf_puts(why, t->why);
     if (!t) {
+        struct strbuf key = { 0 };
+        make_key(i, &key);
         t = i->how == DELEGATE_NEGOTIATE ? ticket_by_password(i, token, why) : ticket_by_delegation(i, token, why);
         tickets_keep(i->a->tickets, &key, t);
+        buf_free(&key);
         i->again = true; /* it is new: a refusal is not for its age */
     }
-    buf_free(&key);
     return t;
 }
 
@@ -322,21 +337,22 @@ void initiator_free(struct initiator *i)
         return;
     gss_delete_sec_context(&minor, &i->ntlm, GSS_C_NO_BUFFER);
     gss_release_cred(&minor, &i->ntlm_cred);
+    ticket_release(i->kept);
     identity_release(i->who);
     free(i->spn);
     free(i);
 }
 
-bool initiator_ready(const struct initiator *i)
+bool initiator_ready(struct initiator *i)
 {
-    if (i->how == DELEGATE_NTLM)
-        return true;
-    struct strbuf key = { 0 };
-    make_key(i, &key);
-    struct ticket *t = tickets_find(i->a->tickets, &key);
-    ticket_release(t);
-    buf_free(&key);
-    return t != NULL;
+    if (i->how != DELEGATE_NTLM && !i->kept)
+        i->kept = find_ticket(i);
+    return i->how == DELEGATE_NTLM || i->kept;
+}
+
+bool initiator_has_ticket(struct initiator *i)
+{
+    return i->how != DELEGATE_NTLM && initiator_ready(i) && i->kept->state == TICKET_GOOD;
 }
 
 static void put_value(struct strbuf *value, const char *scheme, const void *token, size_t n)

@@ -33,7 +33,9 @@ enum delegated {
  * ("NTLM TlRM…", "Negotiate oYG…"); NULL to begin. value: "Negotiate YII…", appended. why: one line for the log. */
 enum delegated initiator_step(struct initiator *i, const char *challenge, struct strbuf *value, struct strbuf *why);
 /* The ticket is kept already: initiator_step with NULL will not block. */
-bool initiator_ready(const struct initiator *i);
+bool initiator_ready(struct initiator *i);
+/* A ticket for the service is kept and good: the KDC let the user go there within the last hour. */
+bool initiator_has_ticket(struct initiator *i);
 
 /* Blocks: tries to delegate for a user without his password and says in lines what works and what each refusal means
  * (publishd --check-delegation USER RULE). account: "alice", "LAB\alice", "alice@LAB.TEST". true: it works. */

@@ -141,11 +141,10 @@ void base64_encode(struct strbuf *out, const void *bytes, size_t n)
 {
     const unsigned char *p = bytes;
     char *to = buf_reserve(out, n / 3 * 4 + 4); /* once: what is encoded may be a password, and growing leaves copies */
-    for (; n >= 3; p += 3, n -= 3) {
-        *to++ = digits[p[0] >> 2];
-        *to++ = digits[(p[0] & 3) << 4 | p[1] >> 4];
-        *to++ = digits[(p[1] & 15) << 2 | p[2] >> 6];
-        *to++ = digits[p[2] & 63];
+    for (; n >= 3; p += 3, n -= 3, to += 4) {
+        uint32_t v = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+        const char four[] = { digits[v >> 18], digits[v >> 12 & 63], digits[v >> 6 & 63], digits[v & 63] };
+        memcpy(to, four, 4);
     }
     if (n) {
         unsigned second = n == 2 ? p[1] : 0;

@@ -50,6 +50,7 @@ static const struct known {
     NAME(FIELD_RANGE, "range", 5, 'r', 'e'),
     NAME(FIELD_CONTENT_RANGE, "content-range", 13, 'c', 'e'),
     NAME(FIELD_VARY, "vary", 4, 'v', 'y'),
+    NAME(FIELD_PERSISTENT_AUTH, "persistent-auth", 15, 'p', 'h'),
 };
 
 /* Four or eight bytes with every letter in lower case. Of the bytes of a token only letters become letters by it, and

@@ -68,6 +68,21 @@ static bool ends_ntlm(const char *value)
     return strncmp(value + strcspn(value, " "), " TlRMTVNTUAADAAAA", 17) == 0;
 }
 
+/* What the answer says of its connection (MS-N2HT 3.2.5): whether the server knows the user from now on, or wants each request
+ * to say. IIS says so with authPersistNonNTLM, for NTLM with authPersistSingleRequest; Apache with GssapiConnectionBound. It counts only
+ * behind a token, and for tickets only if no other proxy stands between, which may send other requests over what it has with the
+ * server. It is of this connection, and nothing for the client. */
+static void note_sign_in(struct exchange *x)
+{
+    const struct head *a = &x->answer;
+    const char *said = head_value(a, FIELD_PERSISTENT_AUTH), *token = head_value(&x->request, FIELD_AUTHORIZATION);
+    if (a->status == 401 || (said && token && ascii_casecmp(said, "false") == 0))
+        upstream_sign_in(x->up, SIGNED_IN_NOT);
+    else if (said && token && !ends_ntlm(token) && ascii_casecmp(said, "true") == 0 && !a->first[FIELD_VIA])
+        upstream_sign_in(x->up, SIGNED_IN_BY_TICKET);
+    head_remove(&x->answer, FIELD_PERSISTENT_AUTH);
+}
+
 /* The answer to a leg. NTLM: its challenge, and the next leg takes the body along. Kerberos: a refusal of a ticket that may
  * be too old. Local work, but for a new ticket, which a server wants once in its keys' life. */
 static bool on_answer(struct exchange *x)
@@ -75,11 +90,12 @@ static bool on_answer(struct exchange *x)
     bool ntlm = rule_of(x)->delegation == DELEGATE_NTLM;
     const char *challenge = x->answer.status == 401 ? challenge_of(x, ntlm ? "NTLM" : "Negotiate") : NULL;
     struct strbuf value = { 0 }, why = { 0 };
+    note_sign_in(x);
     enum delegated d = challenge ? initiator_step(x->waiting, challenge, &value, &why) : DELEGATE_REFUSED;
-    x->on_answer = d == DELEGATE_SEND && begins_ntlm(value.p) ? on_answer : NULL;
+    x->on_answer = d == DELEGATE_SEND && (begins_ntlm(value.p) || x->body_ended) ? on_answer : NULL;
     if (d == DELEGATE_SEND) {
         if (ends_ntlm(value.p))
-            upstream_sign_in(x->up);
+            upstream_sign_in(x->up, SIGNED_IN_BY_NTLM);
         head_set(&x->request, FIELD_AUTHORIZATION, "Authorization", arena_strdup(x->arena, value.p));
         buf_wipe(&value);
     }
@@ -185,26 +201,34 @@ static const char *spn_of(const struct exchange *x)
 
 /* ---- the way on ------------------------------------------------------------------------------------------------------- */
 
-/* The user's NTLM connection: if the server has forgotten who it is, a request without a body begins again (B-106). */
-static void go_on_signed_in(struct exchange *x)
+/* The server knows the user of the connection. If it has forgotten, a request without a body begins again (B-106); nothing
+ * may block then, so a ticket must be at hand - which also keeps the KDC's word on the user as fresh as where each request brings
+ * one. A body could not be sent twice, and goes with a ticket. false: not so here. */
+static bool go_on_signed_in(struct exchange *x, enum signed_in how)
 {
     struct strbuf why = { 0 };
     struct auth *auth = signing_auth(x->client->serving->signing);
-    if (x->body_ended) {
-        hold_initiator(x, initiator_new(auth, rule_of(x)->delegation, x->who, spn_of(x), &why));
-        x->on_answer = x->waiting ? on_answer : NULL;
-    }
+    if (how == SIGNED_IN_NOT)
+        return false;
+    struct initiator *i = x->body_ended ? initiator_new(auth, rule_of(x)->delegation, x->who, spn_of(x), &why) : NULL;
     buf_free(&why);
+    if (how == SIGNED_IN_BY_TICKET && !(i && initiator_has_ticket(i))) {
+        initiator_free(i);
+        return false;
+    }
+    if (i) {
+        hold_initiator(x, i);
+        x->on_answer = on_answer;
+    }
     steer_send(x, NULL);
+    return true;
 }
 
 static void with_handshake(struct exchange *x)
 {
     if (!member_choose(x)) /* before the ticket: a farm's members have a name each */
         exchange_page(x, CAUSE_NO_MEMBER);
-    else if (rule_of(x)->delegation != DELEGATE_KERBEROS && upstream_signed_in(x))
-        go_on_signed_in(x);
-    else
+    else if (!go_on_signed_in(x, upstream_signed_in(x)))
         begin(x, spn_of(x));
 }
 
@@ -239,6 +263,8 @@ void delegate(struct exchange *x)
 
 bool delegation_failed(struct exchange *x)
 {
+    if (x->who && has_handshake(rule_of(x)->delegation))
+        note_sign_in(x);
     if (x->answer.status != 401 || !x->who || rule_of(x)->delegation < DELEGATE_BASIC)
         return false;
     exchange_page(x, CAUSE_DELEGATION);

@@ -11,6 +11,7 @@
  * answers it. */
 void delegate(struct exchange *x);
 void steer_send(struct exchange *x, const char *authorization);      /* steer.c's: forwards it with that, NULL: with none of ours */
-/* The server's answer is a 401 that no further leg mends. true: it was answered here. */
+/* Asked about each answer: what it says of its connection is noted. true: it is a 401 that no further leg mends, and was
+ * answered here. */
 bool delegation_failed(struct exchange *x);
 #endif

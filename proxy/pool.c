@@ -76,15 +76,16 @@ void upstream_close_bound(struct client *c)
         upstream_drop(c->bound);
 }
 
-void upstream_sign_in(struct upstream *u)
+void upstream_sign_in(struct upstream *u, enum signed_in how)
 {
-    u->signed_in = u->x->rule;
+    u->signed_in = u->owner ? how : SIGNED_IN_NOT;
+    u->rule = u->x->rule;
 }
 
-bool upstream_signed_in(const struct exchange *x)
+enum signed_in upstream_signed_in(const struct exchange *x)
 {
     const struct upstream *u = take_own(x);
-    return u && u->signed_in == x->rule;
+    return u && u->rule == x->rule ? u->signed_in : SIGNED_IN_NOT;
 }
 
 struct peer *upstream_peer(const struct upstream *u)

@@ -31,7 +31,8 @@ struct upstream {
     bool request_ended, upgrade, keep, reused;
     bool received;                       /* a byte of an answer to this request */
     bool body_sent;                      /* a byte of its body */
-    const void *signed_in;               /* the rule for which an NTLM handshake was made on it: it speaks for its owner's user there */
+    enum signed_in signed_in;            /* for its owner's user, where rule publishes */
+    const void *rule;
 };
 
 /* A connection for x: its client's own one to x->peer, or an idle one; NULL. Out of every pool's reach then. */

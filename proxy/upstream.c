@@ -244,11 +244,15 @@ static void send_request(struct upstream *u)
 
 void upstream_again(struct upstream *u)
 {
+    struct exchange *x = u->x;
     upstream_bind(u);
-    if (u->keep)
+    if (u->keep) {
         send_request(u);
-    else
-        fail(u, CAUSE_CLOSED_CONNECTION);
+        return;
+    }
+    upstream_drop(u);
+    x->up = NULL;
+    upstream_take(x);
 }
 
 /* The exchange is told about room when the queue is over the mark now. */

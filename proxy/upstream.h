@@ -16,7 +16,8 @@
 /* Takes a connection for x to x->peer: bound to the client, idle, or new; sends x->request. The answer, or
  * exchange_failed, comes in a later turn, never before this returns. */
 void upstream_take(struct exchange *x);
-void upstream_again(struct upstream *u);             /* sends x->request once more behind an answer that has ended */
+/* Sends x->request once more behind an answer that has ended: over the same connection, or another if the server closes it. */
+void upstream_again(struct upstream *u);
 void upstream_body(struct upstream *u, const char *p, size_t n);     /* framed as x->request says */
 void upstream_body_end(struct upstream *u);
 size_t upstream_queued(const struct upstream *u);
@@ -25,8 +26,11 @@ bool upstream_takes_rest(const struct upstream *u);  /* answered early, but it w
 void upstream_release(struct upstream *u);           /* its exchange is done: to the pool, its client, or closed */
 void upstream_drop(struct upstream *u);              /* closes it; its exchange hears nothing any more */
 void upstream_bind(struct upstream *u);              /* from now on its client's alone */
-void upstream_sign_in(struct upstream *u);           /* the last leg of NTLM goes over it: it speaks for the client's user, at what its rule publishes */
-bool upstream_signed_in(const struct exchange *x);   /* the connection that x would take is one of those */
+/* The server takes what comes over a connection as its user's, without a word of who that is: by NTLM's last leg, or because it
+ * said so of a ticket. */
+enum signed_in { SIGNED_IN_NOT, SIGNED_IN_BY_NTLM, SIGNED_IN_BY_TICKET };
+void upstream_sign_in(struct upstream *u, enum signed_in how);       /* from now on, at what its rule publishes; never one that is not a client's own */
+enum signed_in upstream_signed_in(const struct exchange *x);         /* the connection that x would take */
 void upstream_close_bound(struct client *c);         /* with the client's connection */
 void upstream_close_idle(struct loop *l);            /* of this loop, all */
 struct peer *upstream_peer(const struct upstream *u);

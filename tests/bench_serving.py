@@ -152,7 +152,8 @@ def backend(folder):
         out.write("worker_processes 1;\ndaemon off;\npid %s/backend/pid;\nevents { worker_connections 4096; }\nhttp {\n    access_log off;\n"
                   "    client_body_temp_path %s/backend;\n    keepalive_requests 1000000000;\n    client_max_body_size 0;\n"
                   "    server {\n        listen 127.0.0.1:%d;\n        location / { return 200 '%s\\n'; }\n"
-                  "        location /big { root %s; }\n    }\n}\n" % (folder, folder, BACKEND, text, folder))
+                  "        location /kept { add_header Persistent-Auth true; return 200 '%s\\n'; }\n"
+                  "        location /big { root %s; }\n    }\n}\n" % (folder, folder, BACKEND, text, text, folder))
     return Program(["nginx", "-c", config, "-e", folder + "/backend/error.log"], BACKEND)
 
 

@@ -12,7 +12,7 @@ its pid. It needs root (Samba's provision changes owners, LDAP's port is below 1
 has a loopback address to itself, and winbindd's socket and the names are found by libnss_wrapper.
 
 The domain is LAB, realm LAB.TEST; USERS and SERVICES below are who is in it. Apache answers on back.lab.test:18080 with JSON of what it
-got: /krb, /ntlm, /nego, /basic want that scheme, /anon none.
+got: /krb, /ntlm, /nego, /basic want that scheme, /kept wants Kerberos once a connection and says so, /anon none.
 """
 import json
 import os
@@ -125,12 +125,22 @@ SetEnv ap_trust_cgilike_cl 1
 ScriptAlias / {d}/apache/say.cgi/
 <Directory {d}/apache>
 	Require all granted
+	CGIPassAuth On
 </Directory>
 <Location /krb>
 	AuthType GSSAPI
 	AuthName lab
 	GssapiCredStore keytab:{d}/kt/back.keytab
 	GssapiAllowedMech krb5
+	Require valid-user
+</Location>
+<Location /kept>
+	AuthType GSSAPI
+	AuthName lab
+	GssapiCredStore keytab:{d}/kt/back.keytab
+	GssapiAllowedMech krb5
+	GssapiConnectionBound On
+	GssapiSignalPersistentAuth On
 	Require valid-user
 </Location>
 <Location /ntlm>

@@ -21,8 +21,11 @@ from lab import Lab, USERS, HTTP_PORT
 BUILD = sys.argv[1]
 lab = Lab(os.environ["LAB_DIR"])
 PORTS = {"integrated": 7001, "basic": 7002, "ntlm": 7003}
-PATHS = {"pass": "anon", "block": "anon", "basic": "basic", "ntlm": "ntlm", "negotiate": "krb", "kerberos": "krb"}
-POSSIBLE = {"integrated": ("pass", "block", "kerberos"), "ntlm": ("pass", "block", "kerberos"), "basic": tuple(PATHS)}
+PATHS = {"pass": "anon", "block": "anon", "basic": "basic", "ntlm": "ntlm", "negotiate": "krb", "kerberos": "krb", "kept": "kept"}
+DELEGATIONS = tuple(PATHS)[:6]
+SENT = {"pass": "", "block": "", "basic": "Basic", "ntlm": "NTLM", "negotiate": "Negotiate", "kerberos": "Negotiate"}      # the scheme that the server gets
+MOODS, MOODY = ("says", "forgets", "closes", "via", "retracts"), 7010          # what a server does that says it knows the user; where
+POSSIBLE = {"integrated": ("pass", "block", "kerberos"), "ntlm": ("pass", "block", "kerberos"), "basic": DELEGATIONS}
 AUTHENTICATION = {"integrated": "integrated: true, offer: [negotiate, ntlm]", "ntlm": "integrated: true, offer: [ntlm]", "basic": "basic: true"}
 
 
@@ -56,10 +59,13 @@ listeners:
         if delegation == "kerberos":
             text += rule(listener, delegation, "All Authenticated Users", "/other/*", "HTTP/other.lab.test")
             text += rule(listener, delegation, "All Authenticated Users", "/nobody/*", "HTTP/nobody.lab.test")
+        if (listener, delegation) == ("basic", "kerberos"):
+            text += rule(listener, delegation, "All Authenticated Users", "/kept-all/*", "http/back.lab.test", inside="kept")
+            text += rule(listener, delegation, "All Authenticated Users", "/mood/*", "http/back.lab.test", inside="mood", at=("127.0.0.1", MOODY))
     return text + more
 
 
-def rule(listener, delegation, users, path, spn):
+def rule(listener, delegation, users, path, spn, inside=None, at=(lab.ip, HTTP_PORT)):
     return """  - name: %s %s
     listener: %s
     all_names: true
@@ -69,7 +75,7 @@ def rule(listener, delegation, users, path, spn):
     upstream: {port: %d, servers: [{connect: "%s", port: %d}]}
     delegation: %s
     spns: [%s]
-""" % (listener, path, listener, path, PATHS[delegation], users, HTTP_PORT, lab.ip, HTTP_PORT, delegation, spn)
+""" % (listener, path, listener, path, inside or PATHS[delegation], users, at[1], *at, delegation, spn)
 
 
 class Served:
@@ -124,12 +130,12 @@ def sign_in(listener, user, password=None):
 
 
 def seen(listener, delegation, user):
-    return "" if PATHS[delegation] == "anon" else user + "@LAB.TEST" if PATHS[delegation] == "krb" else "LAB\\" + user
+    return "" if PATHS[delegation] == "anon" else user + "@LAB.TEST" if PATHS[delegation] in ("krb", "kept") else "LAB\\" + user
 
 
 # ---- every listener, every delegation ------------------------------------------------------------------------
 def refused_at_load():
-    for listener, delegation in itertools.product(PORTS, PATHS):
+    for listener, delegation in itertools.product(PORTS, DELEGATIONS):
         if delegation in POSSIBLE[listener]:
             continue
         s = Served(configuration([(listener, delegation)]))
@@ -155,7 +161,8 @@ def matrix():
                     equal("%s, %s, %s, %s" % (listener, delegation, user, ("GET", "", "POST", "", "an empty POST")[len(body)]),
                           (status, said.get("user"), said.get("method"), len(said.get("body", "?" * 9))),
                           (200, seen(listener, delegation, user), "POST" if body else "GET", n), said)
-                    say("no credentials of publishd's sign-in go on", delegation in ("basic",) or "authorization" not in said.get("headers", {}), said)
+                    equal("%s, %s: what the server gets of credentials" % (listener, delegation),
+                          said.get("headers", {}).get("authorization", "").partition(" ")[0], SENT[delegation], said)
                 status, said = curl(listener, "/%s-web/" % delegation, *options, env=env)
                 equal("%s, %s, %s, for webusers" % (listener, delegation, user), status, 200 if user == "bob" else 403, said)
             before = lab.requests("/")
@@ -222,6 +229,96 @@ def wininet():
     equal("two POSTs on a connection, each once with its own body", (bodies, lab.requests("/krb") - before), (["one", "two"], 2), p.stdout)
 
 
+# ---- servers that know whose a connection is (Persistent-Auth, MS-N2HT) ---------------------------------------------
+def basic_of(user):
+    return {"Authorization": "Basic " + base64.b64encode(("LAB\\%s:%s" % (user, USERS[user][0])).encode()).decode()}
+
+
+def asked(c, path, user, body=None):
+    """What the server got, over a connection that stays."""
+    c.request("POST" if body else "GET", path, body=body, headers=basic_of(user))
+    r = c.getresponse()
+    text = r.read().decode()
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = {"text": text[-300:]}
+    said.update(status=r.status, persistent=r.getheader("Persistent-Auth"), token=said.get("headers", {}).get("authorization", "").partition(" ")[0])
+    return said
+
+
+def kept():
+    """Apache keeps who it is for the connection, and says so: from then on a request without a body needs no ticket."""
+    c, before = http.client.HTTPConnection("127.0.0.1", PORTS["basic"], timeout=30), (None, None)
+    for user, body, token, what in (("alice", None, "Negotiate", "the first request"), ("alice", None, "", "the second"), ("alice", b"x" * 500, "Negotiate", "one with a body"),
+                                    ("alice", None, "", "and one without"), ("bob", None, "Negotiate", "another user"), ("bob", None, "", "his second"),
+                                    ("alice", None, "Negotiate", "the first one again"), ("alice", None, "", "and again")):
+        said = asked(c, "/kept-all/", user, body)
+        equal("the server keeps who it is: %s" % what, (said["status"], said.get("user"), said["token"], len(said.get("body", "?"))),
+              (200, user + "@LAB.TEST", token, len(body or b"")), said)
+        equal("the server keeps who it is: %s is not told so to the client" % what, said["persistent"], None)
+        equal("the server keeps who it is: %s, over a connection of that user's own" % what, before[1] == said.get("port"), before[0] == user)
+        before = user, said.get("port")
+    c.close()
+
+
+class Moody(threading.Thread):
+    """A server that takes any ticket, and says for each path what it makes of the connection."""
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.listening = socket.create_server(("127.0.0.1", MOODY))
+        self.seen = []                                    # (connection, path, scheme, body)
+
+    def run(self):
+        for number in itertools.count():
+            try:
+                connection, _ = self.listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(number, connection), daemon=True).start()
+
+    def serve(self, number, connection):
+        with connection, connection.makefile("rb") as got:
+            while line := got.readline():
+                path, fields = line.split()[1].decode(), {}
+                while (field := got.readline().strip()):
+                    name, _, value = field.decode("latin-1").partition(":")
+                    fields[name.lower()] = value.strip()
+                body = got.read(int(fields.get("content-length", 0)))
+                scheme, mood = fields.get("authorization", "").partition(" ")[0], path.split("/")[2]
+                self.seen.append((number, path, scheme, body))
+                if not scheme and mood in ("forgets", "closes"):
+                    close = "Connection: close\r\n" if mood == "closes" else ""
+                    connection.sendall(("HTTP/1.1 401 No\r\nWWW-Authenticate: Negotiate\r\n%sContent-Length: 2\r\n\r\nno" % close).encode())
+                    if close:
+                        return
+                    continue
+                persistent = "false" if mood == "retracts" and path.endswith("3") else "true"
+                via = "Via: 1.1 between\r\n" if mood == "via" else ""
+                text = json.dumps({"headers": fields, "body": body.decode()})
+                connection.sendall(("HTTP/1.1 200 OK\r\nPersistent-Auth: %s\r\n%sContent-Length: %d\r\n\r\n%s" % (persistent, via, len(text), text)).encode())
+
+
+def moods():
+    server = Moody()
+    server.start()
+    schemes = {"says": ["Negotiate", "", "", "Negotiate", ""], "forgets": ["Negotiate", "", "Negotiate", "", "Negotiate", "Negotiate", "", "Negotiate"],
+               "closes": ["Negotiate", "", "Negotiate", "", "Negotiate", "Negotiate", "", "Negotiate"], "via": ["Negotiate"] * 5,
+               "retracts": ["Negotiate", "", "", "Negotiate", "Negotiate"]}
+    for mood in MOODS:
+        c = http.client.HTTPConnection("127.0.0.1", PORTS["basic"], timeout=30)
+        del server.seen[:]
+        for n in range(5):
+            body = b"its body" if n == 3 else None
+            said = asked(c, "/mood/%s/%d" % (mood, n), "alice", body)
+            equal("a server that %s: request %d" % (mood, n), (said["status"], said.get("body"), said["persistent"]), (200, "its body" if body else "", None), said)
+        equal("a server that %s: what it got" % mood, [scheme for _, _, scheme, _ in server.seen], schemes[mood], server.seen)
+        connections = [number for number, *_ in server.seen]
+        equal("a server that %s: connections" % mood, len(set(connections)), 4 if mood == "closes" else 1, server.seen)
+        c.close()
+    server.listening.close()
+
+
 # ---- who is who, at the same time -----------------------------------------------------------------------------------
 def isolation():
     users, wrong, right = [u for u in USERS if u in ("alice", "bob", "zoë", "hana")], [], []
@@ -229,7 +326,7 @@ def isolation():
 
     def client(number):
         c = http.client.HTTPConnection("127.0.0.1", PORTS["basic"], timeout=30)
-        kinds = ("basic", "ntlm", "negotiate", "kerberos", "block")
+        kinds = ("basic", "ntlm", "negotiate", "kerberos", "kept", "block")
         for k in itertools.count(number):
             if time.monotonic() > end:
                 return
@@ -266,7 +363,7 @@ def lost():
 
 
 def main():
-    parts = (offers, matrix, wininet, isolation, lost)
+    parts = (offers, matrix, wininet, kept, moods, isolation, lost)
     try:
         refused_at_load()
         checks()

@@ -112,6 +112,7 @@ static void test_names(void)
         [FIELD_RANGE] = "Range",
         [FIELD_CONTENT_RANGE] = "Content-Range",
         [FIELD_VARY] = "Vary",
+        [FIELD_PERSISTENT_AUTH] = "Persistent-Auth",
     };
     for (enum field_id id = FIELD_OTHER + 1; id < FIELD_IDS; id++) {
         char name[40];
