@@ -71,7 +71,7 @@ $(BUILD)/gen/form_assets.o: $(BUILD)/gen/form_assets.c auth/forms.h
 # ---- for newcomers: each does its own set-up ----------------------------------
 demo: ; @tests/setup build run && $(MAKE) -s -j2 all && tests/demo $(BUILD)  ## converts a sample, runs the result, asks it
 demo-auth: ; @tests/setup build run lab && $(MAKE) -s -j2 all && tests/demo-auth $(BUILD)  ## signs in to publishd by form, Kerberos and NTLM, in a domain of its own
-check: ; @tests/setup build run pages lab && $(MAKE) -s -j2 check-now                  ## every test; ends with "N passed, N failed"
+check: ; @tests/setup build run pages load lab && $(MAKE) -s -j2 check-now             ## every test; ends with "N passed, N failed"
 bench: ; @tests/setup build bench lab && $(MAKE) -s -j2 all $(BUILD)/measure && tests/bench $(BUILD) && tests/bench_serving.py $(BUILD)  ## tmgc beside xmllint, publishd beside nginx and HAProxy
 lint: ; @tests/setup build lint && $(MAKE) -s lint-now                   ## compilers, clang-tidy, cppcheck, formatting
 
@@ -97,6 +97,7 @@ MINUTES   ?= 10
 SANITIZER ?= none
 SOAKED     = $(BUILD)$(if $(filter address,$(SANITIZER)),-asan)$(if $(filter thread,$(SANITIZER)),-tsan)
 soak: $(if $(filter address,$(SANITIZER)),asan) $(if $(filter thread,$(SANITIZER)),tsan) $(if $(filter none,$(SANITIZER)),all) ## mixed load on publishd for MINUTES=10, SANITIZER=address, thread or none
+	@tests/setup run load
 	tests/soak --program $(SOAKED)/publishd --seconds $$(( $(MINUTES) * 60 ))
 
 # Every C file of tests/fuzz is a harness; tests/fuzz/seeds says what it begins with. What is found stays in build-fuzz.

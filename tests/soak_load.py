@@ -5,16 +5,15 @@ another request, another user or another connection cannot pass. Servers and cli
 import base64
 import gzip
 import hashlib
-import os
 import random
 import re
 import socket
 import ssl
 import subprocess
-import tempfile
 import threading
 import time
 
+import h2_client
 from live import Stream
 
 SITE, FARM, LINKS, PEOPLE = b"site.example", b"farm.example", b"links.example", b"people.example"
@@ -371,31 +370,33 @@ def people(c):
     s.close()
 
 
+
 def http2(c):
-    """curl with up to 16 streams at a time: uploads, downloads, pages, users."""
+    """Up to 16 streams at a time over one connection: uploads, downloads, pages, users."""
     kind, n = c.chance.choice(("sum", "text", "chunks", "page", "who")), c.chance.randrange(2, 20)
     tokens, size = [c.token() for _ in range(n)], {"page": 500, "who": 0, "sum": 0}.get(kind, c.chance.randrange(100, 400000))
-    host, port = {"page": LINKS, "who": PEOPLE}.get(kind, SITE).decode(), c.ports["people tls" if kind == "who" else "web tls"]
-    user = c.chance.choice(USERS)
-    with tempfile.TemporaryDirectory() as folder:
-        body = c.chance.randbytes(c.chance.randrange(100000))
-        with open(os.path.join(folder, "body"), "wb") as f:
-            f.write(body)
-        with open(os.path.join(folder, "asked"), "w") as f:
-            for i, token in enumerate(tokens):
-                f.write('url = "https://%s:%d/%s/%d/%s"\noutput = "%s/%d"\n' % (host, port, kind, size, token.decode(), folder, i))
-        more = {"sum": ["--data-binary", "@" + os.path.join(folder, "body")], "page": ["--compressed"], "who": ["-u", user + ":" + password(user)]}
-        p = subprocess.run(["curl", "-sSk", "--http2", "-m60", "-Z", "--parallel-max", "16", "--resolve", "%s:%d:127.0.0.1" % (host, port), "-w",
-                            "%{http_code} %{http_version}\\n", "-K", os.path.join(folder, "asked")] + more.get(kind, []), capture_output=True, text=True, check=False)
-        if p.returncode or p.stdout.split() != ["200", "2"] * n:
-            raise Wrong("curl %s: %d, %s %s" % (kind, p.returncode, sorted(set(p.stdout.splitlines())), p.stderr[-200:]))
-        for i, token in enumerate(tokens):
-            with open(os.path.join(folder, str(i)), "rb") as f:
-                got = f.read()
-            expected = {"sum": b"%s %d %s" % (token, len(body), hashlib.sha256(body).hexdigest().encode()), "who": token + b" " + credentials(user),
-                        "page": page(token, size, b"outside.example")}.get(kind, text(token, size))
-            expect((200, b"", got, True), expected, "HTTP/2 " + kind)
-            c.count("good")
+    host, user, body = {"page": LINKS, "who": PEOPLE}.get(kind, SITE), c.chance.choice(USERS), c.chance.randbytes(c.chance.randrange(100000))
+    more = {"page": [("accept-encoding", "gzip")], "who": [("authorization", b"Basic " + base64.b64encode((user + ":" + password(user)).encode()))]}.get(kind, [])
+    sock = socket.create_connection(("127.0.0.1", c.ports["people tls" if kind == "who" else "web tls"]), 60)
+    connection = h2_client.connect(sock, host.decode())
+    pseudo = [(":method", "POST" if kind == "sum" else "GET"), (":scheme", "https"), (":authority", host)]
+    answers = connection.ask([(pseudo + [(":path", b"/%s/%d/%s" % (kind.encode(), size, token))] + more, body if kind == "sum" else b"") for token in tokens])
+    connection.sock.close()
+    for token, answer in zip(tokens, answers):
+        got = answer.body()
+        if kind == "sum":
+            expected = b"%s %d %s" % (token, len(body), hashlib.sha256(body).hexdigest().encode())
+        elif kind == "who":
+            expected = token + b" " + credentials(user)
+        else:
+            expected = page(token, size, b"outside.example") if kind == "page" else text(token, size)
+        if answer.ended and (b"content-encoding", b"gzip") in answer.fields:
+            got = gzip.decompress(got)
+        if (answer.status, answer.ended, got) != (200, True, expected):
+            raise Wrong("HTTP/2 %s: %s; expected %d bytes" % (kind, answer, len(expected)))
+        c.count("good")
+    if len(answers) < n and not connection.gone:
+        raise Wrong("HTTP/2 %s: %d of %d asked" % (kind, len(answers), n))
 
 
 def flood(c):
@@ -411,7 +412,7 @@ def flood(c):
     c.count("good")
 
 
-# Each kind, and how many clients of it there are: 24, with 4 connections each of h2load's and up to 1 of curl's.
+# Each kind, and how many clients of it there are: 24, with 4 connections each of h2load's.
 KINDS = {kept: 5, single: 3, bulk: 2, pipelined: 2, abort: 2, slow: 2, dying: 2, farm: 2, links: 2, people: 3, http2: 2, flood: 1}
 
 
