@@ -3,12 +3,13 @@ import base64
 import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.request
+
+from ports import free_port
 
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars")
@@ -25,9 +26,7 @@ class Browser:
     def __init__(self, width=1400, height=900, local=False):
         """local: every host name is this machine, whatever certificate it has; otherwise nothing is reached but files."""
         self.profile = tempfile.mkdtemp(prefix="tmgc-browser-")
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
+        port = free_port()
         self.base = "http://127.0.0.1:%d" % port
         # Whatever the page asked for from outside would go through this proxy, where nobody listens.
         args = list(FLAGS) + ["--user-data-dir=" + self.profile, "--window-size=%d,%d" % (width, height),

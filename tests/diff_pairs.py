@@ -25,6 +25,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from localise import make_certificates, own_folders
+from ports import free_ports
 
 NAMES = ["a.example", "b.example", "www.a.example", "x.www.a.example", "*.a.example", "*.example"]
 PATHS = ["/*", "/a/*", "/a/b/*", "/ab/*", "/a", "/a/b.htm", "/_info*", "/c%20d/*", ("/a/*", "/in/*"), ("/ab/*", "/*"), ("/s.htm", "/t.htm"), ("/*", "/deep/*")]
@@ -32,7 +33,8 @@ SITES = ["one.corp.example", "two.corp.example", "three.corp.example"]
 MEMBERS = ["m1.corp.example", "m2.corp.example"]
 SOURCES = ["{any: true}"] * 4 + ["{addresses: [127.1.0.0/16]}", "{addresses: [127.1.2.0/24, 127.2.0.0/16]}", "{networks: [Branch]}",
                                  "{any: true, except_addresses: [127.1.0.0-127.1.0.255]}"]
-OLD, NEW, HTTP, HTTPS, ELSEWHERE = "127.0.50.1", "127.0.51.1", 18180, 18543, "127.99.0.1"
+OLD, NEW, ELSEWHERE = "127.0.50.1", "127.0.51.1", "127.99.0.1"
+HTTP, HTTPS = free_ports(2)
 PRINT = "00" * 19 + "d1"
 
 

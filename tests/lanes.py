@@ -12,19 +12,10 @@ import threading
 import time
 from fpc import document, external, guid, listener, predefined_users, web_rule
 from localise import own_folders
+from ports import free_ports
 
 ENV = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin")
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-
-
-def free_ports(n):
-    sockets = [socket.socket() for _ in range(n)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 class Odd(Exception):

@@ -9,8 +9,9 @@ import signal
 import socket
 import subprocess
 import time
-from live import Stream, free_port
+from live import Stream
 from localise import own_folders
+from ports import free_port
 
 PROXIES = ("nginx", "haproxy", "publishd")
 

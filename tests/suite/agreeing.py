@@ -13,6 +13,7 @@ import threading
 import time
 from .common import SAMPLES, export_of, read, site_of, test_each
 from localise import localise, own_folders
+from ports import free_ports
 
 REQUESTS = 2000 // len(SAMPLES)
 ENV = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin")
@@ -132,16 +133,6 @@ def serve(address, port, context):
         server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
-
-
-def free_ports(n):
-    sockets = [socket.socket() for _ in range(n)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 class Program:

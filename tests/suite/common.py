@@ -13,6 +13,7 @@ FILES = ("nginx/nginx.conf", "haproxy/haproxy.cfg", "publishd/publishd.yaml", "p
 REAL = os.path.join(TOP, "..", "shared", "real")
 
 sys.path.insert(0, os.path.join(TOP, "tests"))
+import ports
 registry = []
 THOROUGH = int(os.environ.get("TMGC_THOROUGH", "1"))   # so many times as many random inputs; hostile strings: 6 is every one in every place
 
@@ -50,6 +51,7 @@ class Test:
 
     def close(self):
         shutil.rmtree(self.dir, ignore_errors=True)
+        ports.let_go()
 
     def check(self, condition, message, *details):
         if condition:

@@ -3,7 +3,8 @@ import random
 import re
 import socket
 import struct
-from live import Publishd, Server, echo, free_port, get, rule
+from live import Publishd, Server, echo, get, rule
+from ports import free_ports
 from .common import test_each
 import os
 
@@ -43,7 +44,7 @@ BAD = [b"", b"GET ", b"PROXY TCP4 198.51.100.7\r\n", b"PROXY TCP4 198.51.100.7 1
 @test_each("plain", "sanitized")
 def test_fronted(t, kind):
     build = t.build if kind == "plain" else t.asan
-    ports = [free_port() for _ in range(3)]
+    ports = free_ports(3)
     sockets = ('\n      - {address: "127.0.0.1", port: %d, client_from: proxy-protocol}\n      - {address: "127.0.0.1", port: %d, client_from: header}'
                '\n      - {address: "127.0.0.1", port: %d, client_from: proxy-protocol, proxies: [192.0.2.1]}' % tuple(ports))
     with Server(echo) as s:

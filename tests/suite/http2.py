@@ -8,7 +8,8 @@ import subprocess
 import threading
 import time
 
-from live import Server, answering, certificate, free_port, rule
+from live import Server, answering, certificate, rule
+from ports import free_port
 from suite.common import test_each
 from suite.serving import BUILDS, clean, start
 

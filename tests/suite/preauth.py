@@ -7,30 +7,14 @@ import socket
 import ssl
 import subprocess
 import urllib.parse
-from live import Server, Stream, certificate, free_port, listens
+from live import Server, Stream, certificate, listens
 from localise import own_folders
+from ports import free_port, in_a_row
 from .common import TOP, read, test
 from .signing import echoing, passwords
 
 NAME = "mail.site.test"
 BROWSER = b"User-Agent: Mozilla/5.0\r\n"
-
-
-def free_ports(n):
-    """The first of n ports in a row that nobody has."""
-    while True:
-        first, held = free_port(), []
-        try:
-            for i in range(n):
-                s = socket.socket()
-                held.append(s)
-                s.bind(("127.0.0.1", first + i))
-            return first
-        except (OSError, OverflowError):
-            pass
-        finally:
-            for s in held:
-                s.close()
 
 
 class Edge:
@@ -39,7 +23,7 @@ class Edge:
         self.t, self.proxy, self.processes = t, proxy, []
         self.chain, self.key = certificate(t.dir, "front", [NAME])
         names = ("basic", "plain", "form", "integrated")
-        self.ports, self.first = {n: free_port() for n in names}, free_ports(12)
+        self.ports, self.first = {n: free_port() for n in names}, in_a_row(12)
         listener = ("  - name: %s\n    on: [{network: External, select: specified, addresses: [127.0.0.1]}]\n%s\n")
         tls = "    https: %d\n    certificates: [{thumbprint: " + "aa" * 20 + "}]\n"
         policy = "policy: 1\nlisteners:\n" + "".join((

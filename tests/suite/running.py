@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from fpc import HTTP_FILTER, LINK_DICTIONARY, schedule, subnet, thumbprint
+from ports import free_port
 from .common import THOROUGH, SAMPLES, TOP, export_of, read, site_of, test, test_each
 from .meaning import rule, small
 
@@ -184,9 +185,7 @@ class Served:
         self.backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
         self.backend.handle_error = lambda *_: None      # a target that stops leaves connections
         threading.Thread(target=self.backend.serve_forever, daemon=True).start()
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        self.port = free_port()
         text = policy.replace("http: 18080", "http: %d" % self.port).replace("https: 18443", "https: 0")
         out = t.path(target)
         t.convert(t.write(target + ".yaml", text), out, "-t", target, "-q",

@@ -7,7 +7,8 @@ import ssl
 import threading
 import time
 
-from live import Publishd, Server, Stream, answering, certificate, echo, free_port, get, rule, server_context
+from live import Publishd, Server, Stream, answering, certificate, echo, get, rule, server_context
+from ports import free_port
 from suite.common import test, test_each
 
 BUILDS = ("plain", "sanitized")

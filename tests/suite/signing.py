@@ -9,7 +9,8 @@ import time
 import urllib.parse
 
 import browser
-from live import Publishd, Server, certificate, free_port, rule
+from live import Publishd, Server, certificate, rule
+from ports import free_port
 from suite.common import test, test_each
 
 BUILDS = ("plain", "sanitized")

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from live import Server, free_port
+from live import Server
+from ports import free_port
 from traffic import PROXIES, Traffic, field, site_rule
 from .common import TOP, test
 
