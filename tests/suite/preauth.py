@@ -11,7 +11,7 @@ from live import Server, Stream, certificate, listens
 from localise import own_folders
 from ports import free_port, in_a_row
 from .common import TOP, read, test
-from .signing import echoing, passwords
+from .signing import echo_once, echoing, passwords
 
 NAME = "mail.site.test"
 BROWSER = b"User-Agent: Mozilla/5.0\r\n"
@@ -175,15 +175,27 @@ def integrated_cases(t, e, what):
     stream.close()
 
 
+def echoing_to_haproxy(stream):
+    """HAProxy ends connections to servers by a reset (SO_LINGER of 0 before close(), which spares it TIME_WAIT): fine between two requests, and nowhere else."""
+    while True:
+        try:
+            if not stream.more():
+                return
+        except ConnectionResetError:
+            return
+        if not echo_once(stream):
+            return
+
+
 @test
 def test_preauth(t):
-    with Server(echoing) as server:
-        for proxy in ("haproxy", "nginx"):
+    for proxy, handler in (("haproxy", echoing_to_haproxy), ("nginx", echoing)):
+        with Server(handler) as server:
             with Edge(t, proxy, server.port) as e:
                 basic_cases(t, e, proxy)
                 form_cases(t, e, proxy)
                 integrated_cases(t, e, proxy)
-        same(t, [e for e in server.errors if "ConnectionReset" not in e], [], "errors of the server")
+            same(t, server.errors, [], proxy, "errors of the server")
     t.note = "HAProxy and nginx"
 
 

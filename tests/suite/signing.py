@@ -35,14 +35,18 @@ def passwords(t, accounts=ACCOUNTS):
     return name
 
 
-def echoing(stream):
-    """Answers with what it got, as text."""
-    while True:
-        head, body = stream.request()
-        if not head:
-            return
-        text = head + body
+def echo_once(stream):
+    """Answers with what it got, as text; False at the end."""
+    head, body = stream.request()
+    text = head + body
+    if head:
         stream.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(text) + text)
+    return bool(head)
+
+
+def echoing(stream):
+    while echo_once(stream):
+        pass
 
 
 class Front(Publishd):
