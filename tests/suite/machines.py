@@ -4,7 +4,8 @@ import os
 import socket
 import subprocess
 
-from live import Publishd, Server, Stream, certificate, free_port, listens, rule
+from live import Publishd, Server, Stream, certificate, listens, rule
+from ports import free_port
 from suite.common import test
 from suite.signing import NAMES, Client, passwords, program
 

@@ -9,7 +9,8 @@ import threading
 import time
 from .common import TOP, test, test_each
 from lanes import ANSWER, Answers, Lanes
-from live import Publishd, Server, answering, free_port, get, rule
+from live import Publishd, Server, answering, get, rule
+from ports import free_port
 
 sys.path.insert(0, os.path.join(TOP, "tests", "http1"))
 import vectors
