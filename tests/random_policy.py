@@ -3,7 +3,8 @@
 
 Each policy is a listener of its own with two to six rules, made so that they get into each other's way: names from a
 small pool with wildcards and "all requests", paths that overlap in every manner, rewriting, sources with exceptions,
-denies, bridging, farms. The same seed gives the same bytes.
+denies, bridging, farms. Besides there are a few server publishing rules, which share sockets and overlap in ranges of ports.
+The same seed gives the same bytes.
 """
 import random
 import sys
@@ -53,6 +54,20 @@ def random_rule(rng, name, order, where):
                     all_names=everyone, **options)
 
 
+PROTOCOLS = {"mail": [(25,)], "web": [(8001,)], "some": [(6000, 6004)], "more": [(6003, 6009)], "query": [(53, 53, UDP, 2), (53,)]}
+
+
+def random_server_rule(rng, number):
+    published = rng.choice(["mail", "mail", "web", "web", "some", "more", "query"])
+    options = dict(source=rng.sample(SOURCES, rng.choice([0, 1, 1, 2])), exclude=rng.sample(SOURCES[2:], rng.choice([0, 0, 1])),
+                   enabled=rng.random() < 0.9, deny=rng.random() < 0.1, ports=rng.choice([(0, 0), (0, 0), (0, 0), (20000, 29999), (0, 25999)]),
+                   UseFirewallIPAsSource=rng.random() < 0.5)
+    if published in ("mail", "web") and rng.random() < 0.3:
+        options.update(OverrideServerPort=7000 + number)
+    return server_rule("Server rule %d" % number, number, "10.8.0.%d" % rng.randint(1, 4), rng.sample(["192.0.2.200", "192.0.2.201"], rng.randint(1, 2)),
+                       published, **options)
+
+
 def main():
     seed, policies = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
     rng = random.Random(seed)
@@ -62,6 +77,7 @@ def main():
         listeners.append(listener(where, ["192.0.2.%d" % (10 + p)], http=rng.choice([80, 80, 8080]), https=rng.choice([443, 443, 8443, 0]),
                                   certificates=[(thumbprint("test"), "")], RedirectHTTPAsHTTPS=rng.choice([0, 0, 0, 0, 2])))
         rules += [random_rule(rng, "Rule %d.%d" % (p, r), len(rules) + r, where) for r in range(rng.randint(2, 6))]
+    rules += [random_server_rule(rng, len(rules) + n) for n in range(rng.randint(3, 7))]
     mixed = node("ComputerSet", guid("computerset", "Mixed"), string("Name", "Mixed"),
                  node("Computers", "Computers", computer("Three", "198.51.100.3")),
                  node("AddressRanges", "AddressRanges", address_range("Some", "198.51.100.100", "198.51.100.120")))
@@ -71,6 +87,7 @@ def main():
         "AddressRanges": [address_range("Low", "198.51.100.0", "198.51.100.127"), address_range("High", "198.51.100.64", "198.51.100.255")],
         "Subnets": [subnet("Middle", "198.51.100.96", "255.255.255.224")],
         "WebListeners": listeners,
+        "Protocols": [protocol(name, connections) for name, connections in PROTOCOLS.items()],
         "UserSets": predefined_users() + [user_set("Staff", ["CONTOSO-Staff"])],
         "ServerFarms": [farm("Farm A", ["10.9.0.1", "10.9.0.2"]), farm("Farm B", ["10.9.0.3", ("10.9.0.4", True), "10.9.0.5"])],
     }

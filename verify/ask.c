@@ -18,7 +18,8 @@ static void add_case(struct run *r, size_t probe, const struct judgement *g)
                                .probe = probe,
                                .aim = b->aim,
                                .curl = curl_command(r->plan, b, out->arena),
-                               .rule = g->rule,
+                               .rule = b->stream ? -1 : g->rule,
+                               .server_rule = b->stream ? g->rule : -1,
                                .finding = g->finding,
                                .expected = arena_strdup(out->arena, g->expected.p ? g->expected.p : ""),
                                .got = arena_strdup(out->arena, g->got.p ? g->got.p : "") };
@@ -44,17 +45,17 @@ static void keep_answer(struct run *r, size_t probe, const struct exchange *e, c
     pthread_mutex_unlock(&r->lock);
 }
 
-void run_ask(struct run *r, struct connection *c, size_t number, const char *cookie, struct exchange *e,
-             struct sighting *s)
+void run_ask(struct run *r, struct client *c, size_t number, const char *cookie, struct exchange *e, struct sighting *s)
 {
     const struct probe *b = &r->probes.v[number];
-    const struct socket_place *to = &r->places.sockets.v[probe_place(r->plan, b)];
-    bool tls = r->plan->listeners.v[b->listener].sockets.v[b->socket].tls;
-    client_ask(c, r->tls, b, number, to->at, tls, clients_image(&r->places.clients, b->client), cookie, r->stand_in, e);
+    struct endpoint to = r->places.dead;
+    bool tls = !b->stream && r->plan->listeners.v[b->listener].sockets.v[b->socket].tls;
+    places_of_probe(&r->places, b, &to);
+    client_ask(c, r->tls, b, number, to, tls, clients_image(&r->places.clients, b->client), cookie, r->stand_in, e);
     stand_in_take(r->stand_in, number, s);
 }
 
-static void one_probe(struct run *r, struct connection *c, size_t number)
+static void one_probe(struct run *r, struct client *c, size_t number)
 {
     const struct probe *b = &r->probes.v[number];
     struct exchange e = { 0 };
@@ -76,7 +77,7 @@ static void one_probe(struct run *r, struct connection *c, size_t number)
 static void *worker(void *arg)
 {
     struct run *r = arg;
-    struct connection c = { .fd = -1 };
+    struct client c = { .fd = -1 };
     for (;;) {
         size_t from = atomic_fetch_add(&r->next, STRIDE);
         if (from >= r->order.n || atomic_load(&r->gone))
@@ -113,7 +114,8 @@ void run_choose(struct run *r, bool bad_certificate)
     if (k == NULL)
         mem_fatal();
     for (size_t i = 0; i < r->probes.n; i++)
-        if (r->probes.v[i].method && r->probes.v[i].bad_certificate == bad_certificate)
+        if (r->probes.v[i].method && r->probes.v[i].bad_certificate == bad_certificate &&
+            (!r->probes.v[i].stream || r->asks_streams))
             k[n++] = (struct sort_key){ probe_place(r->plan, &r->probes.v[i]), r->probes.v[i].client, i };
     qsort(k, n, sizeof *k, by_place);
     r->order.n = 0;
@@ -140,7 +142,7 @@ void run_ask_all(struct run *r, size_t threads)
         worker(r);
     for (size_t done; (done = atomic_load(&r->next)) < r->order.n; usleep(50000)) {
         progress(r, done);
-        if (!sandbox_running(&r->sandbox)) {
+        if (!sandbox_running(&r->sandbox) || (r->asks_streams && r->own_streams && !sandbox_running(&r->streams))) {
             atomic_store(&r->gone, true);
             break;
         }

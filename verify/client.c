@@ -14,7 +14,7 @@
 #define TIMEOUT_MS 15000
 #define HELD_MS 2500 /* for what should take none */
 
-void connection_close(struct connection *c)
+void connection_close(struct client *c)
 {
     if (c->ssl) {
         SSL_free(c->ssl);
@@ -32,7 +32,7 @@ static bool same_endpoint(struct endpoint x, struct endpoint y)
     return x.ip == y.ip && x.port == y.port;
 }
 
-static int connection_open(struct connection *c, SSL_CTX *tls, struct endpoint to, bool secure, uint32_t from,
+static int connection_open(struct client *c, SSL_CTX *tls, struct endpoint to, bool secure, uint32_t from,
                            uint16_t port, const char **error)
 {
     connection_close(c);
@@ -60,7 +60,7 @@ static int connection_open(struct connection *c, SSL_CTX *tls, struct endpoint t
     return 0;
 }
 
-static int send_all(struct connection *c, const char *p, size_t n)
+static int send_all(struct client *c, const char *p, size_t n)
 {
     while (n > 0) {
         ssize_t k = c->ssl ? SSL_write(c->ssl, p, (int)(n > 65536 ? 65536 : n)) : send(c->fd, p, n, MSG_NOSIGNAL);
@@ -73,7 +73,7 @@ static int send_all(struct connection *c, const char *p, size_t n)
 }
 
 /* More bytes into c->in; false: the end, or nothing for too long. */
-static bool more(struct connection *c)
+static bool more(struct client *c)
 {
     char some[32768];
     ssize_t n = c->ssl ? SSL_read(c->ssl, some, sizeof some) : recv(c->fd, some, sizeof some, 0);
@@ -149,7 +149,7 @@ static void wait_begun(struct stand_in *servers, size_t n, struct exchange *e)
 
 /* ---- the answer --------------------------------------------------------------------- */
 
-static void consume(struct connection *c, size_t n)
+static void consume(struct client *c, size_t n)
 {
     if (n == 0)
         return;
@@ -158,7 +158,7 @@ static void consume(struct connection *c, size_t n)
 }
 
 /* The next head into e->head, interim ones (100, 103) left out. */
-static bool read_head(struct connection *c, struct exchange *e)
+static bool read_head(struct client *c, struct exchange *e)
 {
     for (;;) {
         char *end;
@@ -178,14 +178,14 @@ static bool read_head(struct connection *c, struct exchange *e)
     }
 }
 
-static void move_body(struct connection *c, struct exchange *e, size_t n)
+static void move_body(struct client *c, struct exchange *e, size_t n)
 {
     if (n)
         buf_add(&e->body, c->in.p, n);
     consume(c, n);
 }
 
-static bool read_exactly(struct connection *c, struct exchange *e, size_t n)
+static bool read_exactly(struct client *c, struct exchange *e, size_t n)
 {
     while (n > 0) {
         if (c->in.n == 0 && !more(c))
@@ -197,7 +197,7 @@ static bool read_exactly(struct connection *c, struct exchange *e, size_t n)
     return true;
 }
 
-static bool read_chunks(struct connection *c, struct exchange *e)
+static bool read_chunks(struct client *c, struct exchange *e)
 {
     bool last = false;
     for (;;) {
@@ -234,7 +234,7 @@ static bool value_has(const char *head, const char *name, const char *word)
 }
 
 /* Reads the body; *again: the connection may carry another request. */
-static void read_body(struct connection *c, const struct probe *b, struct exchange *e, bool *again)
+static void read_body(struct client *c, const struct probe *b, struct exchange *e, bool *again)
 {
     size_t len;
     const char *v = head_field(e->head.p, "Content-Length", 0, &len);
@@ -256,7 +256,7 @@ static void read_body(struct connection *c, const struct probe *b, struct exchan
         *again = false;
 }
 
-static bool readable(struct connection *c)
+static bool readable(struct client *c)
 {
     struct pollfd p = { .fd = c->fd, .events = POLLIN };
     return c->in.n > 0 || (c->ssl && SSL_pending(c->ssl) > 0) || poll(&p, 1, HELD_MS) > 0;
@@ -264,7 +264,7 @@ static bool readable(struct connection *c)
 
 /* The head and the start of the body must come while the published server holds the rest. A TLS record that is no
  * data may make it look so once too often, never once too seldom. */
-static bool read_answer_head(struct connection *c, const struct probe *b, size_t n, struct stand_in *servers,
+static bool read_answer_head(struct client *c, const struct probe *b, size_t n, struct stand_in *servers,
                              struct exchange *e)
 {
     if (b->reply != REPLY_HELD)
@@ -292,7 +292,7 @@ static uint16_t port_of(const struct probe *b, size_t n)
     return b->port_low ? (uint16_t)(b->port_low + (uint16_t)(n % ports)) : 0;
 }
 
-void client_ask(struct connection *c, SSL_CTX *const tls[SHOWN], const struct probe *b, size_t n, struct endpoint to,
+void client_ask(struct client *c, SSL_CTX *const tls[SHOWN], const struct probe *b, size_t n, struct endpoint to,
                 bool secure, uint32_t from, const char *cookie, struct stand_in *servers, struct exchange *e)
 {
     struct strbuf text = { 0 };

@@ -9,6 +9,11 @@
 uint32_t probe_place(const struct plan *p, const struct probe *b)
 {
     uint32_t n = b->socket;
+    if (b->stream) {
+        for (uint32_t i = 0; i < p->listeners.n; i++)
+            n += (uint32_t)p->listeners.v[i].sockets.n;
+        return n + (uint32_t)(b->stream - p->streams.v);
+    }
     for (uint32_t i = 0; i < b->listener; i++)
         n += (uint32_t)p->listeners.v[i].sockets.n;
     return n;
@@ -37,6 +42,8 @@ static void shell_word(struct strbuf *b, const char *s)
 
 const char *curl_command(const struct plan *p, const struct probe *b, struct arena *a)
 {
+    if (b->stream)
+        return connection_command(b, a);
     const struct plan_socket *s = &p->listeners.v[b->listener].sockets.v[b->socket];
     struct strbuf o = { 0 }, t = { 0 };
     buf_printf(&o, "curl -sk%s --path-as-is", strcmp(b->method, "HEAD") == 0 ? "I" : "");
@@ -420,7 +427,9 @@ void judge_exchange(const struct judge *j, const struct probe *b, size_t number,
 {
     enum { TAKES = 30 }; /* seconds that an exchange takes at most */
     int now = hour_of_week(0), before = hour_of_week(TAKES);
-    judge_at(j, b, number, e, s, now, out);
+    void (*judge)(const struct judge *, const struct probe *, size_t, const struct exchange *, const struct sighting *,
+                  int, struct judgement *) = b->stream ? judge_connection : judge_at;
+    judge(j, b, number, e, s, now, out);
     if (out->verdict == VERDICT_DISAGREED && before != now)
-        judge_at(j, b, number, e, s, before, out);
+        judge(j, b, number, e, s, before, out);
 }

@@ -73,7 +73,8 @@ void coverage_measure(const struct plan *p, const probes *list, struct verify_re
         rows[i].hidden[0] = rows[i].hidden[1] = -1;
     struct arena *a = arena_new();
     for (size_t i = 0; i < list->n; i++) {
-        measure(p, &list->v[i], rows, a);
+        if (!list->v[i].stream)
+            measure(p, &list->v[i], rows, a);
         if (i % 256 == 255) {
             arena_free(a);
             a = arena_new();

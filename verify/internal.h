@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 #include <sys/types.h>
 
+#include "../ir/decide_server.h"
 #include "verify.h"
 
 /* ---- authority.c: certificates made on the spot ------------------------------ */
@@ -29,10 +30,14 @@ void sandbox_close(struct sandbox *s);
 
 /* ---- loopback.c: the run's own piece of 127.0.0.0/8 -------------------------- */
 struct endpoint { uint32_t ip; uint16_t port; };
-struct loopback { int lock; uint32_t net; uint16_t port; unsigned host; };
+struct loopback { int lock; uint32_t net; uint16_t port; unsigned host, ranges; };
 int loopback_open(struct loopback *l, struct strbuf *err);            /* takes a /24 that no other run holds */
 void loopback_close(struct loopback *l);
 struct endpoint loopback_take(struct loopback *l);                    /* an address and port where nobody listens */
+/* For ranges of ports: the first of n neighbours that nobody listens on (0: there are none), and an address that loopback_take
+ * never gives (0: they are used up). */
+uint16_t loopback_ports(const struct loopback *l, size_t n);
+uint32_t loopback_address(struct loopback *l);
 int loopback_listen(struct endpoint e);                               /* a listening socket, non-blocking; -1 */
 /* A blocking socket; -1. from 0: any address; *port 0: any port, and if it is in use too; gets the one that was taken. */
 int loopback_connect(struct endpoint e, uint32_t from, uint16_t *port, int timeout_ms);
@@ -49,6 +54,7 @@ enum body { BODY_NONE, BODY_EMPTY, BODY_LENGTH, BODY_CHUNKED, BODY_BIG, BODY_SLO
 enum reply_body { REPLY_SHORT, REPLY_LONG, REPLY_CHUNKED, REPLY_UNTIL_CLOSE, REPLY_NONE, REPLY_HELD };   /* held: the same, for answers */
 enum extra { EXTRA_NONE, EXTRA_UPGRADE, EXTRA_FORGED };               /* headers beside the usual ones */
 enum shown { SHOWS_NONE, SHOWS_GOOD, SHOWS_OTHER, SHOWN };      /* certificate of the client: none, of an issuer in client_trust, of another */
+#define PROBE_CLIENT 0xc6336401u      /* 198.51.100.1: a client of the world outside */
 struct probe {
     const char *aim;                 /* what it is meant to show, for the report */
     int aimed;                       /* rule it was made for; -1 */
@@ -69,6 +75,8 @@ struct probe {
     const char *page, *page_type;    /* the stand-in sends this, and as this type, instead; NULL */
     int group;                       /* > 0: farm probes that are judged together */
     bool bad_certificate;            /* the stand-in shows a certificate for another name */
+    const struct plan_stream *stream;   /* the request is the bytes of a connection to this socket, by no listener; NULL */
+    uint16_t stream_port;            /* ... to this one of its ports. aimed is then an index into plan->server_rules */
 };
 typedef VEC(struct probe) probes;
 void probes_make(const struct plan *p, const struct verify_options *o, struct arena *a, probes *out);
@@ -83,10 +91,13 @@ void variants_of_path(struct arena *a, const struct path *p, variants *out);
 const char *name_sample(struct arena *a, const struct public_name *n);    /* a host that it matches */
 const char *path_sample(struct arena *a, const struct path *p);           /* a target that it matches */
 void probe_request(const struct plan *p, const struct probe *b, struct request *r);   /* as decide() takes it */
+void probe_connection(const struct probe *b, struct connection *c);                  /* as decide_connection() takes one with b->stream */
 
 /* ---- places.c: where on loopback each thing of the plan is for this run ------ */
 struct server_place { const char *host; uint16_t port; struct endpoint at; const char *site; };
-struct socket_place { const char *address; uint16_t port; struct endpoint at; bool present; };
+/* Of a range of ports up to last, each is as far from at.port as from port. */
+struct socket_place { const char *address; uint16_t port, last; bool udp; struct endpoint at; bool present; };
+struct host_place { const char *host; uint32_t ip; };
 struct certificate_place { const char *name, *file; };
 struct places {
     struct arena *arena;
@@ -99,6 +110,8 @@ struct places {
     VEC(struct server_place) servers;      /* those of the plan, by host and port: one stand-in each */
     VEC(struct socket_place) sockets;      /* those of the plan, in its order, then others that a text names */
     VEC(struct certificate_place) certificates;
+    const uint16_t *moved;           /* stream_places.c: for a port of a range, the port that stands for it; NULL: none */
+    VEC(struct host_place) hosts;    /* ... the servers that have all ports of a range */
     struct endpoint dead;            /* nobody listens here: for servers that the plan does not know */
     const char *ca, *client_ca, *other_ca;   /* PEM files */
 };
@@ -107,8 +120,15 @@ int places_open(struct places *s, struct strbuf *err);
 void places_clients(struct places *s);                                 /* the cuts of the plan's sources */
 size_t places_server(const struct places *s, const char *host, uint16_t port);   /* SIZE_MAX: none */
 bool places_behind(const struct places *s, const char *host, uint16_t port);       /* one of publishd's behind the proxies */
-size_t places_socket(struct places *s, const char *address, uint16_t port);       /* SIZE_MAX: none */
+size_t places_socket(const struct places *s, const char *address, uint16_t port, bool udp);       /* SIZE_MAX: none */
 struct endpoint places_listen(struct places *s, const char *address, uint16_t port); /* the text names it: one of the plan, or a new one */
+/* The place of the probe's socket; false: the config does not name it. */
+bool places_of_probe(const struct places *s, const struct probe *b, struct endpoint *at);
+/* ---- stream_places.c: for server publishing rules, whose doors may be ranges of ports */
+void places_move_ports(struct places *s);                              /* before the servers and sockets are collected */
+void places_stream_servers(struct places *s);
+void places_stream_sockets(struct places *s);
+uint32_t places_host(const struct places *s, const char *host, size_t n);   /* of a server without a port; 0: none */
 /* The number of the certificate that stands for the file, made if need be; SIZE_MAX with a message. */
 size_t places_certificate(struct places *s, const char *chain, struct strbuf *err);
 
@@ -124,13 +144,14 @@ struct substitution {
     struct strbuf *err;
     bool failed;
 };
-void substitute_listen(struct substitution *s, const char *at, size_t n);          /* address:port, port, *:port */
-void substitute_server(struct substitution *s, const char *at, size_t n);          /* host:port */
+void substitute_listen(struct substitution *s, const char *at, size_t n, bool udp); /* address:port, address:low-high, port, *:port */
+void substitute_server(struct substitution *s, const char *at, size_t n);          /* host:port; a lone host has the client's port */
 void substitute_check_port(struct substitution *s, const char *at, size_t n, const char *host, size_t host_n, bool with_host);
 void substitute_check_host(struct substitution *s, const char *at, size_t n, const char *port, size_t port_n);
 void substitute_certificate(struct substitution *s, const char *at, size_t n);     /* a file */
 void substitute_trust(struct substitution *s, const char *at, size_t n, bool of_clients);
 bool substitute_clients(struct substitution *s, const char *at, size_t n, bool as_range);   /* false: not addresses */
+void buf_cidrs(struct strbuf *b, struct ip_range r);                                /* "10.0.0.0/8 11.0.0.0/9" */
 void substitute_text(struct substitution *s, const char *at, size_t n, const char *text);
 void substitute_nginx(struct substitution *s);
 void substitute_haproxy(struct substitution *s);
@@ -149,6 +170,7 @@ struct sighting {                    /* what the published servers saw of one pr
     uint32_t from;                   /* where the connection came from */
     char *head;                      /* request line and fields, as received */
     size_t body_n; uint64_t body_hash;
+    char *proxied;                   /* the PROXY line before the request; NULL: none */
 };
 struct stand_in;
 struct stand_in *stand_in_start(const struct places *s, const struct authority *a, const probes *list, struct strbuf *err);
@@ -172,11 +194,11 @@ struct exchange {
     long certificate;                /* number of the listener's certificate; -1 none or unknown */
     uint16_t client_port;
 };
-struct connection { int fd; SSL *ssl; struct endpoint to; uint32_t from; uint16_t port; enum shown shows; long certificate; struct strbuf in; size_t used; };
-void connection_close(struct connection *c);
+struct client { int fd; SSL *ssl; struct endpoint to; uint32_t from; uint16_t port; enum shown shows; long certificate; struct strbuf in; size_t used; };
+void connection_close(struct client *c);
 /* Sends probe number n and reads the answer, over c if it is still open and fits, else over a new connection. tls: a context
  * for each kind of certificate that a client shows. */
-void client_ask(struct connection *c, SSL_CTX *const tls[SHOWN], const struct probe *b, size_t n, struct endpoint to, bool secure,
+void client_ask(struct client *c, SSL_CTX *const tls[SHOWN], const struct probe *b, size_t n, struct endpoint to, bool secure,
                 uint32_t from, const char *cookie, struct stand_in *servers, struct exchange *out);
 void exchange_free(struct exchange *e);
 void client_head(struct strbuf *out, const struct probe *b, size_t n, const char *cookie);   /* request line and fields */
@@ -202,9 +224,13 @@ void judge_exchange(const struct judge *j, const struct probe *b, size_t number,
 void judge_forwarded(const struct judge *j, const struct probe *b, size_t number, const struct decision *d,
                      const struct exchange *e, const struct sighting *s, struct judgement *out);
 bool declared(const struct judge *j, enum finding_id id);              /* does a finding say so for this target? */
+/* compare_stream.c: who has the connection by decide_connection, and that nothing touched its bytes. hour: of the week */
+void judge_connection(const struct judge *j, const struct probe *b, size_t number, const struct exchange *e, const struct sighting *s,
+                      int hour, struct judgement *out);
 void differs(struct judgement *out, const char *expected, const char *got, const char *what);
 const char *curl_command(const struct plan *p, const struct probe *b, struct arena *a);
-uint32_t probe_place(const struct plan *p, const struct probe *b);     /* index of its socket in places->sockets */
+const char *connection_command(const struct probe *b, struct arena *a);         /* the same for one with b->stream */
+uint32_t probe_place(const struct plan *p, const struct probe *b);     /* index of its socket in places->sockets; for streams, beyond */
 
 /* ---- answer.c: for verify_options.only ------------------------------------------- */
 struct verify_answer *answers_new(struct arena *a, const probes *list);        /* one a probe, untested as yet */

@@ -24,7 +24,7 @@ static char *affinity_cookie(const struct exchange *e)
 }
 
 /* The same client again, twice, with what it was given: it must come to the same member (B-116). */
-void judge_affinity(struct run *r, struct connection *c, size_t number, const struct exchange *first,
+void judge_affinity(struct run *r, struct client *c, size_t number, const struct exchange *first,
                     const struct sighting *at, struct judgement *g)
 {
     const struct probe *b = &r->probes.v[number];

@@ -16,6 +16,8 @@
 #define LOCK_PORT 9643   /* on the first address of a /24: whoever has it bound has the /24 */
 #define FIRST_PORT 10240 /* below the ports that systems hand out themselves */
 #define LAST_PORT 32000
+#define FIRST_RANGE 20000    /* of ports that have to be neighbours */
+#define FIRST_RANGE_HOST 202 /* beyond the addresses of loopback_take */
 #define SOURCES_BASE 0x7f400000u
 #define SOURCES_ROOM (0x7ffffff0u - SOURCES_BASE)
 
@@ -82,6 +84,25 @@ struct endpoint loopback_take(struct loopback *l)
             return e;
         l->host = 200; /* someone holds this port on every address */
     }
+}
+
+uint16_t loopback_ports(const struct loopback *l, size_t n)
+{
+    size_t free_ports = 0;
+    for (uint16_t port = FIRST_RANGE; port <= LAST_PORT; port++) {
+        int fd = bound_socket(l->net + FIRST_RANGE_HOST, port, true);
+        free_ports = fd >= 0 ? free_ports + 1 : 0;
+        if (fd >= 0)
+            close(fd);
+        if (free_ports == n)
+            return (uint16_t)(port - n + 1);
+    }
+    return 0;
+}
+
+uint32_t loopback_address(struct loopback *l)
+{
+    return FIRST_RANGE_HOST + l->ranges <= 254 ? l->net + FIRST_RANGE_HOST + l->ranges++ : 0;
 }
 
 int loopback_listen(struct endpoint e)

@@ -48,15 +48,19 @@ static void collect_servers(struct places *s)
                     add_server(s, p->host, check_port(r->farm), r->rule->site);
             }
     }
+    places_stream_servers(s);
     if (s->servers.n)
         qsort(s->servers.v, s->servers.n, sizeof *s->servers.v, compare_servers);
     size_t n = 0;
     for (size_t i = 0; i < s->servers.n; i++)
         if (n == 0 || compare_servers(&s->servers.v[n - 1], &s->servers.v[i]) != 0)
             s->servers.v[n++] = s->servers.v[i];
+        else if (s->servers.v[i].at.port)
+            s->servers.v[n - 1].at = s->servers.v[i].at;
     s->servers.n = n;
     for (size_t i = 0; i < n; i++)
-        s->servers.v[i].at = loopback_take(s->loopback);
+        if (!s->servers.v[i].at.port)
+            s->servers.v[i].at = loopback_take(s->loopback);
 }
 
 size_t places_server(const struct places *s, const char *host, uint16_t port)
@@ -84,20 +88,21 @@ bool places_behind(const struct places *s, const char *host, uint16_t port)
     return is && str_equal(host, PREAUTH_HOST);
 }
 
-size_t places_socket(struct places *s, const char *address, uint16_t port)
+size_t places_socket(const struct places *s, const char *address, uint16_t port, bool udp)
 {
     for (size_t i = 0; i < s->sockets.n; i++)
-        if (s->sockets.v[i].port == port && strcmp(s->sockets.v[i].address, address) == 0)
+        if (s->sockets.v[i].port == port && s->sockets.v[i].udp == udp && strcmp(s->sockets.v[i].address, address) == 0)
             return i;
     return SIZE_MAX;
 }
 
 struct endpoint places_listen(struct places *s, const char *address, uint16_t port)
 {
-    size_t i = places_socket(s, address, port);
+    size_t i = places_socket(s, address, port, false);
     if (i == SIZE_MAX) {
         vec_add(s->arena, &s->sockets,
-                ((struct socket_place){ arena_strdup(s->arena, address), port, loopback_take(s->loopback), false }));
+                ((struct socket_place){
+                    .address = arena_strdup(s->arena, address), .port = port, .at = loopback_take(s->loopback) }));
         i = s->sockets.n - 1;
     }
     s->sockets.v[i].present = true;
@@ -121,6 +126,24 @@ void places_clients(struct places *s)
         for (size_t k = 0; !r->any_source && k < r->sources.n; k++)
             clients_cut(s->arena, &s->clients, r->sources.v[k]);
     }
+    for (size_t i = 0; i < s->plan->server_rules.n; i++) {
+        const struct plan_server_rule *r = &s->plan->server_rules.v[i];
+        for (size_t k = 0; !r->any_source && k < r->sources.n; k++)
+            clients_cut(s->arena, &s->clients, r->sources.v[k]);
+    }
+}
+
+bool places_of_probe(const struct places *s, const struct probe *b, struct endpoint *at)
+{
+    size_t i = probe_place(s->plan, b);
+    if (b->stream)
+        i = places_socket(s, b->stream->address, b->stream->low, false);
+    if (i == SIZE_MAX || !s->sockets.v[i].present)
+        return false;
+    *at = s->sockets.v[i].at;
+    if (b->stream)
+        at->port = (uint16_t)(at->port + (b->stream_port - b->stream->low));
+    return true;
 }
 
 size_t places_certificate(struct places *s, const char *chain, struct strbuf *err)
@@ -138,8 +161,10 @@ size_t places_certificate(struct places *s, const char *chain, struct strbuf *er
 
 int places_open(struct places *s, struct strbuf *err)
 {
+    places_move_ports(s);
     collect_servers(s);
     collect_sockets(s);
+    places_stream_sockets(s);
     s->dead = loopback_take(s->loopback);
     s->ca = arena_printf(s->arena, "%s/ca.pem", s->dir);
     s->other_ca = arena_printf(s->arena, "%s/other-ca.pem", s->dir);

@@ -2,6 +2,7 @@
  * looked for with decide(). */
 #include <string.h>
 
+#include "../ir/decide_server.h"
 #include "probes.h"
 
 enum { USUAL_PORT = 50000 }; /* of a client that was not told; the judge knows the true one */
@@ -20,6 +21,18 @@ void probe_request(const struct plan *p, const struct probe *b, struct request *
                            .hour = -1 };
 }
 
+void probe_connection(const struct probe *b, struct connection *c)
+{
+    uint32_t address = 0;
+    ip_parse(b->stream->address, &address); /* "*" is any of them */
+    *c = (struct connection){ .transport = b->stream->transport,
+                              .address = address,
+                              .port = b->stream_port,
+                              .client = b->client,
+                              .client_port = b->port_low ? b->port_low : USUAL_PORT,
+                              .hour = -1 };
+}
+
 /* ---- a set of hashes, so that no probe is made twice ------------------------------------- */
 
 static uint64_t fingerprint(const struct probe *b)
@@ -29,7 +42,7 @@ static uint64_t fingerprint(const struct probe *b)
                b->host ? b->host : "", b->host != NULL, b->target, b->http10, b->client, b->body, b->extra, b->status,
                b->location ? b->location : "", b->content_location ? b->content_location : "", b->reply, b->group,
                b->bad_certificate, b->field ? b->field : "", b->page_type ? b->page_type : "", (const void *)b->page);
-    buf_printf(&t, " %u %u %d", b->port_low, b->port_high, b->shows);
+    buf_printf(&t, " %u %u %d %p %u", b->port_low, b->port_high, b->shows, (const void *)b->stream, b->stream_port);
     uint64_t h = hash_bytes(t.p, t.n) | 1;
     buf_free(&t);
     return h;
@@ -132,7 +145,7 @@ static const char *host_for(struct probe_maker *m, const struct rule *r, size_t 
 uint32_t probe_client(const struct plan_rule *r, size_t i)
 {
     if (r->any_source || r->sources.n == 0)
-        return 0xc6336401u; /* 198.51.100.1 */
+        return PROBE_CLIENT;
     struct ip_range g = r->sources.v[i];
     return g.from + (g.to - g.from) / 2;
 }

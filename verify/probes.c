@@ -1,6 +1,6 @@
 /* What to ask: probes at the decision boundaries of the policy. For each rule one request that it answers is looked for
  * with decide(); then one thing at a time is varied: name, path, source, socket, method, body, and what the published server
- * answers. Then pairs of rules that share names, what no rule answers, farms, certificates, and random mixtures.
+ * answers. Then pairs of rules that share names, what no rule answers, farms, certificates, and random mixtures; last, connections to the sockets of server publishing rules.
  * The same policy and options give the same probes in the same order. */
 #include "probes.h"
 
@@ -41,4 +41,5 @@ void probes_make(const struct plan *p, const struct verify_options *o, struct ar
             listener_probes(&m, i, &group);
     for (size_t i = 0; i < o->random && p->listeners.n; i++)
         probes_at_random(&m, &state);
+    probes_of_streams(&m);
 }

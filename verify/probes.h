@@ -44,4 +44,7 @@ void probes_of_wrong_certificate(struct probe_maker *m, const struct plan_rule *
 void probes_of_pairs(struct probe_maker *m, uint32_t listener);
 void probes_of_unknown(struct probe_maker *m, uint32_t listener);
 void probes_at_random(struct probe_maker *m, uint64_t *state);          /* one; draws from state */
+
+/* ---- probes_streams.c: server publishing ------------------------------------------------------------------ */
+void probes_of_streams(struct probe_maker *m);                          /* for all TCP sockets of the plan */
 #endif

@@ -176,7 +176,7 @@ void probes_of_unknown(struct probe_maker *m, uint32_t listener)
                               .method = "GET",
                               .host = probe_unknown_host(m, 0),
                               .target = "/",
-                              .client = 0xc6336401u,
+                              .client = PROBE_CLIENT,
                               .status = 200 };
     probe_on_schemes(m, "what no rule names", &m->base);
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {

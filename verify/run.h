@@ -22,7 +22,8 @@ struct run {
     struct arena *arena;
     struct loopback loopback;
     struct sandbox sandbox;
-    struct sandbox behind; /* publishd, where rules go through it */
+    struct sandbox behind;  /* publishd, where rules go through it */
+    struct sandbox streams; /* server publishing, for a target that has a config of its own for it */
     struct authority *authority;
     struct places places;
     probes probes;
@@ -34,6 +35,7 @@ struct run {
     /* of the target that runs */
     enum target target;
     struct judge judge;
+    bool asks_streams, own_streams; /* is server publishing asked; by a process of its own? */
     VEC(size_t) order; /* probe numbers, in the order in which they are asked */
     atomic_size_t next;
     atomic_bool gone;     /* the program ended by itself */
@@ -44,12 +46,12 @@ struct run {
 /* ---- ask.c --------------------------------------------------------------------------- */
 void run_choose(struct run *r, bool bad_certificate);                 /* which probes are next, and their order */
 void run_ask_all(struct run *r, size_t threads);                      /* those; what comes is judged and in the report */
-void run_ask(struct run *r, struct connection *c, size_t number, const char *cookie, struct exchange *e, struct sighting *s);
+void run_ask(struct run *r, struct client *c, size_t number, const char *cookie, struct exchange *e, struct sighting *s);
 void run_settle(struct run *r, size_t probe, const struct judgement *g, const struct sighting *s);   /* counts a verdict */
 
 /* ---- judge_farms.c ----------------------------------------------------------------- */
 /* The same client again, twice: it must come to the same member as `first` did (B-116). Adds what differs to g. */
-void judge_affinity(struct run *r, struct connection *c, size_t number, const struct exchange *first, const struct sighting *at,
+void judge_affinity(struct run *r, struct client *c, size_t number, const struct exchange *first, const struct sighting *at,
                     struct judgement *g);
 void judge_farms(struct run *r);                                      /* every member must have had clients */
 

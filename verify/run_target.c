@@ -108,14 +108,14 @@ static int config_text(struct run *r, enum target t, struct emission *e, struct 
     return file_read(file, 256u << 20, text, r->err);
 }
 
-/* The places and the map of clients' addresses, for texts that are moved together. other: NULL for none. */
-static void ready_places(struct run *r, const char *text, const char *other)
+/* The places and the map of clients' addresses, for texts that are moved together. */
+static void ready_places(struct run *r, const struct strbuf *const texts[], size_t n)
 {
     r->places.clients.cuts.n = 0;
     places_clients(&r->places);
-    substitution_scan(&(struct substitution){ .places = &r->places, .text = text });
-    if (other)
-        substitution_scan(&(struct substitution){ .places = &r->places, .text = other });
+    for (size_t i = 0; i < n; i++)
+        if (texts[i]->p)
+            substitution_scan(&(struct substitution){ .places = &r->places, .text = texts[i]->p });
     clients_ready(&r->places.clients);
     for (size_t i = 0; i < r->places.sockets.n; i++)
         r->places.sockets.v[i].present = false;
@@ -139,25 +139,26 @@ static int substituted(struct run *r, enum target t, const struct emission *e, c
 static void give_up(struct run *r, const char *why)
 {
     struct verify_target *t = &r->report->targets[r->target];
+    size_t n = strlen(why);
+    while (n && why[n - 1] == '\n')
+        n--;
     t->ran = false;
-    t->why_not = arena_strdup(r->report->arena, why);
-    while (t->why_not && *t->why_not && t->why_not[strlen(t->why_not) - 1] == '\n')
-        t->why_not = arena_strndup(r->report->arena, t->why_not, strlen(t->why_not) - 1);
+    t->why_not = arena_strndup(r->report->arena, why, n);
 }
 
-/* What the program itself said, for a config that it refuses. */
-static void give_up_with_log(struct run *r, const char *what, const char *log)
+/* What the program itself said, for a config that it refuses. Lives in the report's arena. */
+static const char *why_with_log(struct run *r, const char *what, const char *log)
 {
     struct strbuf text = { 0 }, ignored = { 0 };
     buf_printf(&text, "%s:\n", what);
     file_read(log, 1 << 20, &text, &ignored);
-    if (text.n > 4000) {
-        text.n = 4000;
-        text.p[4000] = '\0';
-    }
-    give_up(r, text.p);
+    size_t n = text.n < 4000 ? text.n : 4000;
+    while (n && text.p[n - 1] == '\n')
+        n--;
+    const char *why = arena_strndup(r->report->arena, text.p, n);
     buf_free(&text);
     buf_free(&ignored);
+    return why;
 }
 
 /* The folder that this program is in: publishd is installed beside it. */
@@ -195,7 +196,7 @@ static const char *find_program(const struct run *r, enum target t)
 static int start_target(struct run *r, enum target t, struct sandbox *in, const char *program, const char *config,
                         const char *log)
 {
-    const char *pid = arena_printf(r->arena, "daemon off; master_process off; pid %s/nginx.pid;", r->sandbox.dir);
+    const char *pid = arena_printf(r->arena, "daemon off; master_process off; pid %s.pid;", log);
     const char *nginx[] = { program, "-c", config, "-p", r->sandbox.dir, "-e", log, "-g", pid, NULL };
     const char *haproxy[] = { program, "-db", "-f", config, NULL };
     const char *publishd[] = { program, "-f", "-c", config, NULL };
@@ -203,25 +204,6 @@ static int start_target(struct run *r, enum target t, struct sandbox *in, const 
         [TARGET_NGINX] = nginx, [TARGET_HAPROXY] = haproxy, [TARGET_PUBLISHD] = publishd
     };
     return sandbox_start(in, commands[t], log, r->err);
-}
-
-/* Until every socket that the config names accepts; false: the program ended, or time is up. */
-static bool wait_ready(struct run *r)
-{
-    int waited = 0;
-    for (size_t i = 0; i < r->places.sockets.n; i++) {
-        if (!r->places.sockets.v[i].present)
-            continue;
-        int fd;
-        uint16_t any = 0;
-        while ((fd = loopback_connect(r->places.sockets.v[i].at, 0, &any, 1000)) < 0) {
-            if (!sandbox_running(&r->sandbox) || waited++ > READY_MS / 10)
-                return false;
-            usleep(10000);
-        }
-        close(fd);
-    }
-    return sandbox_running(&r->sandbox);
 }
 
 static size_t thread_count(const struct run *r)
@@ -256,20 +238,92 @@ static bool through_publishd(const struct run *r)
     return false;
 }
 
+/* ---- server publishing --------------------------------------------------------------- */
+
+static bool has_connections(const struct run *r)
+{
+    for (size_t i = 0; i < r->probes.n; i++)
+        if (r->probes.v[i].stream)
+            return true;
+    return false;
+}
+
+static const char *streams_log(const struct run *r)
+{
+    return arena_printf(r->arena, "%s/%s-streams.log", r->sandbox.dir, target_outputs[r->target].folder);
+}
+
+/* The text of the target's own config for server publishing; empty where it has none. 0, or -1 with a message. */
+static int streams_text(struct run *r, const struct emission *e, struct strbuf *text)
+{
+    const struct target_output *o = &target_outputs[r->target];
+    if (!o->stream_file || !e->streams.n)
+        return 0;
+    if (r->options->configs == NULL) {
+        buf_add(text, e->streams.p, e->streams.n);
+        return 0;
+    }
+    return file_read(arena_printf(r->arena, "%s/%s/%s", r->options->configs, o->folder, o->stream_file), 256u << 20,
+                     text, r->err);
+}
+
+/* Written and started, in a process of its own. 0, or -1 with a message. */
+static int start_streams(struct run *r, const char *program, const struct emission *e, const char *text)
+{
+    const struct target_output *o = &target_outputs[r->target];
+    struct strbuf moved = { 0 };
+    const char *config = NULL, *log = streams_log(r);
+    int failed = substituted(r, r->target, e, text, &moved) || !(config = write_file(r, o->stream_file, &moved)) ||
+                 start_target(r, r->target, &r->streams, program, config, log);
+    buf_free(&moved);
+    return failed ? -1 : 0;
+}
+
+/* The process for server publishing has ended: it says why, and nobody asks it. */
+static void give_up_streams(struct run *r)
+{
+    r->report->targets[r->target].streams_why_not = why_with_log(
+        r, "nginx did not start on stream.conf (its stream module is in the Debian package libnginx-mod-stream)",
+        streams_log(r));
+    r->asks_streams = false;
+}
+
+/* Until every socket that the config names accepts; false: the program ended, or time is up. */
+static bool wait_ready(struct run *r)
+{
+    int waited = 0;
+    for (size_t i = 0; i < r->places.sockets.n; i++) {
+        const struct socket_place *s = &r->places.sockets.v[i];
+        bool of_streams = s->last != 0 && r->own_streams;
+        int fd = -1;
+        uint16_t any = 0;
+        while (s->present && (!of_streams || r->asks_streams) && (fd = loopback_connect(s->at, 0, &any, 1000)) < 0) {
+            if (!sandbox_running(&r->sandbox) || waited++ > READY_MS / 10)
+                return false;
+            if (of_streams && !sandbox_running(&r->streams))
+                give_up_streams(r);
+            usleep(10000);
+        }
+        if (fd >= 0)
+            close(fd);
+    }
+    return sandbox_running(&r->sandbox);
+}
+
 /* The configs of the target, and of publishd behind it, written and started. 0, or -1 with a message. */
 static int start_all(struct run *r, const char *program, const char *log, struct emission *e, struct strbuf *text)
 {
     const struct target_output *o = &target_outputs[r->target], *d = &target_outputs[TARGET_PUBLISHD];
     struct emission behind = { 0 };
-    struct strbuf other = { 0 }, moved = { 0 };
+    struct strbuf other = { 0 }, moved = { 0 }, streams = { 0 };
     bool through = through_publishd(r);
     const char *daemon = through ? find_program(r, TARGET_PUBLISHD) : NULL, *config = NULL;
     int failed = -1;
     if (through && !daemon)
         buf_puts(r->err, "rules go through publishd, which is neither beside tmgc nor in the PATH");
-    else if (config_text(r, r->target, e, text) == 0 &&
+    else if (config_text(r, r->target, e, text) == 0 && (!r->asks_streams || streams_text(r, e, &streams) == 0) &&
              (!through || config_text(r, TARGET_PUBLISHD, &behind, &other) == 0)) {
-        ready_places(r, text->p ? text->p : "", other.p);
+        ready_places(r, (const struct strbuf *const[]){ text, &other, &streams }, 3);
         failed = substituted(r, r->target, e, text->p ? text->p : "", &moved) ||
                  !(config = write_file(r, o->file, &moved)) ||
                  start_target(r, r->target, &r->sandbox, program, config, log);
@@ -280,9 +334,13 @@ static int start_all(struct run *r, const char *program, const char *log, struct
                  !(config = write_file(r, arena_printf(r->arena, "%s-%s", o->folder, d->file), &moved)) ||
                  start_target(r, TARGET_PUBLISHD, &r->behind, daemon, config,
                               arena_printf(r->arena, "%s/%s-%s.log", r->sandbox.dir, o->folder, d->folder));
+    r->own_streams = !failed && streams.n;
+    if (r->own_streams)
+        failed = start_streams(r, program, e, streams.p);
     emission_free(&behind);
     buf_free(&other);
     buf_free(&moved);
+    buf_free(&streams);
     return failed ? -1 : 0;
 }
 
@@ -295,6 +353,9 @@ void run_target(struct run *r)
     const char *program = find_program(r, r->target);
     const char *log = arena_printf(r->arena, "%s/%s.log", r->sandbox.dir, o->folder);
     t->config = arena_printf(r->report->arena, "%s/%s", o->folder, o->file);
+    t->streams_config = o->stream_file ? arena_printf(r->report->arena, "%s/%s", o->folder, o->stream_file) : t->config;
+    r->own_streams = false;
+    r->asks_streams = ON(r->target) & ON_PROXIES && has_connections(r);
     buf_clear(r->err);
     if (program == NULL && r->options->binary[r->target])
         give_up(r, arena_printf(r->arena, "%s is not a program", r->options->binary[r->target]));
@@ -308,20 +369,25 @@ void run_target(struct run *r)
     else if (start_all(r, program, log, &e, &text) != 0)
         give_up(r, r->err->p ? r->err->p : "");
     else if (!wait_ready(r))
-        give_up_with_log(r, "the program did not start on its config", log);
+        give_up(r, why_with_log(r, "the program did not start on its config", log));
     else {
         t->ran = true;
         atomic_store(&r->gone, false);
         r->members.n = 0;
         r->judge = (struct judge){ r->plan, r->findings, r->target, &r->places };
         locate_rules(r, &e, text.p ? text.p : "");
+        for (size_t i = 0; !r->options->configs && i < e.server_rules.n; i++)
+            vec_add(r->report->arena, &t->server_lines, e.server_rules.v[i]);
         ask_target(r);
         if (atomic_load(&r->gone))
-            give_up_with_log(r, "the program ended while it was asked", log);
+            give_up(r, why_with_log(r, "the program ended while it was asked",
+                                    sandbox_running(&r->sandbox) ? streams_log(r) : log));
     }
     sandbox_stop(&r->sandbox);
     if (through_publishd(r))
         sandbox_stop(&r->behind);
+    if (r->own_streams)
+        sandbox_stop(&r->streams);
     emission_free(&e);
     buf_free(&text);
 }

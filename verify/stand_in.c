@@ -84,6 +84,7 @@ static void peer_close(struct stand_in *s, struct peer *p)
     close(p->fd);
     free(p->sni);
     free(p->head);
+    free(p->proxied);
     buf_free(&p->in);
     buf_free(&p->out);
     buf_free(&p->rest);
@@ -349,8 +350,7 @@ void stand_in_stop(struct stand_in *s)
         SSL_CTX_free(s->names.v[i].ctx);
     SSL_CTX_free(s->wrong);
     for (size_t i = 0; i < s->list->n; i++) {
-        free(s->seen[i].head);
-        free(s->seen[i].sni);
+        sighting_free(&s->seen[i]);
     }
     free(s->seen);
     free(s->progress);
@@ -388,6 +388,7 @@ void sighting_free(struct sighting *s)
 {
     free(s->head);
     free(s->sni);
+    free(s->proxied);
 }
 
 bool stand_in_begun(struct stand_in *s, size_t probe)

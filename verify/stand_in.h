@@ -17,6 +17,7 @@ struct peer {
     size_t sent;
     enum stage stage;
     char *head;
+    char *proxied;                   /* its PROXY line, if that came first */
     size_t left;                     /* of the body, or of the chunk */
     size_t body_n; uint64_t body_hash;
     uint32_t events;

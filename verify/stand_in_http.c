@@ -190,8 +190,7 @@ static void request_done(struct stand_in *s, struct peer *p)
     if (field_number(p->head, "X-Tmgc-Probe", &probe) && probe < s->list->n) {
         pthread_mutex_lock(&s->lock);
         struct sighting *g = &s->seen[probe];
-        free(g->head);
-        free(g->sni);
+        sighting_free(g);
         *g = (struct sighting){ .times = g->times + 1,
                                 .server = p->server,
                                 .tls = p->ssl != NULL,
@@ -200,7 +199,8 @@ static void request_done(struct stand_in *s, struct peer *p)
                                 .from = came_from(p),
                                 .head = p->head,
                                 .body_n = p->body_n,
-                                .body_hash = p->body_hash };
+                                .body_hash = p->body_hash,
+                                .proxied = p->proxied ? strdup(p->proxied) : NULL };
         pthread_mutex_unlock(&s->lock);
         answer(s, p, probe);
     } else {
@@ -238,6 +238,12 @@ static bool head_complete(struct stand_in *s, struct peer *p)
     size_t len, n;
     if (end == NULL)
         return false;
+    if (!p->proxied && strncmp(p->in.p, "PROXY ", 6) == 0) {
+        n = strcspn(p->in.p, "\r") + 2;
+        p->proxied = strndup(p->in.p, n - 2);
+        take(p, n);
+        return true;
+    }
     n = (size_t)(end - p->in.p) + 4;
     p->head = strndup(p->in.p, n);
     take(p, n);

@@ -24,6 +24,8 @@ static const char *endpoint_text(struct arena *a, struct endpoint e)
 static const char *split_place(struct arena *a, const char *at, size_t n, bool lone_port, uint16_t *port)
 {
     char *host = arena_strndup(a, at, n), *colon = strrchr(host, ':');
+    if (colon && strchr(colon, ']'))
+        colon = NULL; /* of an IPv6 address */
     const char *digits = colon ? colon + 1 : host;
     unsigned long v = 0;
     *port = 0;
@@ -41,14 +43,32 @@ static const char *split_place(struct arena *a, const char *at, size_t n, bool l
     return *host ? host : "*";
 }
 
-void substitute_listen(struct substitution *s, const char *at, size_t n)
+/* A datagram socket, or a range of ports: where the plan has it, else where nobody asks. Nobody waits for the former. */
+static const char *listen_text(struct places *p, const char *host, uint16_t port, uint16_t last, bool udp)
+{
+    size_t i = places_socket(p, host, port, udp);
+    if (i == SIZE_MAX || p->sockets.v[i].last != last)
+        return endpoint_text(p->arena, loopback_take(p->loopback));
+    p->sockets.v[i].present = !udp;
+    const char *first = endpoint_text(p->arena, p->sockets.v[i].at);
+    return last == port ? first : arena_printf(p->arena, "%s-%u", first, p->sockets.v[i].at.port + (last - port));
+}
+
+void substitute_listen(struct substitution *s, const char *at, size_t n, bool udp)
 {
     struct places *p = s->places;
-    uint16_t port;
-    const char *host = split_place(p->arena, at, n, true, &port);
+    uint16_t port, last;
+    size_t dash = n;
+    while (dash > 0 && at[dash - 1] >= '0' && at[dash - 1] <= '9')
+        dash--;
+    bool range = dash > 0 && at[dash - 1] == '-';
+    const char *host = split_place(p->arena, at, range ? dash - 1 : n, true, &port);
     if (strcmp(host, "0.0.0.0") == 0)
         host = "*";
-    substitute_text(s, at, n, endpoint_text(p->arena, places_listen(p, host, port)));
+    last = range ? (uint16_t)strtoul(arena_strndup(p->arena, at + dash, n - dash), NULL, 10) : port;
+    substitute_text(s, at, n,
+                    range || udp ? listen_text(p, host, port, last, udp)
+                                 : endpoint_text(p->arena, places_listen(p, host, port)));
 }
 
 void substitute_server(struct substitution *s, const char *at, size_t n)
@@ -57,6 +77,14 @@ void substitute_server(struct substitution *s, const char *at, size_t n)
     uint16_t port;
     const char *host = split_place(p->arena, at, n, false, &port);
     size_t i = places_server(p, host, port);
+    if (port == 0 && strlen(host) == n) {
+        struct strbuf b = { 0 };
+        uint32_t ip = places_host(p, host, n);
+        buf_ip(&b, ip ? ip : p->dead.ip);
+        substitute_text(s, at, n, arena_strdup(p->arena, b.p));
+        buf_free(&b);
+        return;
+    }
     struct endpoint to = i != SIZE_MAX                  ? p->servers.v[i].at
                          : places_behind(p, host, port) ? places_listen(p, host, port)
                                                         : p->dead;
@@ -121,12 +149,22 @@ void substitute_trust(struct substitution *s, const char *at, size_t n, bool of_
     substitute_text(s, at, n, !ours ? s->places->other_ca : of_clients ? s->places->client_ca : s->places->ca);
 }
 
+void buf_cidrs(struct strbuf *b, struct ip_range r)
+{
+    struct cidr blocks[64];
+    size_t n = ip_range_cidrs(r, blocks);
+    for (size_t i = 0; i < n; i++) {
+        buf_puts(b, b->n ? " " : "");
+        buf_ip(b, blocks[i].ip);
+        buf_printf(b, "/%u", blocks[i].bits);
+    }
+}
+
 /* A range is written as a-b, or as the CIDR blocks of its image, with spaces between. */
 bool substitute_clients(struct substitution *s, const char *at, size_t n, bool as_range)
 {
     struct arena *a = s->places->arena;
     struct ip_range r;
-    struct cidr blocks[64];
     struct strbuf b = { 0 };
     if (!ip_range_parse(arena_strndup(a, at, n), &r))
         return false;
@@ -135,14 +173,8 @@ bool substitute_clients(struct substitution *s, const char *at, size_t n, bool a
         buf_ip(&b, to.from);
         buf_putc(&b, '-');
         buf_ip(&b, to.to);
-    } else {
-        size_t k = ip_range_cidrs(to, blocks);
-        for (size_t i = 0; i < k; i++) {
-            buf_puts(&b, i ? " " : "");
-            buf_ip(&b, blocks[i].ip);
-            buf_printf(&b, "/%u", blocks[i].bits);
-        }
-    }
+    } else
+        buf_cidrs(&b, to);
     substitute_text(s, at, n, arena_strdup(a, b.p));
     buf_free(&b);
     return true;

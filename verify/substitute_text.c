@@ -59,6 +59,11 @@ static bool is_upstream(const struct nginx_text *t, const char *at, size_t n)
 
 static void proxy_pass(struct nginx_text *t, struct word w)
 {
+    static const char own_port[] = ":$server_port"; /* of a stream: a host, and the port that the client connected to */
+    if (w.n > sizeof own_port && memcmp(w.at + w.n - (sizeof own_port - 1), own_port, sizeof own_port - 1) == 0) {
+        substitute_server(t->s, w.at, w.n - (sizeof own_port - 1));
+        return;
+    }
     size_t skip = word_begins(w, "http://") ? 7 : word_begins(w, "https://") ? 8 : w.n;
     size_t n = 0;
     while (skip + n < w.n && !strchr("/$?", w.at[skip + n]))
@@ -130,10 +135,10 @@ static void nginx_directive(struct nginx_text *t)
     } else if (n < 2)
         return;
     else if (word_is(name, "listen"))
-        substitute_listen(t->s, w[1].at, w[1].n);
+        substitute_listen(t->s, w[1].at, w[1].n, n > 2 && word_is(w[2], "udp"));
     else if (word_is(block, "upstream") && word_is(name, "server"))
         substitute_server(t->s, w[1].at, w[1].n);
-    else if (word_is(name, "proxy_pass"))
+    else if (word_is(name, "proxy_pass") || word_is(block, "map"))
         proxy_pass(t, w[1]);
     else if (word_is(name, "ssl_certificate") || word_is(name, "ssl_certificate_key") ||
              word_is(name, "proxy_ssl_certificate") || word_is(name, "proxy_ssl_certificate_key"))
@@ -244,7 +249,7 @@ static void haproxy_file(struct substitution *s, struct word name, struct word v
 static void haproxy_bind(struct substitution *s, const struct word *w, size_t n)
 {
     struct word place = unquoted(w[1]);
-    substitute_listen(s, place.at, place.n);
+    substitute_listen(s, place.at, place.n, false);
     for (size_t i = 2; i + 1 < n; i++)
         haproxy_file(s, w[i], w[i + 1], true);
 }
@@ -278,19 +283,41 @@ static void haproxy_server(struct substitution *s, const struct word *w, size_t 
     haproxy_check(s, place, w + 3, n - 3);
 }
 
-/* After the fetch "src", patterns up to the end of the condition; flags such as -m do not parse as addresses. */
+/* The addresses of one condition become their images together, in the place of the first: HAProxy takes no more than 64 words a line,
+ * and images that touch need fewer. Flags such as -m do not parse as addresses. */
+static void haproxy_addresses(struct substitution *s, const struct word *w, size_t n)
+{
+    struct arena *a = s->places->arena;
+    size_t first = s->changes.n;
+    ipset images = { 0 };
+    struct strbuf b = { 0 };
+    for (size_t i = 0; i < n; i++) {
+        struct word v = unquoted(w[i]);
+        struct ip_range r;
+        if (!ip_range_parse(arena_strndup(a, v.at, v.n), &r))
+            continue;
+        r = clients_image_range(&s->places->clients, r);
+        ipset_add(a, &images, r.from, r.to);
+        substitute_text(s, v.at, v.n, "");
+    }
+    ipset_normalise(&images);
+    for (size_t i = 0; i < images.n; i++)
+        buf_cidrs(&b, images.v[i]);
+    if (s->changes.n > first)
+        s->changes.v[first].text = arena_strdup(a, b.p);
+    buf_free(&b);
+}
+
+/* After the fetch "src", patterns up to the end of the condition. */
 static void haproxy_sources(struct substitution *s, const struct word *w, size_t n)
 {
-    bool in = false;
-    for (size_t i = 1; i < n; i++) {
-        if (word_is(w[i], "src"))
-            in = true;
-        else if (word_is(w[i], "}"))
-            in = false;
-        else if (in) {
-            struct word v = unquoted(w[i]);
-            substitute_clients(s, v.at, v.n, false);
-        }
+    for (size_t i = 1, end; i < n; i = end + 1) {
+        for (end = i; end < n && !word_is(w[i], "src"); i++, end++)
+            ;
+        while (end < n && !word_is(w[end], "}"))
+            end++;
+        if (i + 1 < end)
+            haproxy_addresses(s, w + i + 1, end - i - 1);
     }
 }
 

@@ -38,8 +38,8 @@ static int open_all(struct run *r)
         return -1;
     raise_limits();
     sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, &r->pipe_before);
-    r->behind.wire = -1;
-    if (sandbox_open(&r->sandbox, r->err) != 0 ||
+    r->behind.wire = r->streams.wire = -1;
+    if (sandbox_open(&r->sandbox, r->err) != 0 || (r->plan->streams.n && sandbox_open(&r->streams, r->err) != 0) ||
         (r->plan->site->preauth == PREAUTH_PUBLISHD && sandbox_open(&r->behind, r->err) != 0) ||
         loopback_open(&r->loopback, r->err) != 0)
         return -1;
@@ -63,7 +63,8 @@ static int open_all(struct run *r)
 
 static void close_all(struct run *r)
 {
-    sandbox_close(&r->behind); /* opened last: its supervisor holds the other's wire too */
+    sandbox_close(&r->behind); /* in the opposite order: a supervisor holds the wires that were open before */
+    sandbox_close(&r->streams);
     sandbox_close(&r->sandbox);
     stand_in_stop(r->stand_in);
     for (size_t i = 0; i < SHOWN; i++)
@@ -92,6 +93,8 @@ int verify_run(const struct plan *p, const struct findings *f, const struct veri
     int failed = open_all(&r);
     if (!failed) {
         out->probes = r.probes.n;
+        for (size_t i = 0; i < r.probes.n; i++)
+            out->connections += r.probes.v[i].stream != NULL;
         for (int t = 0; t < TARGETS; t++)
             if (o->targets & ON(t) && !asked_through(p, o, (enum target)t)) {
                 out->targets[t].wanted = true;
@@ -99,7 +102,8 @@ int verify_run(const struct plan *p, const struct findings *f, const struct veri
                 run_target(&r);
                 size_t *count = out->targets[t].count;
                 size_t done = count[VERDICT_AGREED] + count[VERDICT_DECLARED] + count[VERDICT_DISAGREED];
-                count[VERDICT_UNTESTED] = r.probes.n > done ? r.probes.n - done : 0;
+                size_t asked = verify_asked(out, (enum target)t);
+                count[VERDICT_UNTESTED] = asked > done ? asked - done : 0;
             }
         if (!o->only)
             coverage_measure(p, &r.probes, out);

@@ -38,6 +38,7 @@ struct verify_case {
     const char *aim;                   /* what the probe was meant to show */
     const char *curl;                  /* the request as a command line */
     int rule;                          /* index into plan->rules: whom it is about; -1: no rule */
+    int server_rule;                   /* the same for a connection: index into plan->server_rules; -1 */
     const char *expected, *got;
     int finding;                       /* enum finding_id of the declared difference; -1 */
 };
@@ -57,8 +58,11 @@ struct verify_target {
     bool wanted, ran;
     const char *why_not;               /* if it did not run */
     size_t count[VERDICTS];
+    const char *streams_why_not;       /* why it was not asked for server publishing; NULL: it was, or there is nothing to ask */
     const char *config;                /* name of its config file, for messages */
+    const char *streams_config;        /* of the one that has its server publishing */
     VEC(struct rule_lines) lines;      /* where each rule's block is in that file */
+    VEC(struct rule_lines) server_lines;   /* the same for server publishing; empty for files that tmgc did not write just now */
     struct verify_answer *answers;     /* one a request of verify_options.only; NULL: it was not asked */
 };
 /* What the probes showed of one condition of one rule: a probe for which it held, and one for which it did not. Where
@@ -73,6 +77,7 @@ struct verify_report {
     struct arena *arena;
     const struct plan *plan;
     size_t probes;
+    size_t connections;                /* how many of the probes are connections to server publishing rules; publishd is not asked those */
     struct verify_target targets[TARGETS];
     VEC(struct verify_case) cases;
     VEC(struct verify_condition) conditions;
@@ -84,8 +89,13 @@ struct verify_report {
 int verify_run(const struct plan *p, const struct findings *f, const struct verify_options *o, struct verify_report *out,
                struct strbuf *err);
 void verify_report_free(struct verify_report *r);
-/* Enabled server publishing rules that have a port here. verify asks HTTP alone: these it does not probe, and says so. */
+/* Enabled server publishing rules that have a port here, but none that a wanted target takes connections on over TCP: those of UDP
+ * alone, or all where no proxy is asked. verify does not probe them, and says so. */
 size_t verify_not_probed(const struct verify_report *r);
+size_t verify_asked(const struct verify_report *r, enum target t);      /* probes that t was meant to be asked */
+/* What a case is about, NULL for no rule: its name, its line in the export, its lines in the config and that file's name. */
+struct verify_subject { const char *name, *guid; uint32_t line; struct rule_lines at; const char *config; };
+bool verify_subject(const struct verify_report *r, const struct verify_case *c, struct verify_subject *out);
 
 /* For people, and the "verify" object of JSON. all: also tells each declared difference. */
 void verify_report_text(struct strbuf *out, const struct verify_report *r, bool all);

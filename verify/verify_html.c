@@ -21,6 +21,12 @@ static void put_rule(struct strbuf *o, const struct verify_report *r, int index)
     html_text(o, name && *name ? name : "(no name)");
 }
 
+static void put_server_rule(struct strbuf *o, int index, const char *name)
+{
+    buf_printf(o, "<a href=\"#server-rule-%d\">%d</a> ", index + 1, index + 1);
+    html_text(o, name && *name ? name : "(no name)");
+}
+
 /* ---- counts ---------------------------------------------------------------------------- */
 
 static void put_counts(struct strbuf *o, const struct verify_report *r)
@@ -47,6 +53,12 @@ static void put_counts(struct strbuf *o, const struct verify_report *r)
         }
     }
     buf_puts(o, "</tbody></table></div>\n");
+    for (int t = 0; t < TARGETS; t++)
+        if (r->targets[t].streams_why_not) {
+            buf_printf(o, "<p class=\"limit\">Server publishing was not tested on %s: ", target_names[t]);
+            html_text(o, r->targets[t].streams_why_not);
+            buf_puts(o, "</p>\n");
+        }
 }
 
 static void put_declared(struct strbuf *o, const struct verify_report *r)
@@ -72,17 +84,19 @@ static void put_declared(struct strbuf *o, const struct verify_report *r)
 
 static void put_case(struct strbuf *o, const struct verify_report *r, const struct verify_case *c)
 {
-    const struct verify_target *v = &r->targets[c->target];
     buf_printf(o, "<li><p><span class=\"v v3\">%s</span> ", target_names[c->target]);
     html_text(o, c->aim);
-    if (c->rule >= 0) {
-        buf_puts(o, " \xc2\xb7 rule ");
-        put_rule(o, r, c->rule);
-        if (rule_of(r, c->rule)->at.line)
-            buf_printf(o, " \xc2\xb7 export line %u", rule_of(r, c->rule)->at.line);
-        if ((size_t)c->rule < v->lines.n && v->lines.v[c->rule].first)
-            buf_printf(o, " \xc2\xb7 %s, lines %u to %u", v->config, v->lines.v[c->rule].first,
-                       v->lines.v[c->rule].last);
+    struct verify_subject of;
+    if (verify_subject(r, c, &of)) {
+        buf_puts(o, c->rule >= 0 ? " \xc2\xb7 rule " : " \xc2\xb7 server rule ");
+        if (c->rule >= 0)
+            put_rule(o, r, c->rule);
+        else
+            put_server_rule(o, c->server_rule, of.name);
+        if (of.line)
+            buf_printf(o, " \xc2\xb7 export line %u", of.line);
+        if (of.at.first)
+            buf_printf(o, " \xc2\xb7 %s, lines %u to %u", of.config, of.at.first, of.at.last);
     }
     buf_puts(o, "</p><p>expected: ");
     html_text(o, c->expected);
@@ -183,16 +197,20 @@ static void put_coverage(struct strbuf *o, const struct verify_report *r)
 
 void verify_report_html(struct strbuf *o, const struct verify_report *r)
 {
+    char connections[64] = "";
+    if (r->connections)
+        snprintf(connections, sizeof connections, " (the proxies %zu connections besides)", r->connections);
     buf_printf(
         o,
         "<section id=\"proof\" aria-labelledby=\"h-proof\">\n<h2 id=\"h-proof\">Proof</h2>\n"
-        "<p>tmgc verify started the real programs on the configs, sent each of them %zu requests, chosen where the rules decide, and compared what came with what the rules say.</p>\n",
-        r->probes);
+        "<p>tmgc verify started the real programs on the configs, sent each of them %zu requests%s, chosen where the rules decide, and compared what came with what the rules say.</p>\n",
+        r->probes - r->connections, connections);
     size_t streams = verify_not_probed(r);
     if (streams)
-        buf_printf(o,
-                   "<p class=\"limit\">Not probed: %zu server publishing rule%s; only HTTP requests were sent.</p>\n",
-                   streams, streams == 1 ? "" : "s");
+        buf_printf(
+            o,
+            "<p class=\"limit\">Not probed: %zu server publishing rule%s; only connections over TCP to nginx and HAProxy were.</p>\n",
+            streams, streams == 1 ? "" : "s");
     put_counts(o, r);
     put_declared(o, r);
     put_disagreements(o, r);

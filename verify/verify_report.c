@@ -21,7 +21,7 @@ int verify_status(const struct verify_report *r)
 {
     int status = 0;
     for (int t = 0; t < TARGETS; t++) {
-        if (r->targets[t].wanted && !r->targets[t].ran)
+        if (r->targets[t].wanted && (!r->targets[t].ran || r->targets[t].streams_why_not))
             return 2;
         if (r->targets[t].count[VERDICT_DISAGREED])
             status = 1;
@@ -32,9 +32,38 @@ int verify_status(const struct verify_report *r)
 size_t verify_not_probed(const struct verify_report *r)
 {
     size_t n = 0;
-    for (size_t i = 0; i < r->plan->server_rules.n; i++)
-        n += r->plan->server_rules.v[i].doors.n > 0;
+    bool proxies = r->targets[TARGET_NGINX].wanted || r->targets[TARGET_HAPROXY].wanted;
+    for (size_t i = 0; i < r->plan->server_rules.n; i++) {
+        const plan_doors *doors = &r->plan->server_rules.v[i].doors;
+        bool probed = !doors->n;
+        for (size_t k = 0; k < doors->n; k++)
+            probed |= proxies && doors->v[k].transport == TRANSPORT_TCP;
+        n += !probed;
+    }
     return n;
+}
+
+size_t verify_asked(const struct verify_report *r, enum target t)
+{
+    return ON(t) & ON_PROXIES ? r->probes : r->probes - r->connections;
+}
+
+bool verify_subject(const struct verify_report *r, const struct verify_case *c, struct verify_subject *out)
+{
+    const struct verify_target *t = &r->targets[c->target];
+    *out = (struct verify_subject){ .config = c->server_rule >= 0 ? t->streams_config : t->config };
+    if (c->rule >= 0) {
+        const struct rule *rule = r->plan->rules.v[c->rule].rule;
+        *out = (struct verify_subject){ rule->name, rule->at.guid, rule->at.line, { 0, 0 }, out->config };
+        if ((size_t)c->rule < t->lines.n)
+            out->at = t->lines.v[c->rule];
+    } else if (c->server_rule >= 0) {
+        const struct server_rule *rule = r->plan->server_rules.v[c->server_rule].rule;
+        *out = (struct verify_subject){ rule->name, rule->at.guid, rule->at.line, { 0, 0 }, out->config };
+        if ((size_t)c->server_rule < t->server_lines.n)
+            out->at = t->server_lines.v[c->server_rule];
+    }
+    return c->rule >= 0 || c->server_rule >= 0;
 }
 
 static const struct rule *rule_of(const struct verify_report *r, int index)
@@ -42,19 +71,18 @@ static const struct rule *rule_of(const struct verify_report *r, int index)
     return index >= 0 ? r->plan->rules.v[index].rule : NULL;
 }
 
-static struct rule_lines lines_of(const struct verify_report *r, const struct verify_case *c)
-{
-    const struct verify_target *t = &r->targets[c->target];
-    return c->rule >= 0 && (size_t)c->rule < t->lines.n ? t->lines.v[c->rule] : (struct rule_lines){ 0, 0 };
-}
-
 /* ---- text ---------------------------------------------------------------------------- */
+
+static void put_name(struct strbuf *o, const char *name)
+{
+    buf_puts(o, "rule \"");
+    buf_visible(o, name);
+    buf_putc(o, '"');
+}
 
 static void rule_name(struct strbuf *o, const struct verify_report *r, int index)
 {
-    buf_puts(o, "rule \"");
-    buf_visible(o, rule_of(r, index)->name);
-    buf_putc(o, '"');
+    put_name(o, rule_of(r, index)->name);
 }
 
 static void text_case(struct strbuf *o, const struct verify_report *r, const struct verify_case *c)
@@ -63,17 +91,17 @@ static void text_case(struct strbuf *o, const struct verify_report *r, const str
     if (c->finding >= 0)
         buf_printf(o, "TMG%u %s: ", finding_kinds[c->finding].code, finding_kinds[c->finding].name);
     buf_printf(o, "%s\n", c->aim);
-    if (c->rule >= 0) {
-        struct rule_lines l = lines_of(r, c);
-        buf_puts(o, "  of:       ");
-        rule_name(o, r, c->rule);
-        if (rule_of(r, c->rule)->at.line) {
+    struct verify_subject of;
+    if (verify_subject(r, c, &of)) {
+        buf_printf(o, "  of:       %s", c->server_rule >= 0 ? "server " : "");
+        put_name(o, of.name);
+        if (of.line) {
             buf_puts(o, ", ");
             buf_visible(o, r->plan->policy->source ? r->plan->policy->source : "export");
-            buf_printf(o, ":%u", rule_of(r, c->rule)->at.line);
+            buf_printf(o, ":%u", of.line);
         }
-        if (l.first)
-            buf_printf(o, ", %s:%u-%u", r->targets[c->target].config, l.first, l.last);
+        if (of.at.first)
+            buf_printf(o, ", %s:%u-%u", of.config, of.at.first, of.at.last);
         buf_putc(o, '\n');
     }
     buf_puts(o, "  request:  ");
@@ -172,10 +200,11 @@ static void text_not_probed(struct strbuf *o, const struct verify_report *r)
 {
     size_t n = verify_not_probed(r);
     if (n)
-        buf_printf(o,
-                   "\nNot probed: %zu server publishing rule%s; verify sends HTTP requests alone. `tmgc explain` with "
-                   "tcp://ADDRESS:PORT says which rule takes a connection.\n",
-                   n, n == 1 ? "" : "s");
+        buf_printf(
+            o,
+            "\nNot probed: %zu server publishing rule%s; connections over TCP to nginx and HAProxy are. `tmgc explain` "
+            "with udp://ADDRESS:PORT says which rule takes a datagram.\n",
+            n, n == 1 ? "" : "s");
 }
 
 void verify_report_text(struct strbuf *o, const struct verify_report *r, bool all)
@@ -190,12 +219,16 @@ void verify_report_text(struct strbuf *o, const struct verify_report *r, bool al
         if (!v->ran)
             buf_printf(o, "%-9s not tested: %s\n", target_names[t], v->why_not);
         else {
-            buf_printf(
-                o,
-                "%-9s %zu requests: %zu agreed, %zu agreed with a declared difference, %zu disagreed, %zu untested\n",
-                target_names[t], r->probes, v->count[VERDICT_AGREED], v->count[VERDICT_DECLARED],
-                v->count[VERDICT_DISAGREED], v->count[VERDICT_UNTESTED]);
+            size_t asked = verify_asked(r, (enum target)t), requests = r->probes - r->connections;
+            buf_printf(o, "%-9s %zu requests", target_names[t], requests);
+            if (asked > requests)
+                buf_printf(o, " and %zu connections", asked - requests);
+            buf_printf(o, ": %zu agreed, %zu agreed with a declared difference, %zu disagreed, %zu untested\n",
+                       v->count[VERDICT_AGREED], v->count[VERDICT_DECLARED], v->count[VERDICT_DISAGREED],
+                       v->count[VERDICT_UNTESTED]);
             text_declared(o, r, t);
+            if (v->streams_why_not)
+                buf_printf(o, "             server publishing was not tested: %s\n", v->streams_why_not);
         }
     }
     text_coverage(o, r);
@@ -225,6 +258,8 @@ static void json_target(struct strbuf *o, const struct verify_report *r, int t)
     key(o, "config", v->config);
     buf_puts(o, ", ");
     key(o, "why_not", v->why_not);
+    buf_puts(o, ", ");
+    key(o, "streams_why_not", v->streams_why_not);
     for (int k = 0; k < VERDICTS; k++)
         buf_printf(o, ", \"%s\": %zu", verdict_names[k], v->count[k]);
     buf_putc(o, '}');
@@ -232,17 +267,20 @@ static void json_target(struct strbuf *o, const struct verify_report *r, int t)
 
 static void json_case(struct strbuf *o, const struct verify_report *r, const struct verify_case *c)
 {
-    struct rule_lines l = lines_of(r, c);
-    const struct rule *rule = rule_of(r, c->rule);
+    struct verify_subject of;
+    verify_subject(r, c, &of);
     buf_printf(o, "    {\"target\": \"%s\", \"verdict\": \"%s\", \"probe\": %zu, ", target_names[c->target],
                verdict_names[c->verdict], c->probe);
     key(o, "aim", c->aim);
     buf_puts(o, ", ");
     rule_key(o, r, "rule", c->rule);
     buf_puts(o, ", ");
-    key(o, "guid", rule ? rule->at.guid : NULL);
-    buf_printf(o, ", \"line\": %u, \"config_first\": %u, \"config_last\": %u, ", rule ? rule->at.line : 0, l.first,
-               l.last);
+    if (c->server_rule >= 0) {
+        key(o, "server_rule", of.name);
+        buf_puts(o, ", ");
+    }
+    key(o, "guid", of.guid);
+    buf_printf(o, ", \"line\": %u, \"config_first\": %u, \"config_last\": %u, ", of.line, of.at.first, of.at.last);
     if (c->finding >= 0)
         buf_printf(o, "\"finding\": \"TMG%u\", ", finding_kinds[c->finding].code);
     key(o, "request", c->curl);
@@ -270,8 +308,8 @@ void verify_report_json(struct strbuf *o, const struct verify_report *r)
     const char *between = "\n";
     buf_printf(
         o,
-        "{\n  \"verify\": 1,\n  \"probes\": %zu,\n  \"seed\": %llu,\n  \"server_rules_not_probed\": %zu,\n  \"targets\": [",
-        r->probes, (unsigned long long)r->seed, verify_not_probed(r));
+        "{\n  \"verify\": 1,\n  \"probes\": %zu,\n  \"connections\": %zu,\n  \"seed\": %llu,\n  \"server_rules_not_probed\": %zu,\n  \"targets\": [",
+        r->probes, r->connections, (unsigned long long)r->seed, verify_not_probed(r));
     for (int t = 0; t < TARGETS; t++)
         if (r->targets[t].wanted) {
             buf_puts(o, between);

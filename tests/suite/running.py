@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from fpc import HTTP_FILTER, LINK_DICTIONARY, schedule, subnet, thumbprint
+from fpc import HTTP_FILTER, LINK_DICTIONARY, UDP, document, guid, predefined_users, protocol, schedule, server_rule, subnet, thumbprint
 from ports import free_port
 from .common import THOROUGH, SAMPLES, TOP, export_of, read, site_of, test, test_each
 from .meaning import rule, small
@@ -124,6 +124,60 @@ def test_releases(t):
         normalise="true", urls="", body=-1, verbs=0, extensions=0)}}))), "-v", "--nginx-version", release).err for release in ("1.22", "1.23")}
     t.check(b"first header field" in said["1.22"] and b"first header field" not in said["1.23"], "what is said of repeated headers")
     t.note = "%d probes to each target" % probes
+
+
+# What somebody changed in a file, in two rounds that stay apart: pattern, replacement, the server rule whose connections then go wrong.
+TAMPERED = {
+    ("nginx", "first"): [(r"server 10\.8\.0\.2:25;", "server 10.8.0.6:8001;", "Mail"), (r"server 10\.8\.0\.1:25;", "server 10.8.0.2:25;", "Partner mail"),
+                         (r"proxy_protocol on;", "", "Told"), (r"listen 192\.0\.2\.9:6000-6009;", "listen 192.0.2.9:6000-6008;", "Range"),
+                         (r"map \$remote_port (\$\w+) .*", r"map $remote_port \1 { default 1; }", "Denied")],
+    ("nginx", "second"): [(r"198\.51\.100\.96-198\.51\.100\.127 1;", "198.51.100.96-198.51.100.128 1;", "Mail"),
+                          (r"10\.8\.0\.4:\$server_port", "10.8.0.4:6000", "Range")],
+    ("haproxy", "first"): [(r"server published 10\.8\.0\.1:25", "server published 10.8.0.2:25", "Partner mail"),
+                           (r"(backend server_rule_2_mail\n(?:.*\n)*?.*)10\.8\.0\.2:25", r"\g<1>10.8.0.6:8001", "Mail"), (r" send-proxy$", "", "Told"),
+                           (r"bind 192\.0\.2\.9:6000-6009", "bind 192.0.2.9:6000-6008", "Range"), (r"src_port 20000:29999", "src_port 20000:30000", "Denied")],
+    ("haproxy", "second"): [(r"src 198\.51\.100\.96/27", "src 198.51.100.96/27 198.51.100.128", "Mail"),
+                            (r"server published 10\.8\.0\.4$", "server published 10.8.0.4:6000", "Range")],
+}
+
+
+def server_policy(t):
+    protocols = [protocol("mail", [(25,)]), protocol("range", [(6000, 6009)]), protocol("told", [(7000,)]), protocol("ports", [(8001,)]), protocol("query", [(53, 53, UDP, 2)])]
+    rules = [server_rule("Partner mail", 1, "10.8.0.1", "192.0.2.9", "mail", source=[("subnet", "Partner")], UseFirewallIPAsSource=True),
+             server_rule("Mail", 2, "10.8.0.2", "192.0.2.9", "mail", exclude=[("subnet", "Partner")], UseFirewallIPAsSource=True),
+             server_rule("Range", 3, "10.8.0.4", "192.0.2.9", "range", UseFirewallIPAsSource=True),
+             server_rule("Told", 4, "10.8.0.5", "192.0.2.9", "told"),
+             server_rule("Ports", 5, "10.8.0.6", "192.0.2.9", "ports", ports=(20000, 29999), UseFirewallIPAsSource=True),
+             server_rule("Denied", 6, "10.8.0.7", "192.0.2.9", "ports", deny=True), server_rule("Names", 7, "10.8.0.8", "192.0.2.9", "query")]
+    elements = {"Protocols": protocols, "Subnets": [subnet("Partner", "198.51.100.96", "255.255.255.224")], "UserSets": predefined_users()}
+    export = t.write("servers.xml", document(("{F52B2AE5-0D87-4A3B-8F0B-7E9CDCE2A5B1}", guid("array", "SERVERS")), rules, elements=elements, name="SERVERS"))
+    return export, t.write("servers.yaml", 'site: 1\nserver_rules:\n  "Told": {client_address: proxy-protocol}\n')
+
+
+@test
+def test_verify_streams(t):
+    """Server publishing: connections to sockets, ranges of ports and limits of sources and ports; and what was changed in a file is found."""
+    export, site = server_policy(t)
+    report = verified(t, "of server rules", export, "-m", site)
+    t.check(report.get("connections", 0) >= 30, "only %s connections" % report.get("connections"))
+    t.equal(report.get("server_rules_not_probed"), 1, "rules of UDP alone")
+    t.convert(export, t.path("out"), "-t", "nginx,haproxy", "-q", "--fail-on", "never", site=site)
+    files = {"nginx": t.path("out", "nginx", "stream.conf"), "haproxy": t.path("out", "haproxy", "haproxy.cfg")}
+    for (target, _), changes in TAMPERED.items():
+        with open(files[target]) as f:
+            text = f.read()
+        changed = text
+        for pattern, to, _ in changes:
+            changed, n = re.subn(pattern, to, changed, count=1, flags=re.M)
+            t.check(n == 1, "%s: the file does not have" % target, pattern)
+        with open(files[target], "w") as f:
+            f.write(changed)
+        r = t.run("verify", export, "-m", site, "-t", target, "--configs", t.path("out"), "--format", "json")
+        t.equal(sorted({c.get("server_rule") for c in cases(r.out, "disagreed")}), sorted({name for _, _, name in changes}), "what was changed for %s is found" % target)
+        t.equal(r.status, 1, "the status")
+        with open(files[target], "w") as f:
+            f.write(text)
+    t.note = "%d connections to each proxy; %d changes found" % (report.get("connections", 0), sum(map(len, TAMPERED.values())))
 
 
 HOSTILE = {r"http://odd\name/$host/a;b": "https://$http_host/${scheme}", 'say "hi" {$uri}': '}" ; return 444; #', "back\\slash\\": "two\\\\",
