@@ -345,9 +345,13 @@ void initiator_free(struct initiator *i)
 
 bool initiator_ready(struct initiator *i)
 {
-    if (i->how != DELEGATE_NTLM && !i->kept)
+    if (i->how == DELEGATE_NTLM || i->stage == STAGE_NTLM_BEGUN)
+        return true;
+    if (i->stage != STAGE_NEW)
+        return false; /* the ticket that is kept was refused */
+    if (!i->kept)
         i->kept = find_ticket(i);
-    return i->how == DELEGATE_NTLM || i->kept;
+    return i->kept;
 }
 
 bool initiator_has_ticket(struct initiator *i)

@@ -32,7 +32,7 @@ enum delegated {
 /* Blocks unless the ticket is kept. challenge: the value of the backend's WWW-Authenticate that goes with this scheme
  * ("NTLM TlRM…", "Negotiate oYG…"); NULL to begin. value: "Negotiate YII…", appended. why: one line for the log. */
 enum delegated initiator_step(struct initiator *i, const char *challenge, struct strbuf *value, struct strbuf *why);
-/* The ticket is kept already: initiator_step with NULL will not block. */
+/* The next initiator_step will not block: it is NTLM's, or the first and the ticket is kept already. */
 bool initiator_ready(struct initiator *i);
 /* A ticket for the service is kept and good: the KDC let the user go there within the last hour. */
 bool initiator_has_ticket(struct initiator *i);

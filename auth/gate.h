@@ -94,6 +94,7 @@ struct gate_result {
     bool verified;                                       /* false: who says so himself (B-27); never for Kerberos delegation */
     /* ANSWER */
     int status;
+    bool handshake;                                      /* a 401 that is a leg of one: the client may have kept its body back */
     const char *body; size_t body_n;                     /* NULL: the engine's page for the status, or for page */
     enum gate_page { PAGE_OF_STATUS, PAGE_WRONG_USER, PAGE_NEEDS_SSL, PAGE_NEEDS_CERTIFICATE, PAGE_NO_RULE } page;
     const char *why;                                     /* for the log; never holds a secret. May be NULL */

@@ -139,6 +139,7 @@ void gate_after_leg(struct gate_at *at, struct gate_job *j)
         c->handshake = j->handshake;
         j->handshake = NULL;
         gate_refuse(at, 401, why);
+        at->out->handshake = true;
         gate_add(at, "WWW-Authenticate", value);
         break;
     case LEG_DONE:

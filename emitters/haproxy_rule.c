@@ -190,6 +190,8 @@ static void write_headers(struct haproxy *h, const struct plan_rule *r)
         write_line(w, "http-request del-header Accept-Encoding");
     if (!keeps_credentials(rule))
         write_line(w, "http-request del-header Authorization");
+    if (h->plan->site->preauth == PREAUTH_PUBLISHD)
+        write_line(w, "http-request del-header " PREAUTH_CLIENT);
     if (rule->front_end_https)
         write_line(w, "http-request set-header Front-End-Https On");
     if (r->x_forwarded_for)

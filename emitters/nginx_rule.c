@@ -409,6 +409,8 @@ static void write_headers(struct block *b, bool translates)
     }
     if (!passes)
         write_header(b, "Authorization", "\"\"");
+    if (b->m->plan->site->preauth == PREAUTH_PUBLISHD)
+        write_header(b, PREAUTH_CLIENT, "\"\"");
     if (!rule->accept_encoding || translates)
         write_header(b, "Accept-Encoding", "\"\"");
     if (rule->accept_encoding && translates) /* what the server no longer compresses */
@@ -473,7 +475,7 @@ static void write_through_publishd(struct block *b)
     else
         write_line(b->w, "proxy_pass %s$request_uri;", url[0] ? url[0] : url[1]);
     write_header(b, "Host", "$http_host");
-    write_header(b, "X-Publishd-Client", "$remote_addr");
+    write_header(b, PREAUTH_CLIENT, "$remote_addr");
     write_header(b, "Connection", r->websocket ? "$connection_upgrade" : "\"\"");
     if (r->websocket) {
         write_header(b, "Upgrade", "$http_upgrade");

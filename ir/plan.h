@@ -16,6 +16,7 @@ struct plan_socket {
  * for each scheme that clients use. */
 enum { PREAUTH_SOCKETS = 4 };
 #define PREAUTH_HOST "127.0.0.1"
+#define PREAUTH_CLIENT "X-Publishd-Client"    /* the client's address, from nginx to publishd; a client's own goes to no server */
 struct plan_listener {
     const struct listener *listener;
     VEC(struct plan_socket) sockets; /* HTTP ones first, then HTTPS, addresses in the order of the export or site map */

@@ -83,25 +83,15 @@ static void note_sign_in(struct exchange *x)
     head_remove(&x->answer, FIELD_PERSISTENT_AUTH);
 }
 
-/* The answer to a leg. NTLM: its challenge, and the next leg takes the body along. Kerberos: a refusal of a ticket that may
- * be too old. Local work, but for a new ticket, which a server wants once in its keys' life. */
+/* The server asks who it is, or asks again: it forgot (B-106), or the ticket was too old for it. That is ours to answer, as
+ * long as what it got of the body can be sent once more. */
 static bool on_answer(struct exchange *x)
 {
-    bool ntlm = rule_of(x)->delegation == DELEGATE_NTLM;
-    const char *challenge = x->answer.status == 401 ? challenge_of(x, ntlm ? "NTLM" : "Negotiate") : NULL;
-    struct strbuf value = { 0 }, why = { 0 };
+    bool ntlm = rule_of(x)->delegation == DELEGATE_NTLM, asks = x->answer.status == 401 && exchange_can_repeat(x);
+    const char *challenge = asks ? challenge_of(x, ntlm ? "NTLM" : "Negotiate") : NULL;
     note_sign_in(x);
-    enum delegated d = challenge ? initiator_step(x->waiting, challenge, &value, &why) : DELEGATE_REFUSED;
-    x->on_answer = d == DELEGATE_SEND && (begins_ntlm(value.p) || x->body_ended) ? on_answer : NULL;
-    if (d == DELEGATE_SEND) {
-        if (ends_ntlm(value.p))
-            upstream_sign_in(x->up, SIGNED_IN_BY_NTLM);
-        head_set(&x->request, FIELD_AUTHORIZATION, "Authorization", arena_strdup(x->arena, value.p));
-        buf_wipe(&value);
-    }
-    buf_free(&why);
-    buf_free(&value);
-    return d == DELEGATE_SEND;
+    x->challenge = challenge ? arena_strdup(x->arena, challenge) : NULL;
+    return challenge;
 }
 
 static void release_initiator(void *waiting)
@@ -115,77 +105,114 @@ static void hold_initiator(struct exchange *x, struct initiator *i)
     x->waiting_free = release_initiator;
 }
 
-struct ticket_job {
+static struct initiator *take_initiator(struct exchange *x)
+{
+    struct initiator *i = x->waiting;
+    x->waiting = NULL;
+    return i;
+}
+
+/* One step of a handshake, in the pool where the KDC may have to be asked. */
+struct step {
     struct job job;
     struct exchange_id id;
     struct serving *serving; /* what tickets are kept in is its */
     struct initiator *initiator;
+    struct strbuf challenge; /* empty: it begins */
     enum delegated result;
     struct strbuf value, why;
 };
 
-static void ticket_ready(struct exchange *x, struct ticket_job *t)
+static void step_free(struct step *s)
 {
-    if (t->result != DELEGATE_SEND) {
-        exchange_page(x, t->result == DELEGATE_UNAVAILABLE ? CAUSE_NO_KDC : CAUSE_DELEGATION);
+    initiator_free(s->initiator);
+    buf_wipe(&s->challenge);
+    buf_wipe(&s->value);
+    buf_free(&s->why);
+    serving_release(s->serving);
+    free(s);
+}
+
+/* The first time the client's head becomes what a server gets; from then on one field changes. */
+static void send_with(struct exchange *x, const char *value)
+{
+    if (!x->made) {
+        steer_send(x, value);
         return;
     }
-    hold_initiator(x, t->initiator);
-    t->initiator = NULL;
+    head_set(&x->request, FIELD_AUTHORIZATION, "Authorization", value);
+    exchange_again(x);
+}
+
+static void step_ready(struct exchange *x, struct step *s)
+{
+    if (s->result != DELEGATE_SEND) {
+        exchange_page(x, s->result == DELEGATE_UNAVAILABLE ? CAUSE_NO_KDC : CAUSE_DELEGATION);
+        return;
+    }
+    const char *value = arena_strdup(x->arena, s->value.p);
+    bool last = ends_ntlm(value);
+    hold_initiator(x, s->initiator);
+    s->initiator = NULL;
     x->secret = true;
-    const char *value = arena_strdup(x->arena, t->value.p);
-    if (begins_ntlm(value) ||
-        x->body_ended) /* a leg of NTLM goes without the body; a ticket with it, and cannot be sent twice then */
-        x->on_answer = on_answer;
-    steer_send(x, value);
+    x->leg = begins_ntlm(value);
+    x->on_answer = last ? NULL : on_answer;
+    if (last && x->up)
+        upstream_sign_in(x->up, SIGNED_IN_BY_NTLM);
+    send_with(x, value);
 }
 
-static void job_free(struct ticket_job *t)
+static void step_run(struct job *j)
 {
-    initiator_free(t->initiator);
-    buf_wipe(&t->value);
-    buf_free(&t->why);
-    serving_release(t->serving);
-    free(t);
+    struct step *s = container_of(j, struct step, job);
+    s->result = initiator_step(s->initiator, s->challenge.n ? s->challenge.p : NULL, &s->value, &s->why);
 }
 
-static void job_run(struct job *j)
+static void step_done(struct job *j)
 {
-    struct ticket_job *t = container_of(j, struct ticket_job, job);
-    t->result = initiator_step(t->initiator, NULL, &t->value, &t->why);
-}
-
-static void job_done(struct job *j)
-{
-    struct ticket_job *t = container_of(j, struct ticket_job, job);
-    struct exchange *x = exchange_find(j->loop, t->id);
+    struct step *s = container_of(j, struct step, job);
+    struct exchange *x = exchange_find(j->loop, s->id);
     if (x)
-        ticket_ready(x, t);
-    job_free(t);
+        step_ready(x, s);
+    step_free(s);
 }
 
-static void begin(struct exchange *x, const char *spn)
+static struct step *step_new(struct exchange *x, struct initiator *i)
 {
-    struct ticket_job *t = calloc(1, sizeof *t);
-    if (!t)
+    struct step *s = calloc(1, sizeof *s);
+    if (!s)
         mem_fatal();
-    *t = (struct ticket_job){ .job = { .loop = x->loop, .run = job_run, .done = job_done },
-                              .result = DELEGATE_REFUSED,
-                              .serving = serving_ref(x->client->serving) };
-    t->initiator = initiator_new(signing_auth(t->serving->signing), rule_of(x)->delegation, x->who, spn, &t->why);
-    if (t->initiator && !initiator_ready(t->initiator)) {
-        t->id = exchange_wait(x);
-        if (jobs_submit(x->loop->jobs, &t->job))
+    *s = (struct step){ .job = { .loop = x->loop, .run = step_run, .done = step_done },
+                        .result = DELEGATE_REFUSED,
+                        .serving = serving_ref(x->client->serving),
+                        .initiator = i };
+    return s;
+}
+
+static void take_step(struct exchange *x, struct step *s)
+{
+    if (s->initiator && !initiator_ready(s->initiator)) {
+        s->id = exchange_wait(x);
+        if (jobs_submit(x->loop->jobs, &s->job))
             return;
-        job_free(t);
+        step_free(s);
         exchange_page(x, CAUSE_BUSY);
         return;
     }
-    if (t->initiator)
-        job_run(&t->job); /* what is kept needs no waiting */
-    ticket_ready(x, t);
-    job_free(t);
+    if (s->initiator)
+        step_run(&s->job); /* what is kept needs no waiting */
+    step_ready(x, s);
+    step_free(s);
 }
+
+static void answer_challenge(struct exchange *x)
+{
+    struct step *s = step_new(x, take_initiator(x));
+    buf_puts(&s->challenge, x->challenge);
+    take_step(x, s);
+}
+
+/* ---- the way on ------------------------------------------------------------------------------------------------------- */
 
 /* The service's name for the member that will be asked: a farm has one each (B-110). */
 static const char *spn_of(const struct exchange *x)
@@ -199,37 +226,46 @@ static const char *spn_of(const struct exchange *x)
     return r->spns.n ? r->spns.v[0] : arena_printf(x->arena, "http/%s", r->site);
 }
 
-/* ---- the way on ------------------------------------------------------------------------------------------------------- */
-
-/* The server knows the user of the connection. If it has forgotten, a request without a body begins again (B-106); nothing
- * may block then, so a ticket must be at hand - which also keeps the KDC's word on the user as fresh as where each request brings
- * one. A body could not be sent twice, and goes with a ticket. false: not so here. */
-static bool go_on_signed_in(struct exchange *x, enum signed_in how)
+/* NULL: the rule's delegation cannot work for this user (6.1). */
+static struct initiator *initiator_for(struct exchange *x)
 {
     struct strbuf why = { 0 };
     struct auth *auth = signing_auth(x->client->serving->signing);
-    if (how == SIGNED_IN_NOT)
-        return false;
-    struct initiator *i = x->body_ended ? initiator_new(auth, rule_of(x)->delegation, x->who, spn_of(x), &why) : NULL;
+    struct initiator *i = initiator_new(auth, rule_of(x)->delegation, x->who, spn_of(x), &why);
     buf_free(&why);
-    if (how == SIGNED_IN_BY_TICKET && !(i && initiator_has_ticket(i))) {
+    return i;
+}
+
+static void begin(struct exchange *x)
+{
+    take_step(x, step_new(x, initiator_for(x)));
+}
+
+/* The server knows the user of the connection: nothing is said, unless it has forgotten (B-106). A ticket must be at hand for that,
+ * so that the KDC's word on the user is as fresh as where each request brings one, and it goes with what could not be sent twice.
+ * false: not so here. */
+static bool go_on_signed_in(struct exchange *x, enum signed_in how)
+{
+    bool sure = exchange_can_repeat(x) && x->request.framing != BODY_CHUNKED;
+    struct initiator *i = how != SIGNED_IN_NOT ? initiator_for(x) : NULL;
+    if (!i || (how == SIGNED_IN_BY_TICKET && !(sure && initiator_has_ticket(i)))) {
         initiator_free(i);
         return false;
     }
-    if (i) {
-        hold_initiator(x, i);
-        x->on_answer = on_answer;
-    }
+    hold_initiator(x, i);
+    x->on_answer = on_answer;
     steer_send(x, NULL);
     return true;
 }
 
 static void with_handshake(struct exchange *x)
 {
+    x->on_again = answer_challenge;
+    x->keeps = x->request.framing == BODY_CHUNKED || x->request.length <= BODY_KEPT;
     if (!member_choose(x)) /* before the ticket: a farm's members have a name each */
         exchange_page(x, CAUSE_NO_MEMBER);
     else if (!go_on_signed_in(x, upstream_signed_in(x)))
-        begin(x, spn_of(x));
+        begin(x);
 }
 
 static void with_basic(struct exchange *x)
@@ -243,6 +279,16 @@ static void with_basic(struct exchange *x)
     const char *text = arena_strdup(x->arena, value.p);
     buf_wipe(&value);
     steer_send(x, text);
+}
+
+void delegate_to_another(struct exchange *x)
+{
+    if (x->who && has_handshake(rule_of(x)->delegation)) {
+        initiator_free(take_initiator(x));
+        begin(x);
+    } else {
+        exchange_again(x);
+    }
 }
 
 void delegate(struct exchange *x)

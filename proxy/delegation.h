@@ -11,6 +11,8 @@
  * answers it. */
 void delegate(struct exchange *x);
 void steer_send(struct exchange *x, const char *authorization);      /* steer.c's: forwards it with that, NULL: with none of ours */
+/* x->peer is another member of the farm than x was made ready for: sends it there, with what that one must get. */
+void delegate_to_another(struct exchange *x);
 /* Asked about each answer: what it says of its connection is noted. true: it is a 401 that no further leg mends, and was
  * answered here. */
 bool delegation_failed(struct exchange *x);

@@ -2,6 +2,7 @@
 #include "exchange.h"
 #include "steer.h"
 #include "bodies.h"
+#include "delegation.h"
 #include "members.h"
 #include "record.h"
 #include "upstream.h"
@@ -121,6 +122,7 @@ static void bury(struct exchange *x)
     if (x->waiting && x->waiting_free)
         x->waiting_free(x->waiting);
     identity_release(x->who);
+    buf_wipe(&x->kept);
     loop_bury(x->loop, &slot_of(x)->grave, release);
 }
 
@@ -167,6 +169,36 @@ void exchange_answer(struct exchange *x, const char *body, size_t n)
     over(x);
 }
 
+/* ---- once more, over a handshake ---------------------------------------------------- */
+
+bool exchange_can_repeat(const struct exchange *x)
+{
+    bool empty = x->request.framing == BODY_NONE || (x->request.framing == BODY_LENGTH && !x->request.length);
+    return x->leg || empty || x->keeps;
+}
+
+void exchange_again(struct exchange *x)
+{
+    x->state = X_FORWARDING;
+    if (x->up)
+        upstream_again(x->up);
+    else
+        upstream_take(x);
+}
+
+/* The answer has been thrown away. More of the body may have come meanwhile than is kept. */
+static void send_again(struct exchange *x)
+{
+    x->again = x->again_waits = false;
+    if (!exchange_can_repeat(x)) {
+        exchange_page(x, CAUSE_DELEGATION);
+        return;
+    }
+    if (!upstream_goes_on(x->up))
+        let_go(x);
+    x->on_again(x);
+}
+
 /* ---- the request ------------------------------------------------------------------------- */
 
 void exchange_start(struct exchange *x)
@@ -204,7 +236,7 @@ void exchange_forward(struct exchange *x)
 
 void exchange_connected(struct exchange *x)
 {
-    if (!x->body_ended && !x->on_answer && !x->body_wanted) {
+    if (!x->body_ended && !x->leg && !x->body_wanted) {
         x->body_wanted = true;
         x->front->want_body(x, true);
     }
@@ -242,13 +274,28 @@ static void body_refused(struct exchange *x)
         exchange_page(x, CAUSE_FILTERED);
 }
 
+static void keep_no_more(struct exchange *x)
+{
+    x->keeps = false;
+    buf_wipe(&x->kept);
+}
+
+static void to_server(struct exchange *x, const char *p, size_t n)
+{
+    if (x->keeps && x->kept.n + n > BODY_KEPT)
+        keep_no_more(x);
+    if (x->keeps)
+        buf_add(&x->kept, p, n);
+    upstream_body(x->up, p, n);
+}
+
 /* What the HTTP filter has looked at goes on; true: all is well. */
 static bool judge(struct exchange *x, const char *p, size_t n, bool end)
 {
     struct strbuf out = { 0 };
     bool good = bodies_judge(x, p, n, end, &out);
     if (good && out.n)
-        upstream_body(x->up, out.p, out.n);
+        to_server(x, out.p, out.n);
     buf_free(&out);
     if (!good)
         body_refused(x);
@@ -271,7 +318,7 @@ void exchange_body(struct exchange *x, const char *p, size_t n)
     if (x->judge && !x->tunnel)
         judge(x, p, n, false);
     else
-        upstream_body(x->up, p, n);
+        to_server(x, p, n);
     if (x->up && upstream_queued(x->up) > high(x->loop))
         exchange_hold(x);
 }
@@ -287,7 +334,9 @@ void exchange_body_end(struct exchange *x)
         return;
     if (x->up)
         upstream_body_end(x->up);
-    if (x->state == X_REST) {
+    if (x->again_waits)
+        send_again(x);
+    else if (x->state == X_REST) {
         leave(x);
         over(x);
     }
@@ -311,15 +360,8 @@ void exchange_gone(struct exchange *x)
 
 void exchange_interim(struct exchange *x, const struct head *h)
 {
-    if (!x->on_answer)
+    if (!x->leg)
         x->front->interim(x, h);
-}
-
-/* The next leg goes over the same connection, which is the client's own from now on. */
-static void send_again(struct exchange *x)
-{
-    x->again = false;
-    upstream_again(x->up);
 }
 
 static void send_head(struct exchange *x)
@@ -341,6 +383,7 @@ void exchange_head(struct exchange *x)
         x->again = true;
         return;
     }
+    keep_no_more(x);
     x->tunnel = x->answer.status == 101;
     if (!steer_answer(x)) /* a page was answered instead */
         return;
@@ -419,8 +462,12 @@ void exchange_room(struct exchange *x)
 
 void exchange_end(struct exchange *x)
 {
-    if (x->again) {
+    if (x->again && (x->leg || x->body_ended)) {
         send_again(x);
+        return;
+    }
+    if (x->again) {
+        x->again_waits = true; /* the connection is in the middle of the body */
         return;
     }
     if (!x->chain) {
@@ -440,7 +487,7 @@ static bool try_another(struct exchange *x, enum cause t)
     if (!connect || ++x->tries > 2 || !member_another(x))
         return false;
     x->cause = CAUSE_NONE;
-    upstream_take(x);
+    delegate_to_another(x);
     return true;
 }
 

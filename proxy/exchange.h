@@ -31,7 +31,7 @@
 #include "../http/head.h"
 #include "pages.h"
 
-enum { QUEUE_HIGH = 256 << 10, QUEUE_LOW = 64 << 10 };   /* bytes */
+enum { QUEUE_HIGH = 256 << 10, QUEUE_LOW = 64 << 10, BODY_KEPT = 64 << 10 };   /* bytes */
 
 struct exchange;
 /* What an exchange asks of its front. None of them may call back into the exchange before it returns, but for
@@ -89,15 +89,21 @@ struct exchange {
     uint64_t received, sent;             /* bytes of bodies: from the client, to the client */
     uint64_t began;                      /* ms */
     int status;                          /* that the client got; 0: nothing */
-    /* For legs of a handshake with the server (auth/). While it is set the request is sent without its body, and it is
-     * asked about each answer's head before anybody else. It changes x->request (and sets itself to NULL when the body
-     * may go) and says true: the answer is thrown away and the request sent again over the same connection. false: the
-     * answer is the client's. */
+    /* For handshakes with the server (delegation.c). on_answer is asked about each answer's head before anybody else. true:
+     * the answer is thrown away and, when it and the request's body have ended, on_again is called, which sends the
+     * request again or answers it. false: the answer is the client's. */
     bool (*on_answer)(struct exchange *x);
-    bool again;                          /* on_answer said true */
+    void (*on_again)(struct exchange *x);
+    const char *challenge;               /* that on_answer found */
+    bool made;                           /* request is what a server gets (steer_send) */
+    bool leg;                            /* it is sent without its body */
+    bool again, again_waits;             /* on_answer said true; and the answer has ended, but the request's body has not */
+    bool keeps;                          /* kept has all that the server got of the body, for sending it again; at most BODY_KEPT */
+    struct strbuf kept;                  /* it ends with the answer's head */
     void *waiting;                       /* the waiter's own; freed by waiting_free when the exchange ends */
     void (*waiting_free)(void *waiting);
-    bool read_all;                       /* answered with a leg of a handshake: its body is read whatever its size, the connection must stay (6.2) */
+    bool read_all;                       /* answered with a challenge: its body is read whatever its size, the connection must stay (6.2) */
+    bool handshake;                      /* answered with a leg of a handshake: the client may have kept the body back (6.2) */
     void (*on_body)(struct exchange *x, const char *p, size_t n, bool end);      /* takes the request's body here; NULL */
     struct identity *who;                /* who signed in (signing.c); a reference. NULL: nobody was asked */
     const struct gate_header *added;     /* fields that go with the answer, for who signed in */
@@ -133,6 +139,9 @@ void exchange_forward(struct exchange *x);
 /* Answers here. x->answer was reset and has its status and fields; body is copied. Framing is set by n. */
 void exchange_answer(struct exchange *x, const char *body, size_t n);
 void exchange_page(struct exchange *x, enum cause why);          /* the page of pages.def; a server connection is dropped */
+bool exchange_can_repeat(const struct exchange *x);              /* what the server got of it can be sent once more */
+/* For on_again: sends x->request once more, over the connection that it went over if that is still there (x->up). */
+void exchange_again(struct exchange *x);
 
 /* ---- for upstream connections ------------------------------------------------------- */
 void exchange_connected(struct exchange *x);                     /* the head is on its way: the body is wanted */

@@ -105,11 +105,19 @@ static const char *without_mark(struct head *h, const char *target)
 
 /* ---- the rest ------------------------------------------------------------------------------ */
 
+/* What a client must not say to a server behind us: what is said to proxies, and who it claims to be to a publishd. */
+static bool is_between_proxies(const struct field *f)
+{
+    static const char client[] = PREAUTH_CLIENT;
+    char first = f->name[0] | 0x20;
+    return (first == 'p' && f->name_n > 6 && ascii_ncasecmp(f->name, "Proxy-", 6) == 0) ||
+           (first == 'x' && f->name_n == sizeof client - 1 && ascii_casecmp(f->name, client) == 0);
+}
+
 static void remove_proxy_fields(struct head *h)
 {
     for (uint32_t i = 0; i < h->n; i++)
-        if (h->fields[i].name_n > 6 && (h->fields[i].name[0] | 0x20) == 'p' &&
-            ascii_ncasecmp(h->fields[i].name, "Proxy-", 6) == 0)
+        if (h->fields[i].name_n && is_between_proxies(&h->fields[i]))
             head_remove_at(h, i);
 }
 

@@ -2,7 +2,7 @@
  *
  * What goes on is what the client sent, but for: target (D-04), Host (B-32, B-33, D-10), Accept-Encoding (B-64, D-12),
  * Authorization (by the rule's delegation: D-11, B-27, B-102, B-104), Upgrade (D-17, B-69), Expect (publishd has answered it),
- * Proxy-* fields, what concerns this hop alone, cookies of publishd's own, and what the rule asks for: Front-End-Https
+ * Proxy-* fields, X-Publishd-Client, what concerns this hop alone, cookies of publishd's own, and what the rule asks for: Front-End-Https
  * (B-63), X-Forwarded-For (D-12), Via (D-12, B-140). A mark "authResendNNN" that the source put into URLs is taken out (B-106).
  */
 #ifndef PROXY_FORWARD_H

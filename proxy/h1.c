@@ -46,6 +46,7 @@ struct h1 {
     bool keep;           /* the connection, behind this answer */
     bool old;            /* the request was HTTP/1.0 */
     bool chunked;        /* the answer's body */
+    bool may_lack;       /* the body, of which nothing has come, may have been left out (6.2) */
     bool ended;          /* the client ended its sending, behind what is in `in` */
     uint64_t read, seen; /* bytes read; read and sent together when the timer looked last */
 };
@@ -97,6 +98,13 @@ static void put_head(struct h1 *h, const struct head *a, const char *connection)
     sock_put(&h->s, out->p, out->n);
 }
 
+static void ask_for_body(struct h1 *h)
+{
+    if (h->expects && !h->in.n)
+        sock_put(&h->s, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+    h->expects = false;
+}
+
 static void on_interim(struct exchange *x, const struct head *a)
 {
     struct h1 *h = x->stream;
@@ -107,7 +115,7 @@ static void on_interim(struct exchange *x, const struct head *a)
 /* Whether what is left of the request's body would have to be read for nothing, and is too much for that. */
 static bool much_is_left(const struct h1 *h, const struct exchange *x)
 {
-    if (h->state != H1_BODY || (x->read_all && !h->expects))
+    if (h->state != H1_BODY || (x->read_all && (!h->expects || x->handshake)))
         return false;
     return h->expects || h->framing == BODY_CHUNKED || h->left > SKIP_MOST;
 }
@@ -117,6 +125,9 @@ static void on_head(struct exchange *x)
     struct h1 *h = x->stream;
     struct head *a = &x->answer;
     const char *connection = NULL;
+    /* The body of a leg that waits to be asked for: where it begins and ends is certain only if it is asked for. */
+    if (h->expects && h->state == H1_BODY && x->handshake)
+        ask_for_body(h);
     h->chunked = a->framing == BODY_CHUNKED;
     if (h->chunked && h->old) {
         h->chunked = h->keep = false;
@@ -169,6 +180,7 @@ static void on_over(struct exchange *x)
         return;
     }
     h->state = whole ? H1_HEAD : H1_SKIP;
+    h->may_lack = !whole && x->handshake && h->framing == BODY_CHUNKED && !h->chunks.line;
     timer_set(h->c.loop, &h->timer, h->c.serving->listeners.v[h->c.at->listener].idle_timeout);
     if (!h->busy && (h->in.n || h->ended))
         loop_later(h->c.loop, &h->more);
@@ -194,9 +206,7 @@ static void on_want_body(struct exchange *x, bool more)
     h->wanted = more;
     if (!more)
         return;
-    if (h->expects && !h->in.n)
-        sock_put(&h->s, "HTTP/1.1 100 Continue\r\n\r\n", 25);
-    h->expects = false;
+    ask_for_body(h);
     if (!h->busy)
         loop_later(h->c.loop, &h->more);
     sock_resume(&h->s);
@@ -328,6 +338,27 @@ static size_t read_body(struct h1 *h, const char *p, size_t n)
     return piece;
 }
 
+/* Clients that keep a chunked body back from a leg of a handshake may leave out its last chunk too (curl does). What comes then
+ * is a request line, and no size of a chunk is followed by what follows a method. Bytes taken; 0: more are needed. */
+static size_t read_lacking(struct h1 *h, const char *p, size_t n)
+{
+    enum { LONGEST = 64 }; /* bytes of a size and white space; what is longer is neither */
+    static const char digits[] = "0123456789abcdefABCDEF";
+    size_t size = 0, i;
+    while (size < n && size < LONGEST && p[size] && strchr(digits, p[size]))
+        size++;
+    for (i = size; i < n && i < LONGEST && (p[i] == ' ' || p[i] == '\t');)
+        i++;
+    if (i == n && i < LONGEST)
+        return 0;
+    h->may_lack = false;
+    if (i < n && (!size || (p[i] != '\r' && p[i] != ';'))) {
+        h->state = H1_HEAD;
+        return read_head(h, p, n);
+    }
+    return read_body(h, p, n);
+}
+
 static size_t read_tunnel(struct h1 *h, const char *p, size_t n)
 {
     if (!h->wanted)
@@ -342,7 +373,7 @@ static size_t step(struct h1 *h, const char *p, size_t n)
     switch (h->state) {
     case H1_HEAD: return read_head(h, p, n);
     case H1_BODY: return n && h->wanted ? read_body(h, p, n) : 0;
-    case H1_SKIP: return n ? read_body(h, p, n) : 0;
+    case H1_SKIP: return !n ? 0 : h->may_lack ? read_lacking(h, p, n) : read_body(h, p, n);
     case H1_TUNNEL: return n ? read_tunnel(h, p, n) : 0;
     case H1_LINGER: return n;
     case H1_WAIT:

@@ -288,6 +288,7 @@ static void answer(struct exchange *x, const struct gate_result *r)
     for (size_t i = 0; i < r->headers_n; i++)
         head_add(a, r->headers[i].name, r->headers[i].value);
     x->read_all = r->status == 401;
+    x->handshake = r->handshake;
     exchange_answer(x, html ? html : "", n);
 }
 

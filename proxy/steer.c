@@ -17,7 +17,7 @@ static int hour_now(struct loop *l)
 /* A proxy in front names the client in a header of its own: one that is not there, or there twice, is no client. */
 static bool named_in_header(struct exchange *x)
 {
-    static const char name[] = "X-Publishd-Client";
+    static const char name[] = PREAUTH_CLIENT;
     const struct head *h = &x->request;
     uint32_t found = 0, times = 0;
     for (uint32_t i = 0; i < h->n; i++)
@@ -65,6 +65,7 @@ void steer_send(struct exchange *x, const char *authorization)
         .client = x->client->address, .cookies = x->rule->cookies, .signed_in = x->who, .authorization = authorization
     };
     bodies_request(x);
+    x->made = true;
     x->upgrade = forward_head(x->client->serving->snapshot, &x->decision, &f, &x->request);
     exchange_forward(x);
 }

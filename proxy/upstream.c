@@ -218,12 +218,13 @@ static void send_request(struct upstream *u)
     u->received = u->body_sent = false;
     enum framing framing = x->request.framing;
     uint64_t length = x->request.length;
-    if (x->on_answer && framing != BODY_NONE) { /* a leg of a handshake has no body */
+    if (x->leg && framing != BODY_NONE) { /* a leg of a handshake has no body */
         x->request.framing = BODY_LENGTH;
         x->request.length = 0;
     }
     u->chunked = x->request.framing == BODY_CHUNKED;
-    u->request_ended = x->body_ended || x->on_answer;
+    bool kept = !x->leg && x->kept.n; /* what the server has got already, and answered with a challenge */
+    u->request_ended = x->leg || (x->body_ended && !kept);
     u->upgrade = x->upgrade;
     buf_clear(out);
     http1_write_request(out, &x->request, u->upgrade ? "upgrade" : NULL);
@@ -237,6 +238,10 @@ static void send_request(struct upstream *u)
     } else {
         sock_put(&u->s, out->p, out->n);
     }
+    if (kept)
+        upstream_body(u, x->kept.p, x->kept.n);
+    if (kept && x->body_ended)
+        upstream_body_end(u);
     sock_resume(&u->s);
     timer_set(u->loop, &u->timer, u->patience);
     exchange_connected(x);
@@ -484,6 +489,11 @@ void upstream_read(struct upstream *u, bool more)
     } else {
         sock_pause(&u->s);
     }
+}
+
+bool upstream_goes_on(const struct upstream *u)
+{
+    return u->keep && u->request_ended && sock_is_open(&u->s) && !u->s.broken;
 }
 
 bool upstream_takes_rest(const struct upstream *u)

@@ -13,7 +13,7 @@
 #include "exchange.h"
 #include "peers.h"
 
-/* Takes a connection for x to x->peer: bound to the client, idle, or new; sends x->request. The answer, or
+/* Takes a connection for x to x->peer: bound to the client, idle, or new; sends x->request, with the body that is kept. The answer, or
  * exchange_failed, comes in a later turn, never before this returns. */
 void upstream_take(struct exchange *x);
 /* Sends x->request once more behind an answer that has ended: over the same connection, or another if the server closes it. */
@@ -22,6 +22,7 @@ void upstream_body(struct upstream *u, const char *p, size_t n);     /* framed a
 void upstream_body_end(struct upstream *u);
 size_t upstream_queued(const struct upstream *u);
 void upstream_read(struct upstream *u, bool more);   /* go on reading the answer, or stop */
+bool upstream_goes_on(const struct upstream *u);     /* answered, and it will take another request */
 bool upstream_takes_rest(const struct upstream *u);  /* answered early, but it will take the rest of the body */
 void upstream_release(struct upstream *u);           /* its exchange is done: to the pool, its client, or closed */
 void upstream_drop(struct upstream *u);              /* closes it; its exchange hears nothing any more */
