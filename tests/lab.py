@@ -43,10 +43,13 @@ USERS = {
 }
 # account: password, names, whether it may sign in for others ("any" protocol, "kerberos" only, None), and to what
 SERVICES = {
-    "svc-isa": ("Isa.Pw1.long", ("HTTP/front.lab.test",), "any", ("HTTP/back.lab.test",)),
+    "svc-isa": ("Isa.Pw1.long", ("HTTP/front.lab.test", "HTTP/outlook.contoso.example", "HTTP/autodiscover.contoso.example"), "any",
+                ("HTTP/back.lab.test", "HTTP/cas01.corp.contoso.example", "HTTP/cas02.corp.contoso.example")),
     "isa1$": ("Machine.Pw1", ("HTTP/isa.lab.test",), "any", ("HTTP/back.lab.test", "HTTP/nobody.lab.test")),
     "isa2$": ("Machine.Pw2", ("HTTP/kerbonly.lab.test",), "kerberos", ("HTTP/back.lab.test",)),
     "svc-web": ("Web.Pw1.long", ("HTTP/back.lab.test",), None, ()),
+    "cas01$": ("Cas1.Pw1.long", ("HTTP/cas01.corp.contoso.example",), None, ()),          # samples/exchange-2010's
+    "cas02$": ("Cas2.Pw1.long", ("HTTP/cas02.corp.contoso.example",), None, ()),
     "svc-other": ("Other.Pw1.long", ("HTTP/other.lab.test",), None, ()),
 }
 RADIUS_SECRET = "radius-secret"
@@ -91,6 +94,7 @@ KRB5_CONF = """[libdefaults]
 	}}
 [domain_realm]
 	.lab.test = LAB.TEST
+	.contoso.example = LAB.TEST
 """
 CGI = """#!/usr/bin/python3 -SE
 import json, os, sys
@@ -540,7 +544,8 @@ def populate(d):
     creds.guess(lp)
     net = Net(creds=creds, lp=lp)
     for file, principals in (("front", ("HTTP/front.lab.test",)), ("isa1", ("isa1$", "HTTP/isa.lab.test")), ("isa2", ("isa2$", "HTTP/kerbonly.lab.test")),
-                             ("back", ("HTTP/back.lab.test",)), ("other", ("HTTP/other.lab.test",))):
+                             ("back", ("HTTP/back.lab.test",)), ("other", ("HTTP/other.lab.test",)),
+                             ("cas01", ("HTTP/cas01.corp.contoso.example",)), ("cas02", ("HTTP/cas02.corp.contoso.example",))):
         for principal in principals:
             net.export_keytab(keytab=os.path.join(d, "kt", file + ".keytab"), principal="%s@%s" % (principal, REALM))
 
