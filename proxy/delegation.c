@@ -242,13 +242,12 @@ static void begin(struct exchange *x)
 }
 
 /* The server knows the user of the connection: nothing is said, unless it has forgotten (B-106). A ticket must be at hand for that,
- * so that the KDC's word on the user is as fresh as where each request brings one, and it goes with what could not be sent twice.
- * false: not so here. */
+ * so that the KDC's word on the user is as fresh as where each request brings one, and it goes with a body, which is better
+ * sent once. false: not so here. */
 static bool go_on_signed_in(struct exchange *x, enum signed_in how)
 {
-    bool sure = exchange_can_repeat(x) && x->request.framing != BODY_CHUNKED;
     struct initiator *i = how != SIGNED_IN_NOT ? initiator_for(x) : NULL;
-    if (!i || (how == SIGNED_IN_BY_TICKET && !(sure && initiator_has_ticket(i)))) {
+    if (!i || (how == SIGNED_IN_BY_TICKET && !(x->body_ended && initiator_has_ticket(i)))) {
         initiator_free(i);
         return false;
     }
