@@ -75,6 +75,7 @@ struct decoder {
     z_stream z;
     enum coding coding;
     bool begun, over, maybe_raw; /* over: a whole member was read; maybe_raw: deflate without zlib's frame */
+    bool padded;                 /* behind a member came something else; nothing is looked at any more */
     uint64_t in, out;
 };
 
@@ -122,11 +123,12 @@ enum coding_result decoder_push(struct decoder *d, const char *p, size_t n, size
                                 size_t *made)
 {
     *used = *made = 0;
-    if (d->over && n && d->coding == CODING_GZIP && (unsigned char)*p == 0x1f) { /* another member */
+    if (d->over && n && !d->padded && d->coding == CODING_GZIP && (unsigned char)*p == 0x1f) { /* another member */
         inflateReset(&d->z);
         d->over = false;
     }
-    if (d->over) { /* padding behind the end is not looked at */
+    if (d->over) {
+        d->padded |= n > 0;
         *used = n;
         return CODING_END;
     }

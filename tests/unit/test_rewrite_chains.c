@@ -42,6 +42,27 @@ static bool inflated(const struct strbuf *in, struct strbuf *out)
 static const char PAGE[] = "<p>http://srv/a <a href=\"https://srv:443\">x</a>";
 static const char DONE[] = "<p>https://www.example/a <a href=\"https://www.example\">x</a>";
 
+/* Two members of gzip, and padding in which a third only seems to begin: wherever the pieces end. */
+static void members(void)
+{
+    struct strbuf two = { 0 };
+    struct chain_about plain = get;
+    plain.accept_encoding = NULL;
+    deflated(PAGE, 10, GZIP, &two);
+    deflated(PAGE + 10, strlen(PAGE) - 10, GZIP, &two);
+    buf_add(&two, "\0\x1f\x8b", 3);
+    for (size_t cut = 0; cut <= two.n; cut++) {
+        struct strbuf out = { 0 };
+        make_answer("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\n"
+                    "Transfer-Encoding: chunked\r\n\r\n",
+                    plain);
+        check(through(two.p, two.n, cut, &out) == CHAIN_MORE, "two members", "");
+        same(&out, DONE, strlen(DONE), "two members");
+        buf_free(&out);
+    }
+    buf_free(&two);
+}
+
 static void coded_pages(void)
 {
     static const struct {
@@ -94,18 +115,7 @@ static void coded_pages(void)
         }
         buf_free(&coded);
     }
-    struct strbuf two = { 0 }, out = { 0 };
-    struct chain_about plain = get;
-    plain.accept_encoding = NULL;
-    deflated(PAGE, 10, GZIP, &two);
-    deflated(PAGE + 10, strlen(PAGE) - 10, GZIP, &two);
-    make_answer(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n",
-        plain);
-    check(through(two.p, two.n, 0, &out) == CHAIN_MORE, "two members", "");
-    same(&out, DONE, strlen(DONE), "two members");
-    buf_free(&two);
-    buf_free(&out);
+    members();
     end();
 }
 
