@@ -1,7 +1,7 @@
 /* seal: the ring of keys, and one text sealed under one of them.
  *
  * A sealed text is base64url of  version 1 | key's name, 4 | salt, 16 | nonce, 12 | ciphertext | tag, 16.
- * The key of a text is HMAC-SHA256(ring key, "text" salt): with a random nonce alone a ring key would be good for 2^32
+ * The key of a text is HMAC-SHA256(ring key, "text" salt), and keys for other things have another first word: with a random nonce alone a ring key would be good for 2^32
  * texts only (NIST SP 800-38D, 8.3), which several machines together could reach.
  */
 #include "seal.h"
@@ -124,6 +124,24 @@ struct key_ring *key_ring_random(void)
     add_key(r, key);
     OPENSSL_cleanse(key, sizeof key);
     return r;
+}
+
+struct key_ring *key_ring_copy(const struct key_ring *r)
+{
+    struct key_ring *copy = ring_new();
+    *copy = *r;
+    return copy;
+}
+
+bool key_ring_derive(const struct key_ring *r, size_t i, const char *what, uint64_t number, unsigned char out[SEAL_KEY])
+{
+    unsigned char salt[8];
+    for (int k = 0; k < 8; k++)
+        salt[k] = (unsigned char)(number >> (8 * (7 - k)));
+    if (i >= r->n)
+        return false;
+    derive(r->keys[i].key, what, salt, sizeof salt, out);
+    return true;
 }
 
 void key_ring_free(struct key_ring *r)

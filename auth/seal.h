@@ -19,7 +19,10 @@ struct key_ring *key_ring_read(const char *file, struct strbuf *err);
 /* Writes a file with one new key, mode 0600, if there is none. false with a message in err. */
 bool key_ring_make(const char *file, struct strbuf *err);
 struct key_ring *key_ring_random(void);
+struct key_ring *key_ring_copy(const struct key_ring *r);
 void key_ring_free(struct key_ring *r);                          /* NULL is allowed; zeroes */
+/* A key for something else, out of the i-th of the ring: what (a literal) and number say what for. false: the ring has no i-th. */
+bool key_ring_derive(const struct key_ring *r, size_t i, const char *what, uint64_t number, unsigned char out[SEAL_KEY]);
 
 /* Appends the sealed text. purpose (a literal: "session") and context (whatever must be the same when it is opened:
  * listener, names) are not in it, but it opens under the same two alone. n <= SEAL_PLAIN. */

@@ -91,7 +91,7 @@ static const struct field agent_fields[] = {
 };
 static const struct schema agent_schema = { .name = "a kind of client", .size = sizeof(struct service_agent), .fields = FIELDS(agent_fields), .layout = LAYOUT_FLOW };
 static const struct field forms_fields[] = {
-    { SIGN_IN(service_forms, keys), .type = Y_TEXT, .text = TEXT_FILE, .help = "file of the keys that seal sessions, shared by all instances; random ones if left out, and sessions end with the process" },
+    { SIGN_IN(service_forms, keys), .type = Y_TEXT, .text = TEXT_FILE, .help = "file of the keys that seal sessions and TLS tickets, shared by all instances; random ones if left out, and sessions end with the process" },
     { SIGN_IN(service_forms, make_keys), .type = Y_BOOL, .help = "that file is made if it is not there" },
     { SIGN_IN(service_forms, pages), .type = Y_TEXT, .text = TEXT_FILE, .help = "folder of templates and texts for the sign-in pages; the built-in ones if left out" },
     { SIGN_IN(service_forms, agents), .type = Y_LIST, .of = &agent_schema, .help = "which clients get the form, the first that fits; the source's table if left out" },

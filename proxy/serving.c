@@ -1,6 +1,7 @@
 /* serving: made of a snapshot. */
 #include "serving.h"
 #include "members.h"
+#include "resumption.h"
 #include "signing.h"
 #include <stdlib.h>
 
@@ -34,6 +35,8 @@ static bool add_socket(struct serving *s, size_t listener, const struct conf_soc
     SSL_CTX *ctx = NULL;
     if (c->chain && !(ctx = tls_server(c->chain, c->key, err)))
         return false;
+    if (ctx)
+        resumption_use(ctx, signing_keys(s->signing), s->snapshot->config->listeners.v[listener].name);
     if (ctx && offers_h2(s, listener))
         tls_server_h2(ctx);
     const struct serving_socket *there = same_place(s, c->address, c->port);

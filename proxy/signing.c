@@ -22,7 +22,8 @@ struct memory {
     struct key_ring *random; /* where no file says the keys: sessions last as long as the process */
 };
 
-static struct memory *memory_new(const struct throttle_limits *l)
+/* before: whose keys are kept; NULL. Other limits must not end anybody's session. */
+static struct memory *memory_new(const struct throttle_limits *l, const struct memory *before)
 {
     struct memory *m = calloc(1, sizeof *m);
     if (!m)
@@ -32,7 +33,7 @@ static struct memory *memory_new(const struct throttle_limits *l)
     m->throttle = throttle_new(l, ACCOUNTS, ADDRESSES);
     m->credentials = credentials_new(PASSWORDS_KNOWN, m->throttle);
     m->logged_off = logged_off_new(SESSIONS_ENDED);
-    m->random = key_ring_random();
+    m->random = before ? key_ring_copy(before->random) : key_ring_random();
     return m;
 }
 
@@ -150,8 +151,7 @@ static bool add_gate(struct signing *s, const struct config *c, size_t i, struct
                                  .throttle = s->memory->throttle,
                                  .logged_off = s->memory->logged_off,
                                  .users = s->users };
-    session_rules_make(&s->gates[i].sessions, l->name, &auth->form, auth->sso, &auth->sso_domains,
-                       s->keys ? s->keys : s->memory->random);
+    session_rules_make(&s->gates[i].sessions, l->name, &auth->form, auth->sso, &auth->sso_domains, signing_keys(s));
     return true;
 }
 
@@ -187,7 +187,7 @@ struct signing *signing_new(const struct snapshot *snapshot, const struct signin
     s->arena = a;
     s->snapshot = snapshot;
     bool same = before && memcmp(&before->memory->limits, &limits, sizeof limits) == 0;
-    s->memory = same ? before->memory : memory_new(&limits);
+    s->memory = same ? before->memory : memory_new(&limits, before ? before->memory : NULL);
     if (same) {
         atomic_fetch_add(&s->memory->refs, 1);
         credentials_clear(s->memory->credentials); /* somebody else may be asked now */
@@ -223,6 +223,11 @@ void signing_free(struct signing *s)
 struct auth *signing_auth(const struct signing *s)
 {
     return s->auth;
+}
+
+const struct key_ring *signing_keys(const struct signing *s)
+{
+    return s->keys ? s->keys : s->memory->random;
 }
 
 /* ---- one exchange --------------------------------------------------------------------------------- */

@@ -7,10 +7,12 @@
 #include "exchange.h"
 
 struct signing;
+struct key_ring;
 /* before: of the configuration that is served now; NULL. NULL with lines in err: keys or pages that cannot be read. */
 struct signing *signing_new(const struct snapshot *s, const struct signing *before, struct strbuf *err);
 void signing_free(struct signing *s);    /* NULL is allowed */
 struct auth *signing_auth(const struct signing *s);
+const struct key_ring *signing_keys(const struct signing *s);     /* of the file, or this process's own; with s */
 
 /* After the decision. true: x is answered, or waits; when it may go on as x->who, go_on is called. false: nobody need sign
  * in here and nothing was brought; the decision stands. */

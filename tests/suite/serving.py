@@ -595,6 +595,77 @@ def test_serving_tls(t, build):
             clean(t, p)
 
 
+class Visitor:
+    """Comes again and again with the TLS session of the first time."""
+    def __init__(self, version):
+        self.context, self.session = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), None
+        self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
+        self.context.minimum_version = self.context.maximum_version = version
+
+    def come(self, port):
+        """(whether the session was resumed, who answered)"""
+        with self.context.wrap_socket(socket.create_connection(("127.0.0.1", port), 20), session=self.session) as c:
+            stream = Stream(c)
+            stream.send(get())
+            body = stream.answer()[2]
+            self.session = self.session or c.session          # TLS 1.3 tells it behind the handshake
+            return c.session_reused, body
+
+    def come_until(self, port, body):
+        """Until another configuration answers."""
+        end = time.monotonic() + 30
+        while True:
+            resumed, got = self.come(port)
+            if got == body or time.monotonic() > end:
+                return resumed, got
+            time.sleep(0.02)
+
+
+@test_each(*BUILDS)
+def test_serving_resumption(t, build):
+    """TLS sessions go on behind a reload, and on another instance with the same keys; not on another listener, nor without the keys."""
+    pair, keys = certificate(t.dir, "front", ["site.example"]), t.path("keys")
+    with open(keys, "w") as f:
+        f.write("5b" * 32 + "\n")
+    os.chmod(keys, 0o600)
+    shared, instances = "service: {forms: {keys: %s}}" % keys, []
+
+    def instance(name, top, s, listener="web"):
+        folder, port = t.path(name), free_port()
+        os.mkdir(folder)
+        sockets = '\n      - {address: "127.0.0.1", port: %d, chain: %s, key: %s}' % ((port,) + pair)
+        p = Publishd(program(t, build), folder, [rule(s.port)], top=top, sockets=sockets)
+        p.port = port
+        if listener != "web":
+            with open(p.file) as f:
+                text = f.read()
+            with open(p.file, "w") as f:
+                f.write(text.replace("name: web", "name: " + listener).replace("listener: web", "listener: " + listener))
+        instances.append(p)
+        return p
+
+    with Server(answering(body=b"old")) as old, Server(answering(body=b"new")) as new:
+        with instance("alone", "", old) as alone, instance("one", shared, old) as one, instance("two", shared, old) as two, \
+             instance("other", shared, old, "other") as other:
+            for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+                for p in (alone, one):
+                    what = "%s, %s: " % (version.name, "keys of its own" if p is alone else "keys of the file")
+                    top = "" if p is alone else shared
+                    v = Visitor(version)
+                    t.equal(v.come_until(p.port, b"old"), (False, b"old"), what + "the first time")
+                    t.equal(v.come(p.port), (True, b"old"), what + "the second time")
+                    p.write([rule(new.port)], top=top)
+                    p.reload()
+                    t.equal(v.come_until(p.port, b"new"), (True, b"new"), what + "behind a reload")
+                    p.write([rule(old.port)], top=top or "service: {forms: {account_limit: 7}}")
+                    p.reload()
+                    t.equal(v.come_until(p.port, b"old"), (True, b"old"), what + "behind a reload that counts otherwise")
+                    t.equal(v.come(two.port), (p is one, b"old"), what + "at another instance")
+                    t.equal(v.come(other.port), (False, b"old"), what + "at another listener")
+            for p in instances:
+                clean(t, p)
+
+
 @test_each(*BUILDS)
 def test_serving_farm(t, build):
     """Affinity by cookie and address, drained members, members that are down (B-116, B-117, D-13)."""
