@@ -16,14 +16,14 @@ enum { EXIT_DONE = 0, EXIT_FINDINGS = 1, EXIT_FAILED = 2 };
     O(OUT, 'o', "output", "DIR", "the folder to write") \
     O(NAMES, 0, "names", "FILE", "other element names than the documented ones (YAML)") \
     O(FAIL_ON, 0, "fail-on", "LEVEL", "error (default), warning, info or never: findings from this level on give exit status 1") \
-    O(FORMAT, 0, "format", "FORMAT", "text (default), json, or what the command's help names") \
+    O(FORMAT, 0, "format", "FORMAT", "text (default) or json; the text above names others, where there are some") \
     O(COLOR, 0, "color", "WHEN", "auto (default), always or never") \
-    O(VERBOSE, 'v', "verbose", NULL, "show findings of level info too") \
+    O(VERBOSE, 'v', "verbose", NULL, "say more: findings of level info too, declared differences one by one") \
     O(QUIET, 'q', "quiet", NULL, "show no findings, only failures") \
     O(SEED, 0, "seed", "N", "seed for random probes") \
     O(RANDOM, 0, "random", "N", "how many random probes to add") \
-    O(REQUESTS, 0, "requests", "FILE", "requests to add: one a line, a HAR file or an access log") \
-    O(CONFIGS, 0, "configs", "DIR", "verify the files in DIR, as convert wrote them and someone may have edited, instead of fresh ones") \
+    O(REQUESTS, 0, "requests", "FILE", "requests: one a line, a HAR file or an access log") \
+    O(CONFIGS, 0, "configs", "DIR", "run the files in DIR, as convert wrote them and someone may have edited, instead of fresh ones") \
     O(BINARY, 0, "target-binary", "T=PATH", "another build of a target's program; may be repeated") \
     O(KEEP, 0, "keep", "DIR", "keep the files that the targets ran on") \
     O(METHOD, 0, "method", "NAME", "the request's method (GET)") \
@@ -35,7 +35,7 @@ enum { EXIT_DONE = 0, EXIT_FINDINGS = 1, EXIT_FAILED = 2 };
     O(GROUP, 0, "group", "NAME", "a group of that user; may be repeated") \
     O(LIVE, 0, "live", NULL, "what the real programs answer: starts them on loopback, as verify does") \
     O(AT, 0, "at", "\"DAY HH:MM\"", "when, as in \"Tue 03:00\"") \
-    O(JOBS, 'j', "jobs", "N", "how many at once; the number of processors by default") \
+    O(JOBS, 'j', "jobs", "N", "how many at once; by default as many as suit the machine") \
     O(STAT, 0, "stat", NULL, "a line a change, and totals") \
     O(CHECK, 0, "check", NULL, "write nothing; exit status 1 if a file would change") \
     O(MAP, 0, "map", "FILE", "where to write which pseudonym stands for what") \
@@ -127,5 +127,4 @@ int cmd_verify(struct cli *c);
 int cmd_diff(struct cli *c);
 int cmd_batch(struct cli *c);
 int cmd_redact(struct cli *c);
-int cmd_not_yet(struct cli *c);
 #endif

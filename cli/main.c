@@ -135,18 +135,20 @@ static const struct command commands[] = {
       "  tmgc diff out policy.yaml --format markdown\n",
       diff_options, 2, 9, cmd_diff },
     { "explain", "INPUT REQUEST", "which rule answers a request, and why",
-      "REQUEST is a URL. Shows the listener, each rule in order with the first condition that failed, the rule that\n"
-      "answers and what it does, and the lines of each target's config that handle the request. With --requests FILE\n"
-      "instead of REQUEST: a table for many (one a line, a HAR file, or an access log, whose host --host gives).\n"
+      "REQUEST is a URL, or tcp://ADDRESS:PORT or udp://ADDRESS:PORT for server publishing. Shows the listener, each rule in\n"
+      "order with the first condition that failed, the rule that answers and what it does, and the lines of each target's\n"
+      "config that handle the request. With --requests FILE instead of REQUEST: a table for many (one a line, a HAR file,\n"
+      "or an access log, whose host --host gives).\n"
       "With --live also what nginx, HAProxy and publishd really answer; exit status 1 then says that one of them disagreed.\n\n"
       "  tmgc explain array.xml https://mail.contoso.example/owa/ -m site.yaml\n"
-      "  tmgc explain array.xml http://meet.contoso.example/ --from 192.0.2.7 --user 'CONTOSO\\\\ann'\n"
+      "  tmgc explain array.xml http://meet.contoso.example/ --from 192.0.2.7 --user 'CONTOSO\\ann'\n"
       "  tmgc explain array.xml --requests access.log --host mail.contoso.example\n"
       "  tmgc explain array.xml https://mail.contoso.example/owa/ -m site.yaml --live\n",
       explain_options, 1, 2, cmd_explain },
     { "verify", "INPUT", "prove the configs with the real programs",
-      "Starts nginx, HAProxy and publishd on loopback with the generated configs and stand-in servers, sends requests chosen\n"
-      "at every decision of the rules, and compares the answers with what the rules say. Nothing leaves the machine.\n"
+      "Starts nginx, HAProxy and publishd on loopback with the generated configs and stand-in servers, sends requests (and\n"
+      "opens connections, where servers are published) chosen at every decision of the rules, and compares the answers\n"
+      "with what the rules say. Nothing leaves the machine.\n"
       "With -o DIR, report.json and report.html in DIR are written with the result in them. Exit status 1: something\n"
       "disagreed.\n\n"
       "  tmgc verify array.xml -m site.yaml\n"
@@ -179,8 +181,7 @@ static void overview(FILE *to)
           "usage: tmgc COMMAND [OPTIONS] INPUT\n\n",
           to);
     for (size_t i = 0; i < COMMANDS; i++)
-        if (commands[i].run != cmd_not_yet)
-            fprintf(to, "  %-13s %s\n", commands[i].name, commands[i].summary);
+        fprintf(to, "  %-13s %s\n", commands[i].name, commands[i].summary);
     fputs("\nINPUT is an XML export, a policy that `tmgc ir` wrote, or - for standard input.\n"
           "A first conversion:\n\n"
           "  tmgc site array.xml > site.yaml           # then fill it in\n"
@@ -193,10 +194,6 @@ static void overview(FILE *to)
 static void command_help(FILE *to, const struct command *c)
 {
     fprintf(to, "usage: tmgc %s [OPTIONS]%s%s\n\n%s.\n", c->name, *c->operands ? " " : "", c->operands, c->summary);
-    if (c->run == cmd_not_yet) {
-        fputs("\nThis command is not in this release.\n", to);
-        return;
-    }
     fprintf(to, "%s\nOptions:\n", c->help);
     for (const char *o = c->options; *o; o++) {
         char left[64], letter[8] = "    ";
@@ -309,12 +306,7 @@ static int parse(struct cli *c, int argc, char **argv)
 static int run(const struct command *command, int argc, char **argv)
 {
     struct cli c = { .arena = arena_new(), .command = command };
-    int status;
-    if (command->run == cmd_not_yet && !(argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))) {
-        status = cmd_not_yet(&c);
-        goto out;
-    }
-    status = parse(&c, argc, argv);
+    int status = parse(&c, argc, argv);
     if (status == EXIT_DONE && c.value[OPT_HELP]) {
         command_help(stdout, command);
         goto out;
@@ -332,11 +324,6 @@ static int run(const struct command *command, int argc, char **argv)
 out:
     arena_free(c.arena);
     return status;
-}
-
-int cmd_not_yet(struct cli *c)
-{
-    return cli_error(c, "this command is not in this release");
 }
 
 int main(int argc, char **argv)
