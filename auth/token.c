@@ -24,8 +24,8 @@ enum ntlm_type ntlm_type(const unsigned char *m, size_t n)
     if (n < 16 || memcmp(m, "NTLMSSP", 8) != 0)
         return NTLM_NONE;
     uint32_t type = u32(m + 8);
-    if (type == 1) {
-        bool names = n >= 32 ? payload_inside(m, n, 16) && payload_inside(m, n, 24) : true;
+    if (type == 1) { /* with both names' places, or without any: not with a piece of them that nobody checks */
+        bool names = n >= 32 ? payload_inside(m, n, 16) && payload_inside(m, n, 24) : n == 16;
         return names ? NTLM_BEGIN : NTLM_NONE;
     }
     if (type != 3 || n < 64)

@@ -181,6 +181,15 @@ static void test_integrated(void)
 }
 
 /* Guesses over NTLM count by the account that the message names, before winbindd is asked. */
+/* MS-NLMP 2.2.1.1: the places of both names, or, as older clients write it, neither. A piece of them would reach
+ * gss-ntlmssp completed with zeros, offsets unchecked. */
+static void test_ntlm_begins(void)
+{
+    static const unsigned char message[40] = "NTLMSSP\0\1\0\0\0\x07\x82\x08\xa2";
+    for (size_t n = 0; n <= sizeof message; n++)
+        check(token_kind(message, n) == (n == 16 || n >= 32 ? TOKEN_NTLM_BEGIN : TOKEN_BAD), "a first message, cut");
+}
+
 static void test_ntlm_throttled(void)
 {
     listener(false, true, FORMS_NONE);
@@ -198,6 +207,6 @@ static void test_ntlm_throttled(void)
 
 int main(void)
 {
-    static void (*const tests[])(void) = { test_integrated, test_ntlm_throttled };
+    static void (*const tests[])(void) = { test_integrated, test_ntlm_begins, test_ntlm_throttled };
     return gate_tests("gate, Integrated", tests, sizeof tests / sizeof *tests);
 }
