@@ -1,7 +1,7 @@
 # tmgc and publishd. `make help` lists the targets.
 CC      ?= cc
-PKGS     = libxml-2.0 yaml-0.1 libpcre2-8 libidn2 openssl jansson
-DAEMON_PKGS = libnghttp2 zlib krb5-gssapi krb5 ldap wbclient libseccomp
+PKGS     = libxml-2.0 yaml-0.1 libpcre2-8 libidn2 openssl jansson zlib
+DAEMON_PKGS = libnghttp2 krb5-gssapi krb5 ldap wbclient libseccomp
 CFLAGS  ?= -O2 -g
 WARN     = -std=gnu11 -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion
 BUILD   ?= build

@@ -14,6 +14,7 @@ struct making {
     struct arena *a; /* of the texts */
     VEC(struct numbered) texts;
     const char *array_wide; /* of the side in hand: vendor parameters of the whole array */
+    const struct content_types *types;
     const char *with_links; /* the same and the array's dictionary of link translation */
     const char **sign_in;   /* of each listener */
     const char **hours;     /* of each schedule */
@@ -183,6 +184,21 @@ static const char *dots_text(struct making *m, const struct rule *r)
     return taken(m, &b);
 }
 
+/* Whether its answers are compressed, and for whom (B-65). */
+static void add_compression(struct making *m, struct strbuf *b, const struct plan_rule *r)
+{
+    const struct content_types *t = m->types;
+    bool asks = r->asks_gzip && !r->rule->accept_encoding;
+    buf_printf(b, "%d %d %d %d %d ", r->compresses, r->compresses_all, asks, r->compresses && t->except,
+               r->compresses && t->untyped);
+    for (size_t i = 0; r->compresses && !r->compresses_all && i < r->compresses_for.n; i++)
+        buf_printf(b, "%x-%x ", r->compresses_for.v[i].from, r->compresses_for.v[i].to);
+    strings types = { 0 };
+    for (size_t i = 0; r->compresses && i < t->list.n; i++)
+        vec_add(m->a, &types, t->list.v[i]);
+    add_sorted(b, &types);
+}
+
 /* What the rule's table says of forwarded requests, less what has no effect in this rule. */
 static const char *handling_text(struct making *m, const struct plan_rule *pr)
 {
@@ -213,6 +229,7 @@ static const char *handling_text(struct making *m, const struct plan_rule *pr)
     buf_puts(&b, fields_text(m->a, DIFF_RULE, &copy, DIFFERS_HANDLING));
     add_sorted(&b, &spns);
     add_rewriting(m, &b, r);
+    add_compression(m, &b, pr);
     buf_printf(&b, "%d\n%s", r->delegation_possible, r->translate_links ? m->with_links : m->array_wide);
     return taken(m, &b);
 }
@@ -293,9 +310,11 @@ void diff_make_facts(struct diffing *d)
         const struct plan *p = d->plan[side];
         const struct policy *policy = p->policy;
         struct policy bare = *policy;
+        m.types = &p->types;
+        bare.compression = (struct compression){ .enabled = true }; /* what it comes to is each rule's */
+        m.with_links = fields_text(m.a, DIFF_POLICY, &bare, DIFFERS_HANDLING);
         memset(&bare.links, 0, sizeof bare.links);
         m.array_wide = fields_text(m.a, DIFF_POLICY, &bare, DIFFERS_HANDLING);
-        m.with_links = fields_text(m.a, DIFF_POLICY, policy, DIFFERS_HANDLING);
         m.sign_in = arena_alloc(m.a, (policy->listeners.n + 1) * sizeof *m.sign_in);
         m.hours = arena_alloc(m.a, (policy->schedules.n + 1) * sizeof *m.hours);
         for (size_t i = 0; i < policy->listeners.n; i++)

@@ -132,7 +132,8 @@ static const struct meaning server_rule_meanings[] = {
     { "logging", RUNS_DIFFERENTLY },
 };
 static const struct meaning policy_meanings[] = { { "parameters", DIFFERS_HANDLING | DIFFERS_SIGN_IN | FIELD_IS_SET },
-                                                  { "links", DIFFERS_HANDLING | FIELD_IS_SET } };
+                                                  { "links", DIFFERS_HANDLING | FIELD_IS_SET },
+                                                  { "compression", DIFFERS_HANDLING } };
 
 static const struct {
     const char *list;
@@ -338,14 +339,16 @@ void fields_compare(struct arena *a, enum diff_subject s, const void *before, co
         const struct field *f = &table->fields[i];
         unsigned bits = field_bits(s, f->key);
         if (strcmp(f->key, "export") == 0 || strcmp(f->key, "name") == 0 ||
-            (s == DIFF_POLICY && strcmp(f->key, "parameters") != 0 && strcmp(f->key, "links") != 0))
+            (s == DIFF_POLICY && strcmp(f->key, "parameters") != 0 && strcmp(f->key, "links") != 0 &&
+             strcmp(f->key, "compression") != 0))
             continue;
         if (!is_object(f)) {
             compare_field(a, f, f->key, bits, before, after, out);
             continue;
         }
         for (size_t k = 0; k < f->of->n; k++)
-            compare_field(a, &f->of->fields[k], arena_printf(a, "%s.%s", f->key, f->of->fields[k].key), bits,
-                          (const char *)before + f->at, (const char *)after + f->at, out);
+            if (strcmp(f->of->fields[k].key, "export") != 0)
+                compare_field(a, &f->of->fields[k], arena_printf(a, "%s.%s", f->key, f->of->fields[k].key), bits,
+                              (const char *)before + f->at, (const char *)after + f->at, out);
     }
 }

@@ -125,22 +125,23 @@ static bool is_bare_external(struct making *m, const char *name)
 }
 
 /* Adds the networks' addresses to out; false if one is unknown. */
-static bool add_networks(struct making *m, const char *rule, const struct origin *at, const strings *names, ipset *out)
+static bool add_networks(struct making *m, const struct selected *by, const strings *names, ipset *out)
 {
     bool known = true;
     for (size_t i = 0; i < names->n; i++) {
         ipset one, sum;
-        if (is_bare_external(m, names->v[i]))
+        if (by->rule && is_bare_external(m, names->v[i]))
             plan_about(
                 finding_add(
                     m->f, F_NETWORK_EXTERNAL,
                     "answers clients everywhere, not only those of the network %s: no other network's addresses are known",
                     names->v[i]),
-                rule, at, "sources", "SourceSelectionIPs");
+                by->rule, by->at, by->key, by->setting);
         if (!network_addresses(m, names->v[i], &one, 0)) {
-            plan_about(
+            struct finding *x = plan_about(
                 finding_add(m->f, F_NETWORK_MISSING, "the addresses of the network %s are not known", names->v[i]),
-                rule, at, "sources", "SourceSelectionIPs");
+                by->rule, by->at, by->key, by->setting);
+            x->subject = by->rule ? SUBJECT_RULE : SUBJECT_NONE;
             known = false;
             continue;
         }
@@ -150,7 +151,7 @@ static bool add_networks(struct making *m, const char *rule, const struct origin
     return known;
 }
 
-struct plan_sources plan_sources(struct making *m, const char *rule, const struct origin *at, const struct sources *s)
+struct plan_sources plan_sources(struct making *m, const struct selected *by, const struct sources *s)
 {
     struct plan_sources result = { 0 };
     ipset in, out;
@@ -166,8 +167,8 @@ struct plan_sources plan_sources(struct making *m, const char *rule, const struc
         ipset_union(m->a, &in, &s->addresses, &none);
     ipset_union(m->a, &out, &s->except_addresses, &none);
     bool known = !s->unknown;
-    known &= add_networks(m, rule, at, &s->networks, &in);
-    known &= add_networks(m, rule, at, &s->except_networks, &out);
+    known &= add_networks(m, by, &s->networks, &in);
+    known &= add_networks(m, by, &s->except_networks, &out);
     ipset_minus(m->a, &result.set, &in, &out);
     result.unknown = !known;
     result.any = !known || ipset_is_all(&result.set);
@@ -383,7 +384,8 @@ static void plan_rule(struct making *m, size_t index)
     pr->answers = r->enabled && pr->listener && r->paths.n && (r->all_names || r->names.n);
     pr->needs_user = !r->all_users || (pr->listener && pr->listener->always_authenticate);
     if (r->enabled) {
-        struct plan_sources from = plan_sources(m, r->name, &r->at, &r->sources);
+        struct selected by = { r->name, &r->at, "sources", "SourceSelectionIPs" };
+        struct plan_sources from = plan_sources(m, &by, &r->sources);
         pr->any_source = from.any;
         pr->sources_unknown = from.unknown;
         pr->sources = from.set;
@@ -507,6 +509,7 @@ struct plan *plan_make(const struct policy *p, struct site *s, struct findings *
         plan_preauth_ports(&m);
     for (size_t i = 0; i < p->rules.n; i++)
         plan_rule(&m, i);
+    plan_compression(&m);
     plan_server_rules(&m);
     plan_trust(&m);
     report_names(&m);

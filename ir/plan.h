@@ -51,6 +51,9 @@ struct plan_rule {
     struct plan_upstream to[2];
     bool websocket, x_forwarded_for, transparent; const char *via;
     const struct site_certificate *shows;    /* to the published server (B-51); NULL: none, or its files are not known */
+    bool compresses;                 /* answers, for clients that take gzip (B-65) ... */
+    bool compresses_all; ipset compresses_for;   /* ... all of them, or those with these addresses */
+    bool asks_gzip;                  /* the server is asked for compressed answers, unless Accept-Encoding goes on as it came */
     bool wants_certificate;          /* of the client, and the site map says whose (B-98) */
     const struct http_filter *filter;/* NULL: it has none, or none that could be read */
     unsigned preauth;                /* ON() bits: these targets send it through publishd, which answers as it does alone */
@@ -101,6 +104,7 @@ struct plan {
     const char *trust;               /* absolute; a file that is not there if the site map has none; NULL: not needed */
     const char *client_trust;        /* absolute; NULL: nobody knows whose client certificates are good */
     bool flood;                      /* B-77 */
+    struct content_types types;      /* which answers are compressed, where a rule compresses any */
     VEC(struct plan_listener) listeners;
     VEC(struct plan_rule) rules;     /* one a rule of the policy, same index */
     VEC(struct plan_server_rule) server_rules;    /* one a server rule of the policy, same index */

@@ -156,7 +156,8 @@ static void plan_rule(struct making *m, size_t index)
     r->answers = !useless;
     if (useless || !ports.n)
         return;
-    struct plan_sources from = plan_sources(m, rule->name, &rule->at, &rule->sources);
+    struct selected by = { rule->name, &rule->at, "sources", "SourceSelectionIPs" };
+    struct plan_sources from = plan_sources(m, &by, &rule->sources);
     r->any_source = from.any;
     r->sources_unknown = from.unknown;
     r->sources = from.set;

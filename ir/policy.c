@@ -13,6 +13,7 @@ struct policy *policy_new(void)
     struct arena *a = arena_new();
     struct policy *p = arena_alloc(a, sizeof *p);
     p->arena = a;
+    p->compression.enabled = true;
     findings_init(&p->notes, a);
     return p;
 }

@@ -192,6 +192,21 @@ struct rule {
     bool logging;
 };
 
+/* ---- compression for clients, of the whole array (B-65, B-143): ir/compression.h ---------------------------- */
+struct content_types {
+    strings list;                    /* lower case: "text/html", "text/" "*", and extensions ".htm" for answers without a Content-Type */
+    bool except;                     /* those that are not compressed; all others are */
+    bool untyped;                    /* answers with neither a Content-Type nor an extension are */
+};
+struct compression {
+    struct origin at;
+    bool enabled;                    /* the source's filter; with nobody to compress for it does nothing */
+    struct content_types types;
+    struct sources clients;          /* for them answers are compressed, whatever the listener; empty: for nobody */
+    strings listeners, except_listeners;     /* names: the same for all that comes in there; nothing that does is */
+    struct sources servers;          /* asked for compressed answers */
+};
+
 /* ---- server publishing: a protocol from listening addresses to one server, no HTTP looked at (B-30, B-148) ---- */
 enum transport { TRANSPORT_TCP, TRANSPORT_UDP, TRANSPORT_OTHER };
 struct connection_range {            /* one of a protocol's connections */
@@ -257,6 +272,7 @@ struct policy {
     VEC(struct server_rule) server_rules;    /* server publishing rules, in their own order: they share no port with web listeners */
     VEC(struct parameter) parameters;/* array-wide switches ({143F5698-…}) by name (B-112) */
     VEC(struct link_mapping) links;  /* the array's own dictionary of link translation (B-125) */
+    struct compression compression;
     strings certificate_names;       /* reserved for names on certificates, unused when empty */
     struct ledger ledger;
     struct findings notes;           /* what reading the export found (class input); travels in policy.yaml */

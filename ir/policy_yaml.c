@@ -1,5 +1,6 @@
 /* policy_yaml: the policy as YAML, in and out: one table per struct. docs/policy.md is made from the same tables. */
 #include <string.h>
+#include "compression.h"
 #include "index.h"
 #include "policy.h"
 #include "policy_codecs.h"
@@ -260,6 +261,28 @@ static const struct schema sources_schema = { .name = "a rule's sources",
                                               .size = sizeof(struct sources),
                                               .fields = FIELDS(sources_fields),
                                               .layout = LAYOUT_FLOW_IF_SHORT };
+static const struct field content_types_fields[] = {
+    TEXTS(content_types, list, "as `text/html`, `text/*`, and `.htm` for answers without a Content-Type"),
+    BOOL(content_types, except, false, "all types but these"),
+    BOOL(content_types, untyped, false, "answers with neither a type nor an extension too"),
+};
+static const struct schema content_types_schema = { .name = "content types",
+                                                    .size = sizeof(struct content_types),
+                                                    .fields = FIELDS(content_types_fields),
+                                                    .layout = LAYOUT_FLOW_IF_SHORT,
+                                                    .check = content_types_check };
+static const struct field compression_fields[] = {
+    BOOL(compression, enabled, true, "false: nothing is compressed"),
+    OBJECT(compression, types, content_types_schema, "of answers that are compressed"),
+    OBJECT(compression, clients, sources_schema, "for whom; left out: by address for nobody"),
+    TEXTS(compression, listeners, "all that comes in there, whatever its address"),
+    TEXTS(compression, except_listeners, "nothing that comes in there"),
+    OBJECT(compression, servers, sources_schema, "published servers that are asked for compressed answers"),
+    EXPORT(compression),
+};
+static const struct schema compression_schema = { .name = "compression",
+                                                  .size = sizeof(struct compression),
+                                                  .fields = FIELDS(compression_fields) };
 static const struct field link_fields[] = { NAME(link_mapping, from, "text in a page"),
                                             NAME(link_mapping, to, "what replaces it") };
 static const struct schema link_schema = { .name = "a link translation",
@@ -446,6 +469,7 @@ static const struct field policy_fields[] = {
     LIST(policy, server_rules, server_rule_schema, "server publishing; the first that matches takes the connection"),
     LIST(policy, parameters, parameter_schema, "vendor parameters of the whole array"),
     LIST(policy, links, link_schema, "link translation's dictionary of the whole array"),
+    OBJECT(policy, compression, compression_schema, "of answers, for clients that take gzip; of the whole array"),
     TEXTS(policy, certificate_names, "reserved"),
     OBJECT(policy, ledger, ledger_schema, "what became of the elements of the export"),
     { .key = "notes",

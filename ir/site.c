@@ -202,12 +202,15 @@ static const struct field users_fields[] = {
 LINE_AT(site_users);
 static const struct schema users_schema = { .name = "a user set", OF(site_users), .fields = FIELDS(users_fields) };
 
+static const char *const compressions[] = { "source", "never", "always", NULL };
 static const struct field rule_fields[] = {
     KEY(site_rule, ""),
     BOOL(site_rule, websocket, "passes WebSocket, which the source did not"),
     BOOL(site_rule, x_forwarded_for, "sends X-Forwarded-For with the client's address alone"),
     { MEMBER(site_rule, via), .type = Y_TEXT, .text = TEXT_HEADER, .help = "value of a Via header to add" },
     BOOL(site_rule, transparent, "connects to the server from the client's own address, where the source did"),
+    { MEMBER(site_rule, compression), .type = Y_WORD, .words = compressions,
+      .help = "whether its answers are compressed for clients that take gzip; source: as said for all rules" },
 };
 LINE_AT(site_rule);
 static const struct schema rule_schema = {
@@ -256,6 +259,8 @@ static const struct field site_fields[] = {
       .help = "PEM: issuers of the published servers' certificates" },
     { MEMBER(site, client_trust), .type = Y_TEXT, .text = TEXT_FILE, .help = "PEM: issuers of client certificates" },
     BOOL(site, flood, "limits requests and connections of a client address as the source did by default"),
+    { MEMBER(site, compression), .type = Y_WORD, .words = compressions,
+      .help = "whether answers are compressed for clients that take gzip: as in the source, or not, or all texts" },
     { MEMBER(site, preauth), .type = Y_WORD, .words = preauths,
       .help =
           "who signs in the users of rules on nginx and HAProxy: nobody, and such rules are closed there, or publishd on "

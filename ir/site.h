@@ -16,12 +16,15 @@ struct site_certificate { const char *thumbprint, *chain, *key; uint32_t line; b
 struct site_backend { const char *key, *host; long port; uint32_t line; bool used; };         /* port 0: keep the port */
 struct site_network { const char *key; ipset addresses; uint32_t line; bool used; };
 struct site_users { const char *key; strings groups, users; uint32_t line; bool used; };
+/* Compression for clients: as the export says, for nobody, for everybody (B-65). */
+enum site_compression { COMPRESS_AS_SOURCE, COMPRESS_NEVER, COMPRESS_ALWAYS };
 struct site_rule {
     const char *key;                 /* name or {GUID} */
     bool websocket;                  /* D-17 */
     bool x_forwarded_for;            /* D-12: overwrite, never append */
     const char *via;                 /* D-12: value of the Via header to add, NULL */
     bool transparent;                /* B-59: connects from the client's own address */
+    enum site_compression compression;       /* as source: what the whole site map says */
     uint32_t line; bool used;
 };
 /* How a server publishing rule's server learns the client's address, which it saw in the source (B-150). */
@@ -53,6 +56,7 @@ struct site {
     enum site_preauth preauth;
     long preauth_port;               /* the first of publishd's on loopback, PREAUTH_SOCKETS a listener */
     bool flood;                      /* B-77: the source's limits on requests and connections a client */
+    enum site_compression compression;
     VEC(struct site_listener) listeners;
     VEC(struct site_certificate) certificates;
     VEC(struct site_backend) backends;

@@ -78,6 +78,7 @@ static void read_all(struct reader *r)
     read_relations(r);
     read_array_vendor(r);
     read_array_links(r);
+    read_compression(r);
     read_unknown(r);
     read_ledger(r);
 }

@@ -115,6 +115,7 @@ static enum item_class class_of_name(uint16_t name)
     case N_SCHEME: return CLASS_SCHEME;
     case N_POLICY_GROUP: return CLASS_GROUP;
     case N_PROTOCOL: return CLASS_PROTOCOL;
+    case N_CONTENT_TYPES: return CLASS_CONTENT_TYPES;
     default: return CLASS_OTHER;
     }
 }

@@ -206,8 +206,8 @@ struct side {
     bool any;
 };
 
-static void add_source(struct reader *r, const struct about *who, const struct ref *ref, struct side *side,
-                       bool *unknown)
+static void add_source(struct reader *r, const struct about *who, const struct selection *of, const struct ref *ref,
+                       struct side *side, bool *unknown)
 {
     bool network = ref->class == CLASS_NETWORK || ref->class == CLASS_NETWORK_SET, known = false;
     struct entry *e = ref->target ? entry_find(&r->networks, ref->target) : NULL;
@@ -236,9 +236,8 @@ static void add_source(struct reader *r, const struct about *who, const struct r
     } else {
         *unknown = true;
     }
-    note(r, F_DANGLING_REF, who, "SourceSelectionIPs", ref->line,
-         "its sources name %s, %s; until its addresses are known the rule is closed", ref->name,
-         ref->target ? "an object that holds no addresses" : "which is not in the export");
+    note(r, F_DANGLING_REF, who, of->setting, ref->line, "%s %s, %s; %s", of->names, ref->name,
+         ref->target ? "an object that holds no addresses" : "which is not in the export", of->unknown);
 }
 
 static void united(struct reader *r, const struct side *side, ipset *out)
@@ -256,14 +255,14 @@ static void united(struct reader *r, const struct side *side, ipset *out)
     ipset_normalise(out);
 }
 
-/* Exceptions outrank what is included (B-22). Without networks the difference is known here. */
-static void settle(struct reader *r, struct sources *s, const struct side *in, const struct side *out)
+/* Exceptions outrank what is included (B-22). Without networks the difference is known here; keeps: they are kept apart all the same. */
+static void settle(struct reader *r, struct sources *s, const struct side *in, const struct side *out, bool keeps)
 {
     united(r, in, &s->addresses);
     united(r, out, &s->except_addresses);
     s->networks = in->networks;
     s->except_networks = out->networks;
-    if (!s->networks.n && !s->except_networks.n && s->except_addresses.n) {
+    if (!keeps && !s->networks.n && !s->except_networks.n && s->except_addresses.n) {
         ipset rest = { 0 };
         ipset_minus(r->arena, &rest, &s->addresses, &s->except_addresses);
         s->addresses = rest;
@@ -273,7 +272,9 @@ static void settle(struct reader *r, struct sources *s, const struct side *in, c
         *s = (struct sources){ .any = true, .unknown = s->unknown };
 }
 
-void read_sources(struct reader *r, struct about *who, struct sources *out, uint32_t item)
+/* any: no reference means everybody, for exceptions alone are exceptions from everywhere. */
+static void read_addresses(struct reader *r, struct about *who, const struct selection *of, bool any,
+                           struct sources *out, uint32_t item)
 {
     struct store *s = r->store;
     struct object o = object_read(r, who, OBJ_SOURCES, item);
@@ -293,11 +294,23 @@ void read_sources(struct reader *r, struct about *who, struct sources *out, uint
         }
     struct side in = { 0 }, except = { 0 };
     for (size_t i = 0; i < list.n; i++)
-        add_source(r, who, &list.v[i], list.v[i].excluded ? &except : &in, &out->unknown);
-    if (in.sets.n == 0 && in.networks.n == 0 && !out->unknown)
-        in.any = true; /* exceptions alone are exceptions from everywhere */
-    if (in.any || in.sets.n || in.networks.n)
-        settle(r, out, &in, &except);
+        add_source(r, who, of, &list.v[i], list.v[i].excluded ? &except : &in, &out->unknown);
+    if (any && in.sets.n == 0 && in.networks.n == 0 && !out->unknown)
+        in.any = true;
+    if (in.any || in.sets.n || in.networks.n || !any)
+        settle(r, out, &in, &except, !any);
+}
+
+void read_sources(struct reader *r, struct about *who, struct sources *out, uint32_t item)
+{
+    static const struct selection from = { "SourceSelectionIPs", "its sources name",
+                                           "until its addresses are known the rule is closed" };
+    read_addresses(r, who, &from, true, out, item);
+}
+
+void read_selection(struct reader *r, struct about *who, const struct selection *of, struct sources *out, uint32_t item)
+{
+    read_addresses(r, who, of, false, out, item);
 }
 
 /* ---- schedules ------------------------------------------------------------------------------------------------------------ */

@@ -7,7 +7,7 @@
 
 /* What a reference may point at. */
 enum item_class { CLASS_NONE, CLASS_LISTENER, CLASS_FARM, CLASS_SCHEDULE, CLASS_USERS, CLASS_NETWORK, CLASS_NETWORK_SET, CLASS_COMPUTER,
-             CLASS_COMPUTER_SET, CLASS_RANGE, CLASS_SUBNET, CLASS_SCHEME, CLASS_GROUP, CLASS_PROTOCOL, CLASS_OTHER, CLASSES };
+             CLASS_COMPUTER_SET, CLASS_RANGE, CLASS_SUBNET, CLASS_SCHEME, CLASS_GROUP, CLASS_PROTOCOL, CLASS_CONTENT_TYPES, CLASS_OTHER, CLASSES };
 
 struct name_set;                           /* lookup.c: names that are taken */
 struct lookup;                             /* lookup.c: items by GUID, and by class and display name */
@@ -125,12 +125,17 @@ void read_relations(struct reader *r);                             /* network ru
 /* Of a rule: allow or deny; what is neither is noted and denies. */
 enum action read_action(struct reader *r, struct about *who, struct object *rule);
 void read_sources(struct reader *r, struct about *who, struct sources *out, uint32_t item);
+/* The same where no reference means nobody; exceptions stay apart. For the note about one that leads nowhere: where it
+ * stands, "its sources name", and what becomes of it. */
+struct selection { const char *setting, *names, *unknown; };
+void read_selection(struct reader *r, struct about *who, const struct selection *of, struct sources *out, uint32_t item);
 /* Networks and addresses to listen on, from the two settings of a listener or a server publishing rule. */
 void read_listen_on(struct reader *r, struct about *who, listen_ons *out, struct object *o, enum setting_id on, enum setting_id sets);
 const char *schedule_name(struct reader *r, uint32_t item);        /* adds it to the policy on first use */
 const char *user_set_name(struct reader *r, uint32_t item);
 void read_rule_vendor(struct reader *r, struct about *who, struct rule *rule, uint32_t sets);
 void read_array_vendor(struct reader *r);                          /* the switches of hotfixes, wherever they stand */
+void read_compression(struct reader *r);                           /* of the whole array: for whom, and of what (B-65) */
 void read_array_links(struct reader *r);                           /* the array's dictionary of link translation */
 void read_unknown(struct reader *r);                               /* notes for what nobody read */
 void note_attribute(struct reader *r, uint32_t top, uint32_t item, const char *name);   /* the same for an attribute */

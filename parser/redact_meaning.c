@@ -28,6 +28,7 @@ static enum meaning of_setting(enum setting_id id)
     case S_SCHEME_VERSION:
     case S_ADDRESS_MASK:
     case S_WEB_CODE_PAGES:
+    case S_TYPES_LIST:
     case S_WEB_LINK_PATTERNS: return MEANS_VOCABULARY;
     case S_ROOT_ITEM: return MEANS_STORAGE;
     case S_ROOT_COMMENT:
@@ -42,6 +43,7 @@ static enum meaning of_setting(enum setting_id id)
     case S_USERS_DESCRIPTION:
     case S_SCHEME_DESCRIPTION:
     case S_VENDOR_DESCRIPTION:
+    case S_TYPES_DESCRIPTION:
     case S_LINK_DESCRIPTION: return MEANS_TEXT;
     case S_WEB_NAMES:
     case S_WEB_SITE:

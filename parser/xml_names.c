@@ -59,6 +59,9 @@ static const char *const fixed[N_FIXED] = {
     [N_PROTOCOL] = "Protocol",
     [N_CONNECTION] = "ProtocolConnection",
     [N_NETWORK_RULE] = "NetworkRule",
+    [N_COMPRESSION] = "HTTPCompressionConfiguration",
+    [N_COMPRESSION_STORED] = "HTTP-Compression-Configuration",
+    [N_CONTENT_TYPES] = "ContentTypeSet",
 };
 
 enum { MOST_NAMES = 65000 };

@@ -39,6 +39,8 @@ const char *const setting_object_names[SETTING_OBJECTS] = {
     [OBJ_LINK] = "ExplicitLinkTranslationMapping",
     [OBJ_CONNECTION] = "ProtocolConnection",
     [OBJ_NETWORK_RULE] = "NetworkRule",
+    [OBJ_COMPRESSION] = "HTTPCompressionConfiguration",
+    [OBJ_CONTENT_TYPES] = "ContentTypeSet",
 };
 const char *const fate_names[5] = { "exact", "differs", "lost", "closed", "none" };
 

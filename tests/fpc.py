@@ -183,15 +183,29 @@ SOURCE_SLOTS = (("network", "Networks", "Network"), ("networkset", "NetworkSets"
                 ("computerset", "ComputerSets", "ComputerSet"), ("addressrange", "AddressRanges", "AddressRange"), ("subnet", "Subnets", "Subnet"))
 
 
-def sources(included=(), excluded=()):
+def sources(included=(), excluded=(), slot="SourceSelectionIPs"):
     """Each source is (kind, name), kind as in SOURCE_SLOTS; nothing at all means anywhere."""
+    place = slot
     groups = []
     for kind, slot, refclass in SOURCE_SLOTS:
         items = [(EXTERNAL if s == ("network", "External") else guid(*s), refclass, out)
                  for out, group in ((False, included), (True, excluded)) for s in group if s[0] == kind]
         if items:
             groups.append(refs(slot, items))
-    return node("SelectionIPs", "SourceSelectionIPs", *groups)
+    return node("SelectionIPs", place, *groups)
+
+
+def content_types(name, types):
+    return node("ContentTypeSet", guid("types", name), string("Name", name), strings("ContentStrings", types))
+
+
+def compression(types, listeners=(), excepted=(), clients=None, servers=None, **properties):
+    """HTTP compression of the array. types: names of content type sets; clients, servers: arguments of sources()."""
+    return node("WebProxy", "WebProxy", node(
+        "HTTPCompressionConfiguration", "HTTP-Compression-Configuration", *[scalar(*p) for p in properties.items()],
+        refs("CompressibleContentTypeSets", [(guid("types", n), "ContentTypeSet") for n in types]),
+        refs("WebListenerUsed", [(guid("listener", n), "WebListener", out) for out, names in ((False, listeners), (True, excepted)) for n in names]),
+        sources(*clients, slot="RequestSource") if clients else None, sources(*servers, slot="RequestDestination") if servers else None))
 
 
 def path(n, rule_name, external, internal=None):
