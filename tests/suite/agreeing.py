@@ -235,6 +235,7 @@ def separate_backends(site, plain, tls):
 def test_agreement(t, sample):
     http_port, https_port, plain, tls = free_ports(4)
     policy, ranges = on_loopback(t.run("ir", export_of(sample)).out.decode())
+    policy = re.sub(r"(?m)^    schedule: .*\n", "", policy)           # what they answer must not depend on when this runs
     policy = t.write("policy.yaml", policy)
     local = localise(export_of(sample), site_of(sample), t.path("local"), http=http_port, https=https_port, plain=plain, tls=tls)
     site = t.path("local", "site.yaml")
