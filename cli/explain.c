@@ -177,6 +177,12 @@ static const char *answer_text(struct arena *a, const struct decision *d)
     return "";
 }
 
+/* B-65 */
+static bool compresses(const struct plan_rule *r, uint32_t client)
+{
+    return r->compresses && (r->compresses_all || ipset_has(&r->compresses_for, client));
+}
+
 static void print_forward(struct strbuf *b, const struct plan *p, const struct explained *e)
 {
     static const char *const delegations[] = { "none; the client may sign in to the server itself",
@@ -202,10 +208,20 @@ static void print_forward(struct strbuf *b, const struct plan *p, const struct e
     buf_visible(b, d->host ? d->host : "(none)");
     buf_printf(b, "%s\n", r->forward_host ? " (as sent)" : " (the internal site name)");
     buf_printf(b, "  %-14s", "headers");
-    buf_printf(b, "%s%s%s%s\n", r->accept_encoding ? "" : "Accept-Encoding removed; ",
+    const struct plan_rule *pr = &p->rules.v[d->rule];
+    buf_printf(b, "%s%s%s%s\n",
+               r->accept_encoding ? ""
+               : pr->asks_gzip    ? "Accept-Encoding: gzip; "
+                                  : "Accept-Encoding removed; ",
                r->delegation == DELEGATE_NONE_BLOCK ? "Authorization removed; " : "",
                r->front_end_https ? "Front-End-Https: On added; " : "",
-               p->rules.v[d->rule].websocket ? "Upgrade passed" : "Upgrade removed");
+               pr->websocket ? "Upgrade passed" : "Upgrade removed");
+    if (compresses(pr, e->asked.client)) {
+        buf_printf(b, "  %-14s%s", "compressed", p->types.except ? "for a client that takes gzip, but not " : "");
+        for (size_t i = 0; i < p->types.list.n; i++)
+            buf_printf(b, "%s%s", i ? ", " : "", p->types.list.v[i]);
+        buf_puts(b, p->types.except ? "\n" : ", for a client that takes gzip\n");
+    }
     buf_printf(b, "  %-14s%s", "delegation", delegations[r->delegation]);
     for (size_t i = 0; i < r->spns.n; i++)
         buf_printf(b, "%s%s", i ? ", " : " as ", r->spns.v[i]);
@@ -330,6 +346,7 @@ static void print_json(struct explaining *x, struct arena *a, struct strbuf *b, 
         buf_puts(b, "]}");
         json_pair(b, "sent_host", d->host);
         json_pair(b, "sent_target", d->target);
+        buf_printf(b, ", \"compresses\": %s", compresses(&p->rules.v[d->rule], e->asked.client) ? "true" : "false");
     }
     buf_puts(b, ", \"targets\": {");
     bool more = false;
@@ -394,7 +411,9 @@ static int explain_operand(struct explaining *x, bool json, struct strbuf *b)
     if (is_connection(c->operands.v[1]))
         return explain_connection(c, x->in.plan, x->emitted, json, b);
     if (!asked_url(c->arena, c->operands.v[1], &q))
-        return cli_error(c, "%s: a request is a URL of http or https; a connection is tcp:// or udp:// with address and port", c->operands.v[1]);
+        return cli_error(
+            c, "%s: a request is a URL of http or https; a connection is tcp:// or udp:// with address and port",
+            c->operands.v[1]);
     int status = take_options(x, &q, &hour);
     if (status != EXIT_DONE)
         return status;

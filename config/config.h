@@ -89,6 +89,8 @@ struct conf_rule {
     enum delegation delegation;
     strings spns;
     bool strip_domain, pass_auth_body;
+    bool compress, asks_gzip;
+    ipset compress_for;              /* empty: for all clients */
     bool accept_encoding, front_end_https, forward_client_address, x_forwarded_for;
     const char *via;
     bool websocket, pass_options;
@@ -113,6 +115,7 @@ struct config {
     bool kerberos_in_spnego, fqdn_realm;
     VEC(struct parameter) parameters;
     VEC(struct link_mapping) links;
+    struct content_types compression;
     VEC(struct conf_listener) listeners;
     VEC(struct conf_farm) farms;
     VEC(struct conf_user_set) user_sets;

@@ -2,6 +2,7 @@
  * manual's tables are made from these rows; a new setting is a member in config.h and a row here. */
 #include "config.h"
 #include "schema.h"
+#include "../ir/compression.h"
 #include "../ir/policy_codecs.h"
 #include <string.h>
 #include <unistd.h>
@@ -370,6 +371,9 @@ static const struct field rule_fields[] = {
     BOOL(conf_rule, strip_domain, false, "user names go on without their domain"),
     BOOL(conf_rule, pass_auth_body, false, "the body of the server's 401 goes to the client"),
     BOOL(conf_rule, accept_encoding, false, "Accept-Encoding goes on to the server"),
+    BOOL(conf_rule, compress, false, "answers are compressed for clients that take gzip"),
+    RANGES(conf_rule, compress_for, "only for clients with these addresses; for all if left out"),
+    BOOL(conf_rule, asks_gzip, false, "the server is asked for gzip, which is unpacked for clients that do not take it"),
     BOOL(conf_rule, front_end_https, false, "the header Front-End-Https: On is added"),
     BOOL(conf_rule, forward_client_address, false, "requests appear to come from the client's own address"),
     BOOL(conf_rule, x_forwarded_for, false, "X-Forwarded-For is set to the client's address"),
@@ -398,6 +402,14 @@ static const struct schema rule_schema = { SCHEMA("a rule", conf_rule, rule_fiel
 /* ---- the file ---------------------------------------------------------------------------------- */
 static const char *const bodyless[] = { "challenge", "forward", NULL };
 
+static const struct field content_types_fields[] = {
+    TEXTS(content_types, list, "as `text/html`, `text/*`, and `.htm` for answers without a Content-Type"),
+    BOOL(content_types, except, false, "all types but these"),
+    BOOL(content_types, untyped, false, "answers with neither a type nor an extension too"),
+};
+static const struct schema content_types_schema = { SCHEMA("content types", content_types, content_types_fields),
+                                                    .check = content_types_check };
+
 static const struct field config_fields[] = {
     { .key = "publishd", .type = Y_VERSION, .dflt = 1, .required = true, .help = "version of this format" },
     OBJECT(config, service, service_schema, "from the site map's section `publishd`"),
@@ -408,6 +420,7 @@ static const struct field config_fields[] = {
     BOOL(config, fqdn_realm, false, "the realm is the domain's full name"),
     LIST(config, parameters, parameter_schema, "vendor parameters of the whole array"),
     LIST(config, links, link_schema, "link translation's dictionary of the whole array"),
+    OBJECT(config, compression, content_types_schema, "of answers that rules with `compress` compress"),
     LIST(config, listeners, listener_schema, ""),
     LIST(config, farms, farm_schema, ""),
     LIST(config, user_sets, user_set_schema, ""),

@@ -237,11 +237,25 @@ static void advise_shadowed(const struct plan *p, const struct plan_listener *l,
     arena_free(a);
 }
 
+/* The source did so too, whence it is no difference; once for all rules. */
+static void advise_compression(const struct plan *p, size_t rules, struct findings *f)
+{
+    if (!rules)
+        return;
+    struct finding *x =
+        finding_add(f, F_COMPRESSED_SECRETS, "answers of %zu rule%s are compressed over HTTPS, as in the source", rules,
+                    rules == 1 ? "" : "s");
+    x->line = p->policy->compression.at.line;
+    x->setting = "HTTPCompressionConfiguration";
+}
+
 void advise(const struct plan *p, struct findings *f)
 {
+    size_t compressed = 0;
     for (size_t i = 0; i < p->rules.n; i++) {
         const struct plan_rule *r = &p->rules.v[i];
         const struct rule *rule = r->rule;
+        compressed += r->compresses && p->listeners.v[r->listener - p->policy->listeners.v].https;
         if (!r->answers || rule->action == ACTION_DENY)
             continue;
         if (is_lync(rule))
@@ -273,4 +287,5 @@ void advise(const struct plan *p, struct findings *f)
         }
         advise_shadowed(p, l, f);
     }
+    advise_compression(p, compressed, f);
 }

@@ -4,6 +4,7 @@
  */
 #include "assess.h"
 #include "versions.h"
+#include "../ir/compression.h"
 
 struct finding *assess_about(struct assessing *s, enum finding_id id, unsigned on, const char *rule,
                              const struct origin *at, const char *key, const char *setting, const char *message)
@@ -306,6 +307,47 @@ static void on_policy(struct assessing *s, enum finding_id id, unsigned on, cons
     about(s, id, on, NULL, NULL, NULL, message);
 }
 
+/* Compression is the same for all rules that have it (B-65, B-143): said once a proxy. */
+static void assess_compression(struct assessing *s, enum target t)
+{
+    struct arena *a = arena_new();
+    const struct plan *p = s->plan;
+    bool nginx = t == TARGET_NGINX;
+    size_t rules = 0, left = 0, unasked = 0;
+    strings types = { 0 };
+    struct strbuf text = { 0 };
+    for (size_t i = 0; i < p->rules.n; i++) {
+        const struct plan_rule *r = &p->rules.v[i];
+        bool here = r->compresses && !(r->preauth & ON(t)), does = nginx || haproxy_compresses(r);
+        rules += here && does;
+        left += here && !does;
+        unasked += r->asks_gzip && !r->compresses && !r->rule->accept_encoding && !(r->preauth & ON(t));
+    }
+    content_types_listed(a, &p->types, !nginx, &types);
+    if (!rules && !left)
+        buf_puts(&text, "servers are not asked for compressed answers, which no client would get as they are");
+    else if (types.n)
+        buf_printf(&text, "answers of %zu rule%s are compressed for clients that take gzip, %s", rules,
+                   rules == 1 ? "" : "s",
+                   nginx ? "where their status is 200, 403 or 404: HTML always" : "where their status is 200 to 203");
+    else
+        buf_puts(&text, "no answer is compressed: the source's content types say nothing that the target goes by");
+    if (rules && types.n && content_types_differ(&p->types, !nginx))
+        buf_puts(&text, nginx ? ", other types by a list of the usual ones" : ", by a list of the usual types");
+    if (types.n && left)
+        buf_printf(&text,
+                   "; those of %zu more are not: HAProxy would hold back the end of what a server says bit by bit, "
+                   "and cannot compress for some clients alone what Accept-Encoding of all asks the server for",
+                   left);
+    struct finding *x = rules + left + unasked
+                            ? about(s, F_COMPRESSION_DIFFERS, ON(t), NULL, NULL, "HTTPCompressionConfiguration", text.p)
+                            : NULL;
+    if (x)
+        x->line = p->policy->compression.at.line;
+    buf_free(&text);
+    arena_free(a);
+}
+
 /* Differences that hold for the whole config are said once, not once a rule. */
 static void assess_policy(struct assessing *s, bool all_names, bool dots, size_t clear)
 {
@@ -463,6 +505,8 @@ void assess(struct plan *p, unsigned targets, const char *today, struct findings
     assess_server_rules(&s);
     assess_switches(&s, p->policy);
     assess_policy(&s, all_names, dots, clear);
+    assess_compression(&s, TARGET_NGINX);
+    assess_compression(&s, TARGET_HAPROXY);
     assess_settle(&s);
     assess_report_acceptances(&s);
 }

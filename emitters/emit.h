@@ -112,6 +112,12 @@ void emission_trim(struct emission *e, size_t rules);
 
 /* The source's limits for one client address by default (B-77): connections at a time, new ones and requests a minute. */
 enum { FLOOD_CONNECTIONS = 160, FLOOD_NEW_CONNECTIONS = 600, FLOOD_REQUESTS = 600 };
+/* The rule has places where servers hold an answer open and say more bit by bit: long polls, RPC over HTTP (B-76). */
+bool rule_waits(const struct plan_rule *r);
+/* HAProxy compresses the rule's answers (B-65). Not where a server speaks bit by bit, for its last bytes would be held back until
+ * more follows; nor where Accept-Encoding goes on and only some clients' answers are compressed, for its filter and the server look at
+ * the same field. */
+bool haproxy_compresses(const struct plan_rule *r);
 /* Read times per rule: long polls and RPC over HTTP get an hour (B-76), others the listener's connection timeout. Seconds. */
 long rule_read_timeout(const struct plan *p, const struct plan_rule *r);
 

@@ -4,6 +4,7 @@
  * matches wins (B-01), and what nothing matches gets 403 (B-11). One backend a rule, in rule order, holds what the
  * rule does. Nothing is merged across rules, so that a rule can be read and changed in one place.
  */
+#include "../ir/compression.h"
 #include "haproxy.h"
 #include "../auth/place_names.h"
 #include "versions.h"
@@ -573,6 +574,7 @@ int emit_haproxy(const struct plan *p, struct arena *a, struct emission *out, st
 {
     struct haproxy h = { .plan = p, .a = a, .w = { .indent = 4 }, .out = out, .err = err };
     *out = (struct emission){ 0 };
+    content_types_listed(a, &p->types, true, &h.types);
     write_top(&h);
     for (size_t i = 0; i < p->listeners.n; i++)
         write_frontend(&h, i);

@@ -17,6 +17,7 @@ struct haproxy {
     bool failed;                     /* a pattern failed its proof; what and why is in err */
     size_t counted, lines;           /* w.out up to `counted` holds `lines` line ends */
     VEC(struct pem) pems;
+    strings types;                   /* of answers that are compressed, with stars; none: nothing is */
 };
 struct pem { const char *chain, *key, *file; };      /* what a bind line names for a pair of files */
 

@@ -3,6 +3,7 @@
  * its answer (D-11, D-15). */
 #include "haproxy.h"
 #include "filter.h"
+#include "../ir/compression.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,6 +177,52 @@ static bool keeps_credentials(const struct rule *r)
     return r->delegation == DELEGATE_NONE_PASS || r->delegation == DELEGATE_BASIC;
 }
 
+bool haproxy_compresses(const struct plan_rule *r)
+{
+    return r->compresses && (r->compresses_all || !r->rule->accept_encoding) && !rule_waits(r);
+}
+
+/* HAProxy takes what begins like a type for that type. Without a list it compresses all. */
+static void write_types(struct haproxy *h)
+{
+    for (size_t i = 0; i < h->types.n && strcmp(h->types.v[i], "*") != 0; i++) {
+        size_t n = strcspn(h->types.v[i], "*");
+        if (i % HAPROXY_PATTERNS == 0) {
+            write_raw(&h->w, "%s", i ? "\n" : "");
+            write_indent(&h->w);
+            write_raw(&h->w, "compression type");
+        }
+        write_raw(&h->w, " %.*s%s", (int)n, h->types.v[i], i + 1 == h->types.n ? "\n" : "");
+    }
+}
+
+/* B-64, B-65. HAProxy's filter looks at what these lines leave of Accept-Encoding, and with `offload` keeps it from the server. It does
+ * not unpack: a server is asked for a compressed answer only where the client takes one. */
+static void write_compression(struct haproxy *h, const struct plan_rule *r)
+{
+    static const char takes[] = "(^|,)\\s*(x-)?gzip\\s*(;\\s*q=(1(\\.0*)?|0\\.[0-9]*[1-9][0-9]*)\\s*)?(,|$)";
+    struct writer *w = &h->w;
+    bool passes = r->rule->accept_encoding, asks = r->asks_gzip && !passes;
+    if (!haproxy_compresses(r) || !h->types.n) {
+        if (!passes)
+            write_line(w, "http-request del-header Accept-Encoding");
+        return;
+    }
+    if (!r->compresses_all) {
+        haproxy_sources(h, "compressed", &r->compresses_for);
+        write_line(w, "http-request del-header Accept-Encoding unless compressed");
+    }
+    if (!passes)
+        write_line(w, "http-request del-header Accept-Encoding unless { req.fhdr(Accept-Encoding) -i -m reg %s }%s",
+                   haproxy_word(h, takes), asks ? " !{ req.hdr(Range) -m found }" : "");
+    if (asks)
+        write_line(w, "http-request set-header Accept-Encoding gzip if { req.fhdr(Accept-Encoding) -m found }");
+    write_line(w, "compression algo gzip    # B-65");
+    if (!asks && !passes)
+        write_line(w, "compression offload");
+    write_types(h);
+}
+
 static void write_headers(struct haproxy *h, const struct plan_rule *r)
 {
     const struct rule *rule = r->rule;
@@ -186,8 +233,7 @@ static void write_headers(struct haproxy *h, const struct plan_rule *r)
         write_line(w, "http-request del-header Connection if { req.hdr(Upgrade) -m found }");
         write_line(w, "http-request del-header Upgrade");
     }
-    if (!rule->accept_encoding)
-        write_line(w, "http-request del-header Accept-Encoding");
+    write_compression(h, r);
     if (!keeps_credentials(rule))
         write_line(w, "http-request del-header Authorization");
     if (h->plan->site->preauth == PREAUTH_PUBLISHD)

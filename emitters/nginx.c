@@ -4,6 +4,7 @@
  * for each group of rules that share names (nginx_cluster.c). The servers of the groups name no certificate: nginx
  * then keeps that of the address's default server, which is what the source did - one certificate an address, no
  * choice by SNI (B-40). */
+#include "../ir/compression.h"
 #include "nginx_parts.h"
 
 #include <string.h>
@@ -357,6 +358,27 @@ static void write_zones(struct writer *w, const struct plan *p)
     write_line(w, "limit_req_status 429;");
 }
 
+/* How answers are compressed, for the rules that say `gzip on`. HTML is in nginx's list always. */
+static void write_gzip(struct writer *w, struct maker *m)
+{
+    bool any = false;
+    for (size_t i = 0; m->types.n && i < m->plan->rules.n; i++)
+        any |= m->plan->rules.v[i].compresses && !(m->plan->rules.v[i].preauth & ON(TARGET_NGINX));
+    if (!any)
+        return;
+    write_blank(w);
+    write_line(w, "gzip_proxied any;                       # for the rules that compress (B-65)");
+    write_line(w, "gzip_vary on;");
+    write_line(w, "gzip_min_length %d;", COMPRESSION_LEAST);
+    struct strbuf list = { 0 };
+    for (size_t i = 0; i < m->types.n; i++)
+        if (strcmp(m->types.v[i], "text/html") != 0)
+            buf_printf(&list, " %s", m->types.v[i]);
+    if (list.n)
+        write_line(w, "gzip_types%s;", list.p);
+    buf_free(&list);
+}
+
 static void write_http_settings(struct writer *w, struct maker *m)
 {
     const struct plan *p = m->plan;
@@ -393,6 +415,7 @@ static void write_http_settings(struct writer *w, struct maker *m)
         write_line(w, "proxy_ssl_server_name on;");
         write_line(w, "proxy_ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;");
     }
+    write_gzip(w, m);
     write_blank(w);
     write_line(w, "map $request_uri $path { default /; \"~^(?<raw>/[^?]*)\" $raw; }    # as the client sent it (D-03)");
     write_zones(w, p);
@@ -476,6 +499,7 @@ int emit_nginx(const struct plan *p, struct arena *a, struct emission *out, stru
         writers[i]->indent = 4;
     }
     *out = (struct emission){ 0 };
+    content_types_listed(a, &p->types, false, &m.types);
     for (size_t i = 0; i < p->rules.n; i++)
         vec_push(a, &out->rules);
     write_servers(&m);

@@ -54,6 +54,7 @@ struct maker {
     size_t variables, longest_variable;
     bool uses_dots, uses_upgrade, uses_via, uses_escaped_host;
     struct shared_links links;
+    strings types;                   /* of answers that are compressed; none: nothing is */
 };
 size_t maker_line(struct maker *m);  /* the line of body that is written next, from 1 */
 
@@ -62,6 +63,10 @@ const char *shared_upstream(struct maker *m, const struct plan_rule *r, const st
 /* The one in front of publishd, for rules that go through it; kept: connections serve one client after another. */
 const char *shared_publishd(struct maker *m, const struct plan_listener *l, bool tls, bool kept);
 const char *shared_sources(struct maker *m, const struct plan_rule *r);          /* "from_internal" */
+/* The variable that is 1 for clients whose answers the rule compresses; NULL: it does for all. */
+const char *shared_compressed(struct maker *m, const struct plan_rule *r);
+/* The variable for Accept-Encoding towards a server that is asked for compressed answers, for those clients (NULL: for all). */
+const char *shared_asks(struct maker *m, const char *clients);
 /* The variable that is 1 where the rule's client addresses, client ports and hours hold; NULL: they always do. */
 const char *shared_conditions(struct maker *m, const struct plan_rule *r);
 bool rule_has_conditions(const struct maker *m, const struct plan_rule *r);             /* whether there is one */

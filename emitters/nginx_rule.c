@@ -394,6 +394,29 @@ static void write_header(struct block *b, const char *name, const char *value)
     write_line(b->w, "proxy_set_header %s %s;", name, value);
 }
 
+/* B-64, B-65. The server is asked for a compressed answer whatever the client takes, as the source did, and nginx unpacks it for who
+ * does not; but not where nginx must read it, or for clients for whom nothing is compressed. */
+static void write_compression(struct block *b, bool translates)
+{
+    const struct plan_rule *r = b->r;
+    bool passes = r->rule->accept_encoding && !translates;
+    bool compresses = r->compresses && b->m->types.n;
+    const char *clients = compresses ? shared_compressed(b->m, r) : NULL;
+    bool asks = r->asks_gzip && compresses && !r->rule->accept_encoding && !translates;
+    if (asks)
+        write_header(b, "Accept-Encoding", arena_printf(b->scratch, "$%s", shared_asks(b->m, clients)));
+    else if (!passes)
+        write_header(b, "Accept-Encoding", "\"\"");
+    if (asks)
+        write_line(b->w, "gunzip on;");
+    if (compresses)
+        write_line(b->w, "gzip on;    # B-65");
+    else if (r->rule->accept_encoding && translates) /* what the server no longer compresses */
+        write_line(b->w, "gzip on; gzip_proxied any; gzip_vary on;");
+    if (clients)
+        write_line(b->w, "if ($%s = 0) { gzip off; }", clients);
+}
+
 /* What the client sent passes; only these differ (D-10 to D-12, D-17). */
 static void write_headers(struct block *b, bool translates)
 {
@@ -411,10 +434,7 @@ static void write_headers(struct block *b, bool translates)
         write_header(b, "Authorization", "\"\"");
     if (b->m->plan->site->preauth == PREAUTH_PUBLISHD)
         write_header(b, PREAUTH_CLIENT, "\"\"");
-    if (!rule->accept_encoding || translates)
-        write_header(b, "Accept-Encoding", "\"\"");
-    if (rule->accept_encoding && translates) /* what the server no longer compresses */
-        write_line(b->w, "gzip on; gzip_proxied any; gzip_vary on;");
+    write_compression(b, translates);
     if (rule->front_end_https)
         write_header(b, "Front-End-Https", "On");
     if (r->x_forwarded_for)

@@ -138,20 +138,18 @@ void write_geo_range(struct writer *w, struct ip_range r)
     buf_puts(&w->out, " 1;\n");
 }
 
-const char *shared_sources(struct maker *m, const struct plan_rule *r)
+/* The variable that is 1 for clients in set. */
+static const char *shared_set(struct maker *m, const ipset *set, const char *prefix, const char *text)
 {
     struct writer w = { .depth = 2, .indent = 4 };
-    const struct sources *from = &r->rule->sources;
     write_line(&w, "ranges;");
     write_line(&w, "default 0;");
-    for (size_t i = 0; i < r->sources.n; i++)
-        write_geo_range(&w, r->sources.v[i]);
+    for (size_t i = 0; i < set->n; i++)
+        write_geo_range(&w, set->v[i]);
     const char *lines = arena_strndup(m->arena, w.out.p, w.out.n);
     buf_free(&w.out);
-    bool one_network =
-        from->networks.n == 1 && !from->addresses.n && !from->except_networks.n && !from->except_addresses.n;
     bool fresh;
-    const char *name = named(m, lines, "from", one_network ? from->networks.v[0] : r->rule->name, "", &fresh);
+    const char *name = named(m, lines, prefix, text, "", &fresh);
     if (fresh) {
         new_variable(m, name);
         write_blank(&m->sources);
@@ -159,6 +157,37 @@ const char *shared_sources(struct maker *m, const struct plan_rule *r)
         write_raw(&m->sources, "%s", lines);
         write_line(&m->sources, "}");
     }
+    return name;
+}
+
+const char *shared_sources(struct maker *m, const struct plan_rule *r)
+{
+    const struct sources *from = &r->rule->sources;
+    bool one_network =
+        from->networks.n == 1 && !from->addresses.n && !from->except_networks.n && !from->except_addresses.n;
+    return shared_set(m, &r->sources, "from", one_network ? from->networks.v[0] : r->rule->name);
+}
+
+/* ---- compression ---------------------------------------------------------------------- */
+const char *shared_compressed(struct maker *m, const struct plan_rule *r)
+{
+    return r->compresses_all ? NULL : shared_set(m, &r->compresses_for, "", "compressed_for");
+}
+
+/* A part of an answer is a part of the plain one: a range is asked for as the client did. */
+const char *shared_asks(struct maker *m, const char *clients)
+{
+    bool fresh;
+    const char *key = arena_printf(m->arena, "asks\n%s", clients ? clients : "");
+    const char *name = named(m, key, "", "asks_gzip", "", &fresh);
+    if (!fresh)
+        return name;
+    new_variable(m, name);
+    write_blank(&m->maps);
+    if (clients)
+        write_line(&m->maps, "map \"$%s$http_range\" $%s { default \"\"; 1 gzip; }    # B-65", clients, name);
+    else
+        write_line(&m->maps, "map $http_range $%s { default \"\"; \"\" gzip; }    # B-65", name);
     return name;
 }
 

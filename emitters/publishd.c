@@ -313,6 +313,21 @@ static void write_switches(struct publishd *p)
     pd_links(p, policy->links.v, policy->links.n);
 }
 
+/* B-65: of the whole array, as far as rules do it. */
+static void write_compression(struct publishd *p)
+{
+    bool any = false;
+    for (size_t i = 0; i < p->plan->rules.n; i++)
+        any |= p->plan->rules.v[i].compresses;
+    if (!any)
+        return;
+    pd_open_map(p, "compression");
+    pd_strings(p, "list", &p->plan->types.list);
+    pd_bool(p, "except", p->plan->types.except, false);
+    pd_bool(p, "untyped", p->plan->types.untyped, false);
+    pd_close_map(p);
+}
+
 /* How publishd runs is the site map's to say; it goes on as it is. */
 static void write_service(struct publishd *p)
 {
@@ -351,6 +366,7 @@ int emit_publishd(const struct plan *plan, struct arena *a, struct emission *out
     write_service(&p);
     pd_text(&p, "trust", plan->trust);
     write_switches(&p);
+    write_compression(&p);
     write_listeners(&p);
     write_farms(&p);
     write_users(&p);

@@ -139,6 +139,10 @@ static void write_headers(struct publishd *p, const struct plan_rule *r)
 {
     const struct rule *rule = r->rule;
     pd_bool(p, "accept_encoding", rule->accept_encoding, false);
+    pd_bool(p, "compress", r->compresses, false);
+    if (r->compresses && !r->compresses_all)
+        pd_ranges(p, "compress_for", &r->compresses_for);
+    pd_bool(p, "asks_gzip", r->asks_gzip && !rule->accept_encoding, false);
     pd_bool(p, "front_end_https", rule->front_end_https, false);
     pd_bool(p, "forward_client_address", rule->forward_client_address, false);
     pd_bool(p, "x_forwarded_for", r->x_forwarded_for, false);

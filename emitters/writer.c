@@ -277,21 +277,25 @@ static bool path_waits(const char *external)
     return false;
 }
 
-long rule_read_timeout(const struct plan *p, const struct plan_rule *r)
+bool rule_waits(const struct plan_rule *r)
 {
-    enum { HOUR = 3600, SOURCE_DEFAULT = 120, LYNC_WEB_SSL = 4443 };
+    enum { LYNC_WEB_SSL = 4443 };
     const struct rule *rule = r->rule;
-    long seconds =
-        r->listener && r->listener->connection_timeout > 0 ? r->listener->connection_timeout : SOURCE_DEFAULT;
-    (void)p;
-    if (seconds >= HOUR)
-        return seconds;
     for (size_t i = 0; i < rule->paths.n; i++) {
         const struct path *path = &rule->paths.v[i];
         bool whole_site = path->kind == PATH_PREFIX && !*path->external;
         /* a whole Exchange or Lync site (B-46) holds these paths too */
         if (path_waits(path->external) || (whole_site && (rule->application == 1 || rule->ssl_port == LYNC_WEB_SSL)))
-            return HOUR;
+            return true;
     }
-    return seconds;
+    return false;
+}
+
+long rule_read_timeout(const struct plan *p, const struct plan_rule *r)
+{
+    enum { HOUR = 3600, SOURCE_DEFAULT = 120 };
+    long seconds =
+        r->listener && r->listener->connection_timeout > 0 ? r->listener->connection_timeout : SOURCE_DEFAULT;
+    (void)p;
+    return seconds < HOUR && rule_waits(r) ? HOUR : seconds;
 }

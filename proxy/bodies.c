@@ -4,13 +4,23 @@
 
 #include <string.h>
 
+/* B-65. HTTP/1.0 has no way to send a body whose length is not known but to close. */
+static bool compresses(const struct exchange *x)
+{
+    const struct plan_rule *r = &x->client->serving->snapshot->plan->rules.v[x->decision.rule];
+    return r->compresses && (r->compresses_all || ipset_has(&r->compresses_for, x->client->address)) &&
+           x->request.version >= 11;
+}
+
 static struct chain_about about(const struct exchange *x)
 {
     return (struct chain_about){ .rule = (uint32_t)x->decision.rule,
                                  .tls = x->client->tls,
                                  .method = x->method,
                                  .host = x->host,
+                                 .target = x->target,
                                  .accept_encoding = x->accept_encoding,
+                                 .compresses = compresses(x),
                                  .request = &x->request };
 }
 

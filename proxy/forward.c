@@ -147,7 +147,9 @@ bool forward_head(const struct snapshot *s, const struct decision *d, const stru
     h->target = without_mark(h, d->target);
     if (!host || !d->host || strcmp(host, d->host) != 0)
         head_set(h, FIELD_HOST, "Host", d->host ? d->host : "");
-    if (!rule->accept_encoding)
+    if (!rule->accept_encoding && r->asks_gzip && !head_value(h, FIELD_RANGE)) /* a part is one of the plain answer */
+        head_set(h, FIELD_ACCEPT_ENCODING, "Accept-Encoding", "gzip");
+    else if (!rule->accept_encoding)
         head_remove(h, FIELD_ACCEPT_ENCODING);
     set_credentials(rule, f, h);
     if (!upgrades)

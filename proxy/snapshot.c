@@ -215,6 +215,10 @@ static void plan_rule(struct snapshot *s, uint32_t index)
     plan_upstream(s, &p->to[0], upstream_of(c, false));
     plan_upstream(s, &p->to[1], upstream_of(c, true));
     p->forwards = r->action == ACTION_ALLOW && r->site && p->to[0].servers.n && p->to[1].servers.n;
+    p->compresses = c->compress;
+    p->compresses_all = !c->compress_for.n;
+    p->compresses_for = c->compress_for;
+    p->asks_gzip = c->asks_gzip;
     p->websocket = c->websocket;
     p->x_forwarded_for = c->x_forwarded_for;
     p->via = c->via;
@@ -262,6 +266,7 @@ static void make_plan(struct snapshot *s)
     p->arena = s->arena;
     p->policy = s->policy;
     p->trust = s->config->trust;
+    p->types = s->config->compression;
     for (size_t i = 0; i < s->policy->listeners.n; i++)
         plan_listener(s, i);
     for (size_t i = 0; i < s->policy->rules.n; i++)

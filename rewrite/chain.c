@@ -2,6 +2,7 @@
 #include "chain.h"
 
 #include "../http/http1.h"
+#include "../ir/compression.h"
 #include "body_filter.h"
 #include "coding.h"
 #include "links.h"
@@ -24,8 +25,10 @@ struct body_chain {
     struct decoder *decoder;
     struct encoder *encoder;
     struct link_stream links;
-    bool translates, scans, pending; /* pending: the decoder holds more than it gave */
-    bool decided;                    /* nothing is held back for the HTTP filter any more */
+    bool translates, scans;
+    bool recodes; /* what was decoded goes on; else the body as it came, and the decoder is for looking into it */
+    bool pending; /* the decoder holds more than it gave */
+    bool decided; /* nothing is held back for the HTTP filter any more */
     struct body_scan scan;
     struct strbuf held, mid;
     const char *why;
@@ -68,6 +71,12 @@ static void weaken_etag(struct head *h)
     buf_free(&b);
 }
 
+static void vary(struct head *h)
+{
+    if (!head_has_token(h, FIELD_VARY, "Accept-Encoding"))
+        head_add(h, "Vary", "Accept-Encoding");
+}
+
 static void change_head(struct head *h, enum coding now)
 {
     for (uint32_t i = 0; i < h->n; i++)
@@ -84,8 +93,7 @@ static void change_head(struct head *h, enum coding now)
     weaken_etag(h);
     if (now == CODING_GZIP) {
         head_set(h, FIELD_CONTENT_ENCODING, "Content-Encoding", "gzip");
-        if (!head_has_token(h, FIELD_VARY, "Accept-Encoding"))
-            head_add(h, "Vary", "Accept-Encoding");
+        vary(h);
     } else {
         head_remove(h, FIELD_CONTENT_ENCODING);
     }
@@ -109,36 +117,73 @@ static bool has_body(const struct chain_about *about, const struct head *answer)
     return answer->framing != BODY_NONE && strcmp(about->method, "HEAD") != 0;
 }
 
+/* Whether who takes gzip gets this answer compressed, if the server has not done so (B-65). */
+static bool compressible(const struct rewriting *w, const struct chain_about *about, const struct head *answer)
+{
+    return about->compresses && answer->status != 206 && has_body(about, answer) &&
+           !head_has_token(answer, FIELD_CACHE_CONTROL, "no-transform") &&
+           (answer->framing != BODY_LENGTH || answer->length >= COMPRESSION_LEAST) &&
+           content_types_hold(&w->plan->types, head_value(answer, FIELD_CONTENT_TYPE), about->target);
+}
+
+/* What an answer's coding was, whether it is decoded and whether it is encoded anew. */
+struct recoding {
+    enum coding was;
+    bool decodes, encodes;
+};
+
+/* A server that the rule asks for gzip is asked whatever the client takes; who takes none, or is to get none, gets it unpacked. */
+static struct recoding recoding_of(const struct rewriting *w, const struct chain_about *about, struct head *answer,
+                                   bool links)
+{
+    const struct plan_rule *r = &w->plan->rules.v[about->rule];
+    struct recoding c = { .was = coding_of(head_value(answer, FIELD_CONTENT_ENCODING)) };
+    bool takes = coding_accepts_gzip(about->accept_encoding), plain = c.was == CODING_IDENTITY;
+    bool asked = r->asks_gzip && !r->rule->accept_encoding && c.was == CODING_GZIP;
+    bool hidden = asked && !(takes && about->compresses) && answer->status != 206;
+    bool may = plain && compressible(w, about, answer);
+    if (may)
+        vary(answer);
+    c.decodes = !plain && (links || hidden);
+    c.encodes = takes && (may || (links && !plain && !hidden));
+    return c;
+}
+
 struct body_chain *chain_answer(const struct rewriting *w, const struct chain_about *about, struct head *answer,
                                 const char **skipped)
 {
     const char *ignored = NULL;
+    const struct plan_rule *r = &w->plan->rules.v[about->rule];
     const struct body_needles *needles = w->rules[about->rule].answer;
     bool links =
         link_sets_any(w->links, about->rule, about->tls) && link_content_type(head_value(answer, FIELD_CONTENT_TYPE));
     skipped = skipped ? skipped : &ignored;
     *skipped = NULL;
-    if ((!links && !needles) || answer->status < 200 || answer->status == 204 || answer->status == 304)
+    if ((!links && !needles && !about->compresses && !r->asks_gzip) || answer->status < 200 || answer->status == 204 ||
+        answer->status == 304)
         return NULL;
-    enum coding coding = coding_of(head_value(answer, FIELD_CONTENT_ENCODING));
-    if (coding == CODING_UNKNOWN)
+    bool unknown = coding_of(head_value(answer, FIELD_CONTENT_ENCODING)) == CODING_UNKNOWN;
+    if (unknown && (links || needles))
         *skipped = "the body has a content coding that is not read";
     else if (links && answer->status == 206)
         *skipped = "links in a part of a page are not translated";
     links = links && !*skipped;
-    bool encodes = links && coding != CODING_IDENTITY && coding_accepts_gzip(about->accept_encoding);
-    if (links)
-        change_head(answer, encodes ? CODING_GZIP : CODING_IDENTITY);
-    needles = coding == CODING_UNKNOWN ? NULL : needles;
-    if ((!links && !needles) || !has_body(about, answer))
+    needles = unknown ? NULL : needles;
+    struct recoding coding = recoding_of(w, about, answer, links);
+    bool changes = links || coding.decodes || coding.encodes;
+    if (changes)
+        change_head(answer, coding.encodes ? CODING_GZIP : CODING_IDENTITY);
+    if ((!changes && !needles) || !has_body(about, answer))
         return NULL;
     struct body_chain *c = new_chain(needles);
     c->translates = links;
+    c->recodes = coding.decodes;
     if (links)
         link_stream_begin(&c->links, w->links, about->rule, about->tls, about->host);
-    if (coding != CODING_IDENTITY && !(c->decoder = decoder_new(coding)))
+    bool reads = coding.decodes || (needles && coding.was != CODING_IDENTITY);
+    if (reads && !(c->decoder = decoder_new(coding.was)))
         c->why = "no memory";
-    if (encodes && !(c->encoder = encoder_new(CODING_GZIP)))
+    if (coding.encodes && !(c->encoder = encoder_new(CODING_GZIP)))
         c->why = "no memory";
     return c;
 }
@@ -226,7 +271,7 @@ static enum chain_result decode(struct body_chain *c, const char *p, size_t n, s
         return CHAIN_BROKEN;
     }
     if (result == CHAIN_MORE)
-        result = c->translates ? translate(c, c->block, made, false, out) : give(c, p, *used, out);
+        result = c->recodes ? translate(c, c->block, made, false, out) : give(c, p, *used, out);
     return result;
 }
 

@@ -1,5 +1,5 @@
 /* chain: what a body goes through between the published server and the client - decoding, the HTTP filter's look into
- * it, link translation, encoding - as a stream of bytes. No sockets; memory is bounded whatever is pushed.
+ * it, link translation, compression for the client - as a stream of bytes. No sockets; memory is bounded whatever is pushed.
  *
  * struct rewriting is made once from a plan and never changes: any number of threads read it. A chain belongs to one
  * message and one thread.
@@ -23,8 +23,9 @@ void rewriting_free(struct rewriting *w);            /* NULL is allowed */
 struct chain_about {
     uint32_t rule;                   /* index into plan->rules */
     bool tls;                        /* the client's request came over HTTPS */
-    const char *method, *host;       /* as the client sent them (exchange.h); host NULL: none */
+    const char *method, *host, *target;      /* as the client sent them (exchange.h); host NULL: none */
     const char *accept_encoding;     /* the same, before it was removed for the server (B-64); NULL */
+    bool compresses;                 /* the rule compresses answers for this client, if it takes gzip (B-65) */
     const struct head *request;      /* for chain_request alone */
 };
 

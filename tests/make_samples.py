@@ -218,13 +218,15 @@ def busy_array():
                           address_range("Partner network", "198.51.100.0", "198.51.100.127")],
         "Subnets": [subnet("Partner guests", "198.51.100.64", "255.255.255.224")],
         "Protocols": [protocol("SMTP Server", [(25,)])],
+        "ContentTypeSets": [content_types("HTML Documents", ["text/html", ".htm", ".html", "application/xhtml+xml"]), content_types("Text", ["text/*", ".txt"])],
         "WebListeners": listeners,
         "UserSets": predefined_users() + [user_set("Staff", ["FABRIKAM-Staff"])],
         "ServerFarms": [farm("API farm", ["10.1.0.31", "10.1.0.32"], request=2, address="", port=9080),
                         farm("Web farm", ["web01.corp.fabrikam.example", "web02.corp.fabrikam.example"])],
     }
     return document(array("FAB-EDGE"), rules, elements=elements,
-                    networks=[external(), network("Internal", [("10.0.0.0", "10.255.255.255"), ("192.168.0.0", "192.168.255.255")])], name="FAB-EDGE")
+                    networks=[external(), network("Internal", [("10.0.0.0", "10.255.255.255"), ("192.168.0.0", "192.168.255.255")])], name="FAB-EDGE",
+                    extra=[compression(["HTML Documents", "Text"], [branch], servers=([("network", "Internal")], []))])
 
 
 def lone_listener():

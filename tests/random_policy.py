@@ -4,6 +4,7 @@
 Each policy is a listener of its own with two to six rules, made so that they get into each other's way: names from a
 small pool with wildcards and "all requests", paths that overlap in every manner, rewriting, sources with exceptions,
 denies, bridging, farms. Besides there are a few server publishing rules, which share sockets and overlap in ranges of ports.
+Most are compressed for some clients or listeners.
 The same seed gives the same bytes.
 """
 import random
@@ -68,6 +69,17 @@ def random_server_rule(rng, number):
                        published, **options)
 
 
+def random_compression(rng, listeners):
+    """Of the array, or None; drawn apart, so that the policies of a seed stay what they were."""
+    if rng.random() < 0.4:
+        return None
+    some = [n for n in listeners if rng.random() < 0.5]
+    clients = (rng.sample(SOURCES, rng.randint(0, 2)), rng.sample(SOURCES[2:], rng.randint(0, 1)))
+    servers = rng.choice([None, ([("network", "External")], []), ([("network", "Internal")], [])])
+    return compression(rng.sample(["Texts", "Data", "Probes"], rng.randint(1, 3)), some, [n for n in some if rng.random() < 0.1], clients, servers,
+                       NoCompressionForSpecifiedContentTypes=rng.random() < 0.15)
+
+
 def main():
     seed, policies = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
     rng = random.Random(seed)
@@ -81,7 +93,10 @@ def main():
     mixed = node("ComputerSet", guid("computerset", "Mixed"), string("Name", "Mixed"),
                  node("Computers", "Computers", computer("Three", "198.51.100.3")),
                  node("AddressRanges", "AddressRanges", address_range("Some", "198.51.100.100", "198.51.100.120")))
+    compressing = random_compression(random.Random("compression %d" % seed), ["Listener %d" % p for p in range(policies)])
+    types = [content_types("Texts", ["text/html", "text/*", ".htm"]), content_types("Data", ["application/json", "text/css"]), content_types("Probes", ["text/x-tmgc"])]
     elements = {
+        "ContentTypeSets": types if compressing else [],
         "Computers": [computer("One", "198.51.100.20"), computer("Two", "198.51.100.110")],
         "ComputerSets": [mixed],
         "AddressRanges": [address_range("Low", "198.51.100.0", "198.51.100.127"), address_range("High", "198.51.100.64", "198.51.100.255")],
@@ -93,7 +108,7 @@ def main():
     }
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     sys.stdout.write(document(("{F52B2AE5-0D87-4A3B-8F0B-7E9CDCE2A5B1}", guid("array", "RANDOM")), rules, elements=elements, name="RANDOM",
-                              networks=[external(), network("Internal", [("10.0.0.0", "10.255.255.255")])]))
+                              networks=[external(), network("Internal", [("10.0.0.0", "10.255.255.255")])], extra=[compressing] if compressing else []))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ VOCABULARY = set("""
     exchange exchweb public unifiedmessaging rpcwithcert activesync groupexpansion webticket reach ucwa layouts upresources certsrv certprov certenroll remote rdweb
     favicon robots html aspx ashx asmx info example test invalid localdomain home intranet corp arpa 
     access farm object listener rule range computer subnet array schedule account text value filter label
-    user agent requesturl requestheaders
+    user agent requesturl requestheaders compression configuration application xhtml json tmgc
     """.split())
 WORD = re.compile(r"[A-Za-z\u00c0-\uffff]{4,}")
 GUID = re.compile(r"\{?[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\}?")

@@ -30,9 +30,10 @@ def site_rule(name, ports, more="", names=None, farm=None, paths="[/*]"):
 
 
 class Traffic:
-    def __init__(self, t, rules, backends, farms="", listener=""):
-        """rules: texts by site_rule; backends: {"name" or "name:port": "host:port"}; listener: further lines of it."""
-        self.t, self.rules, self.backends, self.farms, self.listener = t, rules, backends, farms, listener
+    def __init__(self, t, rules, backends, farms="", listener="", site=""):
+        """rules: texts by site_rule; backends: {"name" or "name:port": "host:port"}; farms: further keys of the policy; listener: further
+        lines of it; site: of the site map."""
+        self.t, self.rules, self.backends, self.farms, self.listener, self.more = t, rules, backends, farms, listener, site
         self.ports, self.processes, self.folders = {}, {}, {}
 
     def __enter__(self):
@@ -48,7 +49,7 @@ class Traffic:
         policy = self.t.write("%s/policy-in.yaml" % name, "policy: 1\nlisteners:\n  - name: web\n    on: [{network: External, select: specified, "
                               "addresses: [127.0.0.1]}]\n    http: %d\n%s%s\nnetworks:\n  - name: External\n    kind: external\nrules:%s"
                               % (port, "".join("    %s\n" % line for line in self.listener.splitlines()), self.farms, "".join(self.rules)))
-        site = self.t.write("%s/site.yaml" % name, "site: 1\nbackends:\n" + "".join('  "%s": "%s"\n' % b for b in self.backends.items()))
+        site = self.t.write("%s/site.yaml" % name, "site: 1\nbackends:\n" + "".join('  "%s": "%s"\n' % b for b in self.backends.items()) + self.more)
         out = self.t.path(name, "out")
         r = self.t.convert(policy, out, "-t", name, "--fail-on", "never", "-q", site=site)
         if r.status:

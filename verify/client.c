@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "internal.h"
 
@@ -85,16 +86,23 @@ static bool more(struct client *c)
 
 /* ---- the request ------------------------------------------------------------------- */
 
+const char *client_accepts(const struct probe *b)
+{
+    return b->accept ? b->accept : b->page ? "identity" : "gzip, deflate";
+}
+
 void client_head(struct strbuf *o, const struct probe *b, size_t n, const char *cookie)
 {
     buf_printf(o, "%s %s HTTP/1.%d\r\n", b->method, b->target, b->http10 ? 0 : 1);
     if (b->host)
         buf_printf(o, "Host: %s\r\n", b->host);
     /* Fields that targets like to touch (D-10 to D-12, B-60, B-64, B-79); the comparison knows what must come of each. */
+    if (*client_accepts(b))
+        buf_printf(o, "Accept-Encoding: %s\r\n", client_accepts(b));
     buf_printf(o,
-               "User-Agent: tmgc-verify\r\nX-Tmgc-Probe: %zu\r\nAccept-Encoding: %s\r\n"
+               "User-Agent: tmgc-verify\r\nX-Tmgc-Probe: %zu\r\n"
                "Authorization: Basic dG1nYzp2ZXJpZnk=\r\nX_Under_Score: kept\r\nCookie: %s\r\n",
-               n, b->page ? "identity" : "gzip, deflate", cookie ? cookie : "a=1; b=2");
+               n, cookie ? cookie : "a=1; b=2");
     if (b->extra == EXTRA_FORGED)
         buf_puts(
             o,
@@ -256,6 +264,28 @@ static void read_body(struct client *c, const struct probe *b, struct exchange *
         *again = false;
 }
 
+/* What is in a body that came by gzip (B-65). */
+static void unpack(struct exchange *e)
+{
+    z_stream z = { .next_in = (Bytef *)e->body.p, .avail_in = (uInt)e->body.n };
+    struct strbuf out = { 0 };
+    e->coded = value_has(e->head.p, "Content-Encoding", "gzip");
+    if (!e->coded || !e->body.n || e->cut)
+        return;
+    int r = inflateInit2(&z, 15 + 16); /* gzip's frame alone */
+    while (r == Z_OK) {
+        z.next_out = (Bytef *)buf_reserve(&out, 64 << 10);
+        z.avail_out = 64 << 10;
+        r = inflate(&z, Z_NO_FLUSH);
+        out.n += (64u << 10) - z.avail_out;
+        out.p[out.n] = '\0';
+    }
+    inflateEnd(&z);
+    e->cut = r != Z_STREAM_END || z.avail_in;
+    buf_free(&e->body);
+    e->body = out;
+}
+
 static bool readable(struct client *c)
 {
     struct pollfd p = { .fd = c->fd, .events = POLLIN };
@@ -303,7 +333,7 @@ void client_ask(struct client *c, SSL_CTX *const tls[SHOWN], const struct probe 
     request_text(&text, b, n, cookie, &first);
     e->status = 0;
     e->error = NULL;
-    e->cut = false;
+    e->cut = e->coded = false;
     buf_clear(&e->head);
     buf_clear(&e->body);
     for (;;) {
@@ -320,6 +350,7 @@ void client_ask(struct client *c, SSL_CTX *const tls[SHOWN], const struct probe 
         }
         if (read_answer_head(c, b, n, servers, e)) {
             read_body(c, b, e, &again);
+            unpack(e);
             if (unsent)
                 again = false;
             break;

@@ -89,21 +89,15 @@ static bool authorization_passes(const struct rule *r)
     return r->delegation == DELEGATE_NONE_PASS || r->delegation == DELEGATE_BASIC;
 }
 
-/* nginx translates links in what the server did not compress. */
-static bool keeps_plain(const struct judge *j, const struct plan_rule *r)
-{
-    return j->target == TARGET_NGINX && r->rule->translate_links && declared(j, F_LINKS_DIFFER);
-}
-
 /* What must become of a field that the client sent: the same value, another, or nothing (NULL). */
 static const char *field_becomes(const struct judge *j, const struct probe *b, const struct decision *d,
-                                 const char *name, const char *value, struct arena *a)
+                                 const struct sighting *s, const char *name, const char *value, struct arena *a)
 {
     const struct plan_rule *r = &j->plan->rules.v[d->rule];
     if (ascii_casecmp(name, "Host") == 0)
         return d->host;
     if (ascii_casecmp(name, "Accept-Encoding") == 0)
-        return r->rule->accept_encoding && !keeps_plain(j, r) ? value : NULL; /* B-64 */
+        return coding_asked(j, b, d, s);
     if (ascii_casecmp(name, "Authorization") == 0)
         return authorization_passes(r->rule) ? value : NULL; /* D-11 */
     if (ascii_casecmp(name, "Upgrade") == 0)
@@ -154,7 +148,7 @@ static void judge_sent_field(const struct judge *j, const struct probe *b, const
     const char *name = arena_strndup(a, w->name.p, w->name.n), *value = arena_strndup(a, w->value.p, w->value.n);
     struct text got;
     if (!hop_by_hop(name)) {
-        const char *want = field_becomes(j, b, d, name, value, a);
+        const char *want = field_becomes(j, b, d, s, name, value, a);
         got.p = head_field(s->head, name, 0, &got.n);
         /* An empty Host and none are the same to a server. */
         bool gone = want && *want == '\0' && got.p == NULL;
@@ -173,13 +167,14 @@ static void judge_added_fields(const struct judge *j, const struct probe *b, con
 {
     const struct plan_rule *r = &j->plan->rules.v[d->rule];
     size_t n;
-    (void)b;
+    const char *asked_for = coding_asked(j, b, d, s);
     for (struct field_walk w = { .at = s->head }; next_field(&w);) {
         char *name = strndup(w.name.p, w.name.n);
         if (name && !hop_by_hop(name) && head_field(sent, name, 0, &n) == NULL) {
             bool asked =
                 (r->rule->front_end_https && ascii_casecmp(name, "Front-End-Https") == 0 && same(w.value, "On")) ||
                 (r->x_forwarded_for && ascii_casecmp(name, "X-Forwarded-For") == 0) ||
+                (asked_for && ascii_casecmp(name, "Accept-Encoding") == 0 && same(w.value, asked_for)) ||
                 (ascii_casecmp(name, "Host") == 0 && d->host && same(w.value, d->host)) ||
                 (ascii_casecmp(name, "Host") == 0 && !d->host && w.value.n == 0);
             if (!asked)
@@ -189,6 +184,8 @@ static void judge_added_fields(const struct judge *j, const struct probe *b, con
     }
     if (r->rule->front_end_https && head_field(s->head, "Front-End-Https", 0, &n) == NULL)
         differs(out, "On", "none", "Front-End-Https");
+    if (asked_for && head_field(s->head, "Accept-Encoding", 0, &n) == NULL)
+        differs(out, asked_for, "none", "Accept-Encoding");
     if (d->host && *d->host && head_field(s->head, "Host", 0, &n) == NULL)
         differs(out, d->host, "none", "Host");
 }
@@ -341,20 +338,22 @@ static void judge_location(const struct judge *j, const struct probe *b, const s
 }
 
 /* Whether links in this answer are translated here. */
-static bool translates(const struct judge *j, const struct probe *b)
+static bool translates(const struct judge *j, const struct probe *b, const struct decision *d)
 {
-    return b->page && j->target != TARGET_HAPROXY && link_content_type(b->page_type);
+    return j->plan->rules.v[d->rule].rule->translate_links && b->page && j->target != TARGET_HAPROXY &&
+           link_content_type(b->page_type);
 }
 
-static void judge_answer_fields(const struct judge *j, size_t number, const struct probe *b, const struct exchange *e,
-                                struct judgement *out)
+static void judge_answer_fields(const struct judge *j, size_t number, const struct probe *b, const struct decision *d,
+                                const struct exchange *e, struct judgement *out)
 {
     char tag[48], weak[52], plain[24], type[64];
     snprintf(type, sizeof type, "%s; charset=utf-8", b->page ? b->page_type : "text/x-tmgc");
     snprintf(tag, sizeof tag, "\"%zu\"", number);
     snprintf(weak, sizeof weak, "W/%s", tag);
     snprintf(plain, sizeof plain, "%zu", number);
-    const char *changed = j->target == TARGET_PUBLISHD ? weak : NULL; /* no longer that page, byte for byte */
+    bool packed = e->coded && !b->packs;                                        /* here, and not by the server */
+    const char *changed = packed || j->target == TARGET_PUBLISHD ? weak : NULL; /* no longer that page, byte for byte */
     const struct {
         const char *name, *value;
         size_t nth;
@@ -363,7 +362,11 @@ static void judge_answer_fields(const struct judge *j, size_t number, const stru
         { "Content-Type", type, 0 },
         { "X-Tmgc-Answer", plain, 0 },
         { "X_Tmgc_Answer", "kept", 0 },
-        { "ETag", translates(j, b) ? changed : tag, 0 },
+        { "ETag",
+          translates(j, b, d) ? changed
+          : packed            ? weak
+                              : tag,
+          0 },
         { "Cache-Control", "private", 0 },
         { "Set-Cookie", "one=1; Domain=internal.example; Path=/internal", 0 },
         { "Set-Cookie", "two=2; Secure; HttpOnly", 1 },
@@ -371,6 +374,8 @@ static void judge_answer_fields(const struct judge *j, size_t number, const stru
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         struct text got;
         got.p = head_field(e->head.p, fields[i].name, fields[i].nth, &got.n);
+        if (b->packs && !strcmp(fields[i].name, "ETag"))
+            continue; /* weak where it was unpacked, and only there */
         if (fields[i].value ? !same(got, fields[i].value) : got.p != NULL)
             differs_text(out, fields[i].value ? fields[i].value : "none", got, fields[i].name);
     }
@@ -388,7 +393,7 @@ static void judge_body(const struct judge *j, const struct probe *b, size_t numb
     const char *body = e->body.n ? e->body.p : "";
     if (strcmp(b->method, "HEAD") == 0) {
         /* none */
-    } else if (e->cut || !translates(j, b)) {
+    } else if (e->cut || !translates(j, b, d)) {
         if (e->cut || e->body.n != text.n || (text.n && memcmp(body, text.p, text.n) != 0))
             differs(out, "as the published server sent it", e->body.n < text.n ? "cut" : "changed", "answer's body");
     } else {
@@ -409,7 +414,7 @@ static void judge_body(const struct judge *j, const struct probe *b, size_t numb
 }
 
 static void judge_answer(const struct judge *j, const struct probe *b, size_t number, const struct decision *d,
-                         const struct exchange *e, struct judgement *out)
+                         const struct exchange *e, const struct sighting *s, struct judgement *out)
 {
     const struct rule *r = j->plan->rules.v[d->rule].rule;
     bool hidden = b->status == 401 && r->delegation == DELEGATE_NONE_BLOCK; /* D-11 */
@@ -429,7 +434,8 @@ static void judge_answer(const struct judge *j, const struct probe *b, size_t nu
     }
     if (e->answer_held)
         differs(out, "passed on as it comes", "held until it was complete", "answer's body"); /* B-74 */
-    judge_answer_fields(j, number, b, e, out);
+    judge_coding(j, b, d, e, s, out);
+    judge_answer_fields(j, number, b, d, e, out);
     judge_location(j, b, d, "Location", b->location, e, out);
     judge_location(j, b, d, "Content-Location", b->content_location, e, out);
     judge_body(j, b, number, d, e, out);
@@ -440,5 +446,5 @@ void judge_forwarded(const struct judge *j, const struct probe *b, size_t number
 {
     judge_server(j, d, s, clients_image(&j->places->clients, b->client), out);
     judge_request(j, b, number, d, e, s, out);
-    judge_answer(j, b, number, d, e, out);
+    judge_answer(j, b, number, d, e, s, out);
 }

@@ -73,6 +73,8 @@ struct probe {
     const char *location, *content_location;   /* ... with these; NULL */
     enum reply_body reply;
     const char *page, *page_type;    /* the stand-in sends this, and as this type, instead; NULL */
+    const char *accept;              /* Accept-Encoding; "": none; NULL: gzip and deflate, but where links may be looked for */
+    bool packs;                      /* the stand-in sends the page by gzip, where it is asked for that */
     int group;                       /* > 0: farm probes that are judged together */
     bool bad_certificate;            /* the stand-in shows a certificate for another name */
     const struct plan_stream *stream;   /* the request is the bytes of a connection to this socket, by no listener; NULL */
@@ -189,7 +191,8 @@ struct exchange {
     int status;                      /* 0: no answer; error says why */
     const char *error;
     struct strbuf head, body;        /* the answer */
-    bool cut;                        /* the body ended early */
+    bool cut;                        /* the body ended early, or could not be unpacked */
+    bool coded;                      /* it came by gzip; body is what was in it */
     bool request_held, answer_held;  /* the start did not come through before the rest was sent (B-74) */
     long certificate;                /* number of the listener's certificate; -1 none or unknown */
     uint16_t client_port;
@@ -221,8 +224,16 @@ struct judgement {
 void judge_exchange(const struct judge *j, const struct probe *b, size_t number, const struct exchange *e,
                     const struct sighting *s, struct judgement *out);
 /* compare_forward.c: what must arrive at the published server, and come back from it. Adds what differs to out. */
+const char *client_accepts(const struct probe *b);                     /* its Accept-Encoding; "": none (client.c) */
 void judge_forwarded(const struct judge *j, const struct probe *b, size_t number, const struct decision *d,
                      const struct exchange *e, const struct sighting *s, struct judgement *out);
+/* What Accept-Encoding says of gzip, in the few ways in which probes say it. */
+bool accepts_gzip(const char *value, size_t n);
+/* compare_coding.c: compression (B-64, B-65). What a server must be asked for by Accept-Encoding; NULL: nothing. */
+const char *coding_asked(const struct judge *j, const struct probe *b, const struct decision *d, const struct sighting *s);
+/* Whether the answer may have come by gzip, or must have; what it was is in e. */
+void judge_coding(const struct judge *j, const struct probe *b, const struct decision *d, const struct exchange *e,
+                  const struct sighting *s, struct judgement *out);
 bool declared(const struct judge *j, enum finding_id id);              /* does a finding say so for this target? */
 /* compare_stream.c: who has the connection by decide_connection, and that nothing touched its bytes. hour: of the week */
 void judge_connection(const struct judge *j, const struct probe *b, size_t number, const struct exchange *e, const struct sighting *s,

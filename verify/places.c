@@ -125,6 +125,8 @@ void places_clients(struct places *s)
         const struct plan_rule *r = &s->plan->rules.v[i];
         for (size_t k = 0; !r->any_source && k < r->sources.n; k++)
             clients_cut(s->arena, &s->clients, r->sources.v[k]);
+        for (size_t k = 0; r->compresses && k < r->compresses_for.n; k++)
+            clients_cut(s->arena, &s->clients, r->compresses_for.v[k]);
     }
     for (size_t i = 0; i < s->plan->server_rules.n; i++) {
         const struct plan_server_rule *r = &s->plan->server_rules.v[i];

@@ -2,6 +2,7 @@
  * another name. */
 #include <string.h>
 
+#include "../ir/compression.h"
 #include "probes.h"
 #include "pages.h"
 
@@ -68,6 +69,52 @@ static void vary_pages(struct probe_maker *m, const struct plan_rule *r)
     probe_on_either(m, "links in a script", &b);
 }
 
+/* Longer than what is left as it is, and without a link. */
+#define LINE "A line of a page that gets smaller when it is compressed, for it says the same as those beside it.\n"
+#define PLAIN_PAGE LINE LINE LINE LINE LINE LINE LINE LINE
+
+/* B-65: who takes gzip and who does not, types that are compressed and others, servers that compress by themselves. */
+static void vary_codings(struct probe_maker *m, const struct plan_rule *r)
+{
+    enum { RANGES = 64 };
+    static const char *const accepts[] = { "gzip", "br, gzip;q=0.5", "gzip;q=0, br", "identity", "" };
+    struct probe b = m->base;
+    strings types = { 0 };
+    if (!r->compresses && !r->asks_gzip)
+        return;
+    content_types_listed(m->a, &m->plan->types, false, &types);
+    b.page = PLAIN_PAGE;
+    b.page_type = types.n && *types.v[0] != '*' ? types.v[0] : "text/html";
+    for (size_t i = 0; i < sizeof accepts / sizeof *accepts; i++) {
+        b.accept = accepts[i];
+        b.packs = false;
+        probe_on_schemes(m, "Accept-Encoding", &b);
+        b.packs = true;
+        probe_on_either(m, "Accept-Encoding, of a server that compresses", &b);
+    }
+    b.accept = "gzip";
+    b.packs = false;
+    for (size_t i = 0; !r->compresses_all && i < r->compresses_for.n && i < RANGES; i++) {
+        struct ip_range g = r->compresses_for.v[i];
+        b.client = g.from ? g.from : 1;
+        probe_on_either(m, "client whose answers are compressed", &b);
+        b.client = g.to < UINT32_MAX ? g.to + 1 : 1;
+        probe_on_either(m, "client behind those", &b);
+    }
+    b.client = m->base.client;
+    b.http10 = true;
+    probe_on_either(m, "compression over HTTP/1.0", &b);
+    b.http10 = false;
+    b.method = "HEAD";
+    probe_on_either(m, "compression without a body", &b);
+    b.method = m->base.method;
+    b.page_type = "application/pdf";
+    probe_on_either(m, "a type that is seldom compressed", &b);
+    b.page_type = "text/css";
+    b.status = 404;
+    probe_on_either(m, "compression of an error", &b);
+}
+
 void probes_of_answers(struct probe_maker *m, const struct plan_rule *r)
 {
     static const char *const aims[] = { [REPLY_LONG] = "long answer",
@@ -88,6 +135,7 @@ void probes_of_answers(struct probe_maker *m, const struct plan_rule *r)
     }
     vary_locations(m, r);
     vary_pages(m, r);
+    vary_codings(m, r);
 }
 
 /* ---- farms and certificates ---------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <zlib.h>
 
 #include "stand_in.h"
 
@@ -136,6 +137,31 @@ void peer_release(struct stand_in *s, struct peer *p)
     p->held = SIZE_MAX;
 }
 
+static bool asks_gzip(const char *head)
+{
+    size_t n = 0;
+    const char *v = head_field(head, "Accept-Encoding", 0, &n);
+    return v && accepts_gzip(v, n);
+}
+
+/* text by gzip, in its place. */
+static bool pack(struct strbuf *text)
+{
+    z_stream z = { .next_in = (Bytef *)text->p, .avail_in = (uInt)text->n };
+    struct strbuf out = { 0 };
+    if (deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        return false;
+    size_t most = deflateBound(&z, text->n);
+    z.next_out = (Bytef *)buf_reserve(&out, most);
+    z.avail_out = (uInt)most;
+    deflate(&z, Z_FINISH);
+    out.n = z.total_out;
+    deflateEnd(&z);
+    buf_free(text);
+    *text = out;
+    return true;
+}
+
 static void answer(struct stand_in *s, struct peer *p, size_t probe)
 {
     static const struct probe plain = { .status = 200 };
@@ -143,11 +169,14 @@ static void answer(struct stand_in *s, struct peer *p, size_t probe)
     struct strbuf text = { 0 }, *o = &p->out;
     bool head_only = strncmp(p->head, "HEAD ", 5) == 0;
     reply_text(&text, probe, b);
+    bool packed = b->packs && asks_gzip(p->head) && pack(&text);
     buf_printf(o,
                "HTTP/1.1 %d %s\r\nServer: tmgc-stand-in/1\r\nContent-Type: %s; charset=utf-8\r\n"
                "X-Tmgc-Answer: %zu\r\nX_Tmgc_Answer: kept\r\nETag: \"%zu\"\r\nCache-Control: private\r\n"
                "Set-Cookie: one=1; Domain=internal.example; Path=/internal\r\nSet-Cookie: two=2; Secure; HttpOnly\r\n",
                b->status, reason(b->status), b->page ? b->page_type : "text/x-tmgc", probe, probe);
+    if (packed)
+        buf_puts(o, "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n");
     if (b->status == 401)
         buf_puts(o, "WWW-Authenticate: Basic realm=\"internal\"\r\nWWW-Authenticate: NTLM\r\n");
     if (b->location)

@@ -97,11 +97,13 @@ static const struct node *first_item(const struct node *map, const char *key)
 static void rule_item(const struct yaml_text *t, const struct node *rule)
 {
     static const char *const upstreams[] = { "upstream", "upstream_http", "upstream_https" };
-    for (const struct node *range = first_item(rule, "sources"); range; range = range->next) {
-        struct span w = span_of(t, range);
-        if (w.n)
-            substitute_clients(t->s, w.at, w.n, true);
-    }
+    static const char *const clients[] = { "sources", "compress_for" };
+    for (size_t i = 0; i < sizeof clients / sizeof *clients; i++)
+        for (const struct node *range = first_item(rule, clients[i]); range; range = range->next) {
+            struct span w = span_of(t, range);
+            if (w.n)
+                substitute_clients(t->s, w.at, w.n, true);
+        }
     for (size_t i = 0; i < sizeof upstreams / sizeof *upstreams; i++)
         for (const struct node *server = first_item(node_value(rule, upstreams[i]), "servers"); server;
              server = server->next)

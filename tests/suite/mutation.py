@@ -54,6 +54,7 @@ def published(relations=(), server="10.0.0.9", protocols=None, **options):
 
 
 FORMS = dict(forms={"SessionTimeOutForPublicComputers": 10})
+TYPE_SETS = {"ContentTypeSets": [content_types("Texts", ["text/html", "text/plain"]), content_types("Data", ["application/json", ".dat"])]}
 BASES = {
     "plain": lambda: array(),
     "deny": lambda: array(dict(deny=True)),
@@ -80,6 +81,8 @@ BASES = {
     "array links": lambda: array(dict(TranslateLinks=True), extra=[node("WebProxy", "WebProxy", node(
         "ExplicitLinkTranslationMappings", "ExplicitLinkTranslationMappings", node(
             "ExplicitLinkTranslationMapping", guid("mapping"), string("OriginalUrl", "http://old.example"), string("TranslatedUrl", "https://new.example"))))]),
+    "compression": lambda: array(dict(site="10.1.0.9"), extra_elements=TYPE_SETS, extra=[compression(["Texts"], ["Web"])]),
+    "compressed for": lambda: array(extra_elements=TYPE_SETS, extra=[compression(["Texts"], clients=([("computer", "One")], []))]),
     "vendor": lambda: array(dict(vendor={NTLM_SET: {"Plain": 1}})),
     "front": lambda: array(dict(vendor={FRONT_END_HTTPS: {"AddHttpsFrontEndOn": 0}})),
     "server": lambda: published(),
@@ -154,7 +157,7 @@ BASE_OF = {"SourceSelectionIPs": "computer", "PathMapping": "path", "LoadBalanci
            "ConnectivityVerifier": "farm", "FormsBasedAuthenticationProperties": "forms", "AuthenticationScheme": "forms", "Network": "network",
            "Addresses": "computer", "ProxyScheduleTemplate": "scheduled", "UserSet": "users", "Account": "users", "VendorParametersSet": "vendor",
            "ExplicitLinkTranslationMapping": "array links", "ServerPublishingProperties": "server", "AccessProperties": "access", "Protocol": "server", "ProtocolConnection": "server",
-           "NetworkRule": "route"}
+           "NetworkRule": "route", "HTTPCompressionConfiguration": "compression", "ContentTypeSet": "compression"}
 
 
 def each(nginx, haproxy, publishd):
@@ -175,7 +178,7 @@ LINKS = each("TMG3041", "TMG2033", "")
 FORWARD_HOST = r"(?i)host"
 P, L, W = "WebPublishingProperties/", "WebListenerProperties/", "FormsBasedAuthenticationProperties/"
 F, V, S = "ServerFarm/", "ConnectivityVerifier/", "SourceSelectionIPs/"
-X = "ServerPublishingProperties/"
+X, Z = "ServerPublishingProperties/", "HTTPCompressionConfiguration/"
 
 
 def PROXIES(pattern):
@@ -246,6 +249,22 @@ CASES = {
     P + "LinkTranslationMode": [case(r"link", 1, base="links", code=LINKS)],
     P + "LinkTranslationOptions": [case(each(r"%3a", None, r"link"), 1, base="links", code=LINKS), case(each(r"sub_filter", None, r"link"), 2, base="links", code=LINKS)],
     P + "LinkTranslationPatterns": [move(each(None, None, r"replyforwardnote"), lambda p, r: put(p, strings("LinkTranslationPatterns", ["CURRENT FILE==*replyforwardnote"])), base="links", code=LINKS)],
+    Z + "Enabled": [case(each(r"gzip", r"compression", r"compress"), 0, code=""), case(None, 1)],
+    Z + "CompressibleContentTypeSets": [move(r"application/json", lambda p, r: find(p, "Refs", "CompressibleContentTypeSets").append(
+                                             element(ref(guid("x"), guid("types", "Data"), "ContentTypeSet")))),
+                                        move(r"gzip|compress", lambda p, r: point(find(p, "Refs", "CompressibleContentTypeSets"), "{11111111-2222-3333-4444-555555555556}"), code="TMG1003")],
+    Z + "NoCompressionForSpecifiedContentTypes": [case(each(r"application/json", r"application/json", r"except: true"), 1), case(None, 0)],
+    Z + "AllowCompressionWithoutContentType": [case(each(None, None, r"untyped: true"), 1), case(None, 0)],
+    Z + "WebListenerUsed": [move(r"gzip|compress", lambda p, r: remove(p, "WebListenerUsed"), code=""),
+                            move(r"gzip|compress", lambda p, r: set_scalar(find(find(p, "Refs", "WebListenerUsed"), "Ref"), "IncludeStatus", 1), code="")],
+    Z + "RequestSource": [move(r"198\.51\.100\.20", lambda p, r: put(p, sources([("addressrange", "Low")], slot="RequestSource"), "RequestSource"), base="compressed for"),
+                          move(each(r"compressed_for", r"unless compressed", r"compress_for"), lambda p, r: put(p, sources([], [("computer", "One")], slot="RequestSource"), "RequestSource")),
+                          move(r"gzip|compress", lambda p, r: put(p, sources([("network", "Branch")], slot="RequestSource"), "RequestSource"), base="compressed for")],
+    Z + "RequestDestination": [move(each(r"gunzip", r"set-header Accept-Encoding gzip", r"asks_gzip"), lambda p, r: put(p, sources([("network", "Branch")], slot="RequestDestination"), "RequestDestination")),
+                               move(None, lambda p, r: put(p, sources([("computer", "One")], slot="RequestDestination"), "RequestDestination"))],
+    "ContentTypeSet/ContentStrings": [move(r"text/css", lambda p, r: find(p, "ContentStrings").append(element(string("Str", "Text/CSS")))),
+                                      move(None, lambda p, r: find(p, "ContentStrings").append(element(string("Str", "text/html; $x")))),
+                                      move(each(None, None, r"\.htm"), lambda p, r: find(p, "ContentStrings").append(element(string("Str", ".htm"))))],
     "ExplicitLinkTranslationMapping/OriginalUrl": [case(each(r"older", None, r"older"), "http://older.example", code=LINKS)],
     "ExplicitLinkTranslationMapping/TranslatedUrl": [case(each(r"newer", None, r"newer"), "https://newer.example", code=LINKS)],
     P + "CodePages": [move(each(None, None, r"1252"), lambda p, r: put(p, strings("CodePages", ["1252"])), base="links", code=LINKS)],

@@ -11,7 +11,7 @@ the three configs, as the lines by which they differ from the configs of the pla
     ...
 
 `base` names a policy in emitters/cases/bases.yaml. A line `place.key: value` sets a key of its first listener, farm, network,
-schedule, rule (`rule2` is the second), protocol or server rule, or of the site map; `-` as the value removes it. `whole: true` shows the configs
+schedule, rule (`rule2` is the second), protocol or server rule, or of the policy or the site map themselves; `-` as the value removes it. `whole: true` shows the configs
 themselves. tests/run situations checks; tests/situations --update writes the cases afresh.
 """
 import difflib
@@ -56,10 +56,11 @@ def set_key(lines, first, last, indent, key, value):
 
 def changed(policy, site, place, key, value):
     """The two texts with one key set."""
-    if place == "site":
-        lines = site.rstrip("\n").split("\n")
+    if place in ("site", "policy"):
+        lines = (site if place == "site" else policy).rstrip("\n").split("\n")
         set_key(lines, 0, len(lines), 0, key, value)
-        return policy, "\n".join(lines) + "\n"
+        text = "\n".join(lines) + "\n"
+        return (policy, text) if place == "site" else (text, site)
     number = int(place[-1]) if place[-1].isdigit() else 1
     lines = policy.rstrip("\n").split("\n")
     at = lines.index(SECTIONS[place.rstrip("0123456789")] + ":")
