@@ -11,9 +11,10 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <fcntl.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 enum { VERSION = 1, NAME = 4, SALT = 16, NONCE = 12, TAG = 16, HEADER = 1 + NAME + SALT + NONCE };
@@ -206,7 +207,13 @@ struct key_ring *key_ring_read(const char *file, struct strbuf *err)
     return r;
 }
 
-bool key_ring_make(const char *file, struct strbuf *err)
+static bool give_to(int fd, const char *user)
+{
+    const struct passwd *who = user && geteuid() == 0 ? getpwnam(user) : NULL;
+    return !who || fchown(fd, who->pw_uid, who->pw_gid) == 0;
+}
+
+bool key_ring_make(const char *file, const char *user, struct strbuf *err)
 {
     unsigned char key[SEAL_KEY];
     char line[SEAL_KEY * 2 + 2];
@@ -221,7 +228,7 @@ bool key_ring_make(const char *file, struct strbuf *err)
     for (size_t i = 0; i < sizeof key; i++)
         snprintf(line + 2 * i, 3, "%02x", key[i]);
     line[sizeof line - 2] = '\n';
-    bool ok = write(fd, line, sizeof line - 1) == (ssize_t)sizeof line - 1 && fsync(fd) == 0;
+    bool ok = give_to(fd, user) && write(fd, line, sizeof line - 1) == (ssize_t)sizeof line - 1 && fsync(fd) == 0;
     if (!ok) {
         buf_printf(err, "%s: %s\n", file, strerror(errno));
         unlink(file);

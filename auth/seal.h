@@ -16,8 +16,9 @@ enum { SEAL_KEY = 32, SEAL_KEYS = 16, SEAL_PLAIN = 2560 };       /* bytes; keys 
 struct key_ring;                     /* immutable; for any thread */
 /* NULL with a message in err: not there, not a ring, or readable by others than its owner. */
 struct key_ring *key_ring_read(const char *file, struct strbuf *err);
-/* Writes a file with one new key, mode 0600, if there is none. false with a message in err. */
-bool key_ring_make(const char *file, struct strbuf *err);
+/* Writes a file with one new key, mode 0600, if there is none; run by root it is the user's (NULL: nobody else's), who
+ * is to read it again. false with a message in err. */
+bool key_ring_make(const char *file, const char *user, struct strbuf *err);
 struct key_ring *key_ring_random(void);
 struct key_ring *key_ring_copy(const struct key_ring *r);
 void key_ring_free(struct key_ring *r);                          /* NULL is allowed; zeroes */

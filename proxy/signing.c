@@ -160,7 +160,7 @@ static bool read_files(struct signing *s, const struct config *c, bool first, st
     const struct service_forms *f = &c->service.forms;
     if (first && !auth_start(&c->service.sign_in, err)) /* what it sets in the process is read by no thread yet */
         return false;
-    if (f->keys && f->make_keys && !key_ring_make(f->keys, err))
+    if (f->keys && f->make_keys && !key_ring_make(f->keys, c->service.user, err))
         return false;
     if (f->keys && !(s->keys = key_ring_read(f->keys, err)))
         return false;

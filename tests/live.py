@@ -225,6 +225,18 @@ class Publishd:
     def reload(self):
         self.process.send_signal(signal.SIGHUP)
 
+    def reloaded(self):
+        """Reloads and waits until that is over. false: the configuration was not good."""
+        before = self.said().count("read again"), self.said().count("stays")
+        self.reload()
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            after = self.said().count("read again"), self.said().count("stays")
+            if after != before:
+                return after[0] > before[0]
+            time.sleep(0.02)
+        return False
+
     def stop(self):
         """The exit status; what it said on standard error is in said()."""
         if self.process.poll() is None:

@@ -2,6 +2,7 @@
 import base64
 import html
 import os
+import pwd
 import re
 import ssl
 import subprocess
@@ -51,12 +52,12 @@ def echoing(stream):
 
 class Front(Publishd):
     """publishd with a listener for forms over TLS, and one over HTTP without."""
-    def __init__(self, t, server, build="plain", form="", delegation="basic", listener="", service="", more="", keys=None, folder=None, log=None, accounts=ACCOUNTS):
+    def __init__(self, t, server, build="plain", form="", delegation="basic", listener="", service="", more="", keys=None, folder=None, log=None, accounts=ACCOUNTS, user=None):
         pair = certificate(t.dir, "front", NAMES)
         self.tls_port, self.plain = free_port(), free_port()
         self.keys = keys or os.path.join(t.dir, "keys")
         top = ("user_sets:\n  - {name: Staff, groups: [staff]}\nservice:%s\n  forms:\n    keys: %s\n    make_keys: true\n%s  sign_in:\n    passwords: %s\n"
-               % ("\n  log: " + log if log else "", self.keys, "".join("    %s\n" % line for line in service.splitlines()), passwords(t, accounts)))
+               % (("\n  user: " + user if user else "") + ("\n  log: " + log if log else ""), self.keys, "".join("    %s\n" % line for line in service.splitlines()), passwords(t, accounts)))
         rules = [rule(server.port, name=name, delegation=delegation, more="users: [Staff]\n" + more) for name in NAMES]
         sockets = '\n      - {address: "127.0.0.1", port: %d, chain: %s, key: %s}\n      - {address: "127.0.0.1", port: %d}' % ((self.tls_port,) + pair + (self.plain,))
         authentication = "authentication:\n  forms: ad\n  validator: ad\n  domain: LAB\n%s  form:\n    change_password: true\n%s" % (
@@ -238,6 +239,24 @@ def test_signing_certificate(t):
 
 
 @test
+def test_signing_keys(t):
+    """The file of keys that publishd makes as root belongs to the user that it becomes: a reload reads it again, and sessions go on."""
+    if os.geteuid() != 0:
+        t.check(True, "becoming somebody else needs root")
+        return
+    log = os.path.join(t.dir, "requests.log")
+    with Server(echoing) as server, Front(t, server, user="nobody", log=log) as front:
+        for folder, _, names in os.walk(t.dir):            # what the user must be able to read again
+            for name in [folder] + [os.path.join(folder, n) for n in names if n != "keys"]:
+                os.chmod(name, 0o755 if name == folder else 0o644)
+        t.equal(os.stat(front.keys).st_uid, pwd.getpwnam("nobody").pw_uid, "whose it is")
+        c = Client(front)
+        t.equal(c.form("alice", "secret")[0], 303, "in")
+        t.check(front.reloaded(), "the reload reads it", front.said())
+        t.equal(c.ask("/")[0], 200, "still in")
+
+
+@test
 def test_signing_instances(t):
     """Two instances with one file of keys share sessions; a reload keeps them; another key file does not know them."""
     second = os.path.join(t.dir, "second")
@@ -252,23 +271,20 @@ def test_signing_instances(t):
                 lines = f.read()
             with open(one.keys, "w") as f:
                 f.write("11" * 32 + "\n" + lines)
-            two.reload()
-            time.sleep(1)
+            t.check(two.reloaded(), "read again")
             t.equal(c.ask("/")[0], 200, "with a new key on top")
             fresh = Client(two)
             t.equal(fresh.form("alice", "secret")[0], 303, "a session of the new key")
             fresh.front = one
             t.equal(fresh.ask("/")[0], 302, "is not known where the key is not")
-            one.reload()
-            time.sleep(1)
+            t.check(one.reloaded(), "read again")
             fresh.front = two
             fresh.form("alice", "secret")
             fresh.front = one
             t.equal(fresh.ask("/")[0], 200, "but where it is")
             with open(one.keys, "w") as f:
                 f.write("11" * 32 + "\n")
-            two.reload()
-            time.sleep(1)
+            t.check(two.reloaded(), "read again")
             t.equal(c.ask("/")[0], 302, "the old key is gone, and with it its sessions")
 
 

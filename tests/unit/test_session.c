@@ -154,17 +154,17 @@ static void test_rings(void)
     check(!r && err.n, "no file is told");
     buf_clear(&err);
     struct stat st = { 0 };
-    check(key_ring_make(file, &err) && stat(file, &st) == 0 && (st.st_mode & 0777) == 0600 && st.st_size == 65,
+    check(key_ring_make(file, NULL, &err) && stat(file, &st) == 0 && (st.st_mode & 0777) == 0600 && st.st_size == 65,
           "a file is made");
     r = key_ring_read(file, &err);
     check(r != NULL, "and read");
     key_ring_free(r);
     struct strbuf before = { 0 }, after = { 0 };
     file_read(file, 1000, &before, &err);
-    check(key_ring_make(file, &err), "a second time");
+    check(key_ring_make(file, NULL, &err), "a second time");
     file_read(file, 1000, &after, &err);
     check(str_equal(before.p, after.p), "it is left alone");
-    check(!key_ring_make(in_folder(a, "no/keys"), &err) && err.n, "where it cannot be made it is told");
+    check(!key_ring_make(in_folder(a, "no/keys"), NULL, &err) && err.n, "where it cannot be made it is told");
     unlink(file);
     buf_free(&before);
     buf_free(&after);
