@@ -79,6 +79,7 @@ struct auth *auth_new(const struct sign_in *s, bool spnego, struct strbuf *err)
     a->keytab = s->kerberos.keytab ? arena_printf(arena, "FILE:%s", s->kerberos.keytab) : NULL;
     a->spnego = spnego;
     pthread_mutex_init(&a->lock, NULL);
+    pthread_mutex_init(&a->kdc.lock, NULL);
     a->tickets = tickets_new();
     if (RAND_bytes(a->digest_key, sizeof a->digest_key) != 1) {
         buf_puts(err, "no random bytes\n");
@@ -106,6 +107,7 @@ void auth_free(struct auth *a)
     secret_release(a->radius_secret);
     password_file_free(a->passwords);
     pthread_mutex_destroy(&a->lock);
+    pthread_mutex_destroy(&a->kdc.lock);
     arena_free(a->arena);
 }
 

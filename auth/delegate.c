@@ -289,10 +289,13 @@ static struct ticket *get_ticket(struct initiator *i, struct strbuf *token, stru
     i->kept = NULL;
     if (t && t->state != TICKET_GOOD)
         buf_puts(why, t->why);
-    if (!t) {
+    if (!t && !kdc_begin(i->a, why)) {
+        t = not_found(true, why);
+    } else if (!t) {
         struct strbuf key = { 0 };
         make_key(i, &key);
         t = i->how == DELEGATE_NEGOTIATE ? ticket_by_password(i, token, why) : ticket_by_delegation(i, token, why);
+        kdc_end(i->a, t->state != TICKET_UNAVAILABLE);
         tickets_keep(i->a->tickets, &key, t);
         buf_free(&key);
         i->again = true; /* it is new: a refusal is not for its age */

@@ -107,6 +107,8 @@ struct gate_result {
 /* Strings of *out live in a. q and what it points to must be the same in gate_body and gate_after. */
 void gate_ask(const struct gate *g, const struct gate_request *q, struct arena *a, struct gate_result *out);
 void gate_body(const struct gate *g, const struct gate_request *q, const char *body, size_t n, struct arena *a, struct gate_result *out);
+/* Nobody answered the gate's job in time: 503, as the form where one was sent (body; else n is 0). The job goes on alone. */
+void gate_late(const struct gate *g, const struct gate_request *q, const char *body, size_t n, struct arena *a, struct gate_result *out);
 void gate_after(const struct gate *g, const struct gate_request *q, struct gate_job *j, struct arena *a, struct gate_result *out);   /* frees j */
 
 /* Takes the daemon's own cookies out of a request that goes to a server: they are nobody else's to see. */
@@ -141,5 +143,6 @@ struct gate_job {
     enum membership member;                              /* if judge and who: not USER_ASK any more */
 };
 void gate_job_run(struct gate_job *j);                   /* blocks */
+bool gate_job_asks_kdc(const struct gate_job *j);        /* the KDC and nobody else may keep it waiting */
 void gate_job_free(struct gate_job *j);                  /* for jobs that no gate_after will see */
 #endif

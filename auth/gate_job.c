@@ -116,6 +116,13 @@ static void judge(struct gate_job *j)
     }
 }
 
+bool gate_job_asks_kdc(const struct gate_job *j)
+{
+    if (j->task == TASK_LEG) /* our own ticket may have to be had first; the client's is then judged here */
+        return token_kind(j->token.p ? j->token.p : "", j->token.n) == TOKEN_KERBEROS;
+    return j->task != TASK_USERS && password_asks_kdc(j->gate->auth, gate_validator(j->gate));
+}
+
 void gate_job_run(struct gate_job *j)
 {
     switch (j->task) {

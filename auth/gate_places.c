@@ -340,8 +340,6 @@ static void take_sign_in(struct gate_at *at, const char *body, size_t n, struct 
 {
     struct user_name name;
     struct secret *password = password_of(at, body, n, "password");
-    const char *computer = parameter(at->a, body, n, "computer");
-    f->private_computer = computer && strcmp(computer, "private") == 0;
     if (is_empty(password) || !f->user || !user_name_parse(at->a, f->user, at->g->domain, &name)) {
         f->error = "missing";
         page(at, FORM_SIGN_IN, 403, f);
@@ -387,16 +385,26 @@ static void take_password(struct gate_at *at, const char *body, size_t n, struct
     secret_release(again);
 }
 
+/* What of the form is shown again. */
+static struct form_state form_of(struct gate_at *at, const char *body, size_t n)
+{
+    const char *computer = parameter(at->a, body, n, "computer");
+    struct form_state f = { .url = url_of(at, body, n),
+                            .user = parameter(at->a, body, n, "user"),
+                            .private_computer = computer && strcmp(computer, "private") == 0 };
+    if (f.user && !utf8_valid(f.user, strlen(f.user)))
+        f.user = NULL;
+    return f;
+}
+
 void gate_body(const struct gate *g, const struct gate_request *q, const char *body, size_t n, struct arena *a,
                struct gate_result *out)
 {
     struct gate_at at = { g, q, a, out };
     const char *rest;
     bool sign_in = place_of(target_path(q->head->target), &rest) == PLACE_SIGN_IN;
-    struct form_state f = { .url = url_of(&at, body, n), .user = parameter(a, body, n, "user") };
+    struct form_state f = form_of(&at, body, n);
     *out = (struct gate_result){ 0 };
-    if (f.user && !utf8_valid(f.user, strlen(f.user)))
-        f.user = NULL;
     if (n > GATE_BODY_BYTES)
         gate_refuse(&at, 413, "too large for a form");
     else if ((f.error = token_wrong(&at, parameter(a, body, n, "token"))))
@@ -405,6 +413,23 @@ void gate_body(const struct gate *g, const struct gate_request *q, const char *b
         take_sign_in(&at, body, n, &f);
     else
         take_password(&at, body, n, &f);
+}
+
+void gate_late(const struct gate *g, const struct gate_request *q, const char *body, size_t n, struct arena *a,
+               struct gate_result *out)
+{
+    struct gate_at at = { g, q, a, out };
+    const char *rest;
+    *out = (struct gate_result){ 0 };
+    if (n) {
+        bool change = place_of(target_path(q->head->target), &rest) == PLACE_PASSWORD;
+        struct form_state f = form_of(&at, body, n);
+        f.error = "unavailable";
+        page(&at, change ? FORM_PASSWORD : FORM_SIGN_IN, 503, &f);
+    } else {
+        gate_refuse(&at, 503, NULL);
+    }
+    out->why = "nobody answered in time";
 }
 
 /* ---- what came of it ---------------------------------------------------------------------------------------- */

@@ -23,6 +23,9 @@ struct own_ticket {
 };
 struct evidence { _Atomic unsigned references; uint64_t number; gss_cred_id_t cred; };     /* number: no two have the same */
 
+/* heard: when the KDC last answered, or the first of those who still wait began. All monotonic. */
+struct kdc_state { pthread_mutex_t lock; unsigned under_way; time_t heard, tried; };
+
 struct auth {
     struct arena *arena;
     struct sign_in s;
@@ -32,6 +35,7 @@ struct auth {
     struct password_file *passwords;                 /* NULL: none */
     struct tickets *tickets;                         /* auth/tickets.c */
     unsigned char digest_key[32];                    /* random */
+    struct kdc_state kdc;                            /* auth/kdc.c */
     pthread_mutex_t lock;                            /* of what follows */
     struct own_ticket *service;
     time_t kdc_again;                                /* monotonic; until then the KDC counts as lost (B-115) */
@@ -48,6 +52,11 @@ void own_ticket_release(struct own_ticket *s);
 bool minor_is_unavailable(OM_uint32 minor);          /* the KDC could not be reached */
 struct evidence *evidence_new(gss_cred_id_t cred);   /* takes it over */
 time_t monotonic(void);                              /* seconds */
+
+/* ---- kdc.c ----------------------------------------------------------------------------------------------- */
+/* Around what is asked of the KDC about one user. false: it is silent, and somebody has tried a moment ago; no kdc_end then. */
+bool kdc_begin(struct auth *a, struct strbuf *why);
+void kdc_end(struct auth *a, bool answered);
 
 /* ---- accept.c, for validate_kerberos.c ----------------------------------------------------------------------- */
 /* Gets a ticket for ourselves with a user's credential and accepts it by the keytab: proves that the KDC that made the
@@ -92,6 +101,7 @@ LDAP *ldap_connect_first(struct auth *a, struct strbuf *why);
 /* The same, signed in as the searching user. */
 LDAP *ldap_connect_search(struct auth *a, struct strbuf *why);
 void ldap_close(LDAP *l);
+int ldap_limit_reads(LDAP *l);       /* ldap_limit.c: none takes longer than the network timeout; an LDAP option's result */
 int ldap_bind_as(LDAP *l, const char *name, const struct secret *password);     /* an LDAP result code */
 /* One object below the base, by sAMAccountName or uid, or by userPrincipalName: what is known of it. */
 struct ldap_object {

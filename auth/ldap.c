@@ -27,6 +27,7 @@ static int prepare(struct auth *a, LDAP *l)
     code |= ldap_set_option(l, LDAP_OPT_TIMEOUT, &wait);
     code |= ldap_set_option(l, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
     code |= ldap_set_option(l, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand);
+    code |= ldap_limit_reads(l);
     if (a->s.ldap.trust)
         code |= ldap_set_option(l, LDAP_OPT_X_TLS_CACERTFILE, a->s.ldap.trust);
     return code | ldap_set_option(l, LDAP_OPT_X_TLS_NEWCTX, &client);

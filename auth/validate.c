@@ -24,6 +24,11 @@ static checker checker_of(const struct auth *a, enum validator validator)
     }
 }
 
+bool password_asks_kdc(const struct auth *a, enum validator validator)
+{
+    return validator == VALIDATE_AD && a->s.ad == AD_BY_KERBEROS;
+}
+
 enum verdict password_check(struct auth *a, enum validator validator, const struct user_name *name,
                             struct secret *password, struct identity **who, struct strbuf *why)
 {

@@ -26,6 +26,7 @@ static inline bool verdict_tells(enum verdict v)
  * password and the groups. why: one line for the log, without the password. */
 enum verdict password_check(struct auth *a, enum validator validator, const struct user_name *name,
                             struct secret *password, struct identity **who, struct strbuf *why);
+bool password_asks_kdc(const struct auth *a, enum validator validator);
 /* Blocks. By kpasswd, or LDAPS where the validator is LDAP (B-94). */
 enum verdict password_change(struct auth *a, enum validator validator, const struct user_name *name,
                              struct secret *old, struct secret *wanted, struct strbuf *why);

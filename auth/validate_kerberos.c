@@ -150,6 +150,8 @@ enum verdict check_by_kerberos(struct auth *a, const struct user_name *name, str
         buf_puts(why, "the KDC cannot be verified without a keytab and principal");
         return v;
     }
+    if (!kdc_begin(a, why))
+        return v;
     krb5_error_code code = krb5_init_context(&k);
     if (!code)
         code = parse(a, k, name, &user);
@@ -157,6 +159,7 @@ enum verdict check_by_kerberos(struct auth *a, const struct user_name *name, str
         explain(k, why, "Kerberos", code);
     else
         v = check(a, k, user, name, password, who, why);
+    kdc_end(a, v != VERDICT_UNAVAILABLE);
     krb5_free_principal(k, user);
     krb5_free_context(k);
     return v;
@@ -193,6 +196,8 @@ enum verdict change_by_kerberos(struct auth *a, const struct user_name *name, st
     krb5_principal user = NULL;
     krb5_creds creds = { 0 };
     enum verdict v = VERDICT_UNAVAILABLE;
+    if (!kdc_begin(a, why))
+        return v;
     krb5_error_code code = krb5_init_context(&k);
     if (!code)
         code = parse(a, k, name, &user);
@@ -202,6 +207,7 @@ enum verdict change_by_kerberos(struct auth *a, const struct user_name *name, st
         explain(k, why, "KDC", code);
         v = verdict_of_kdc(code);
     }
+    kdc_end(a, v != VERDICT_UNAVAILABLE);
     krb5_free_cred_contents(k, &creds);
     krb5_free_principal(k, user);
     krb5_free_context(k);

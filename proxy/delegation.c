@@ -162,6 +162,11 @@ static void step_ready(struct exchange *x, struct step *s)
     send_with(x, value);
 }
 
+static void late(struct exchange *x)
+{
+    exchange_page(x, CAUSE_NO_KDC);
+}
+
 static void step_run(struct job *j)
 {
     struct step *s = container_of(j, struct step, job);
@@ -172,7 +177,9 @@ static void step_done(struct job *j)
 {
     struct step *s = container_of(j, struct step, job);
     struct exchange *x = exchange_find(j->loop, s->id);
-    if (x)
+    if (x && j->late)
+        late(x);
+    else if (x)
         step_ready(x, s);
     step_free(s);
 }
@@ -193,7 +200,8 @@ static void take_step(struct exchange *x, struct step *s)
 {
     if (s->initiator && !initiator_ready(s->initiator)) {
         s->id = exchange_wait(x);
-        if (jobs_submit(x->loop->jobs, &s->job))
+        s->job.until = exchange_deadline(x, signing_patience(x->client), late);
+        if (jobs_submit(x->loop->jobs, LANE_KERBEROS, &s->job))
             return;
         step_free(s);
         exchange_page(x, CAUSE_BUSY);

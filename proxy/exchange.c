@@ -115,6 +115,7 @@ static void bury(struct exchange *x)
 {
     let_go(x);
     bodies_free(x);
+    timer_stop(&x->deadline);
     x->state = X_OVER;
     record(x);
     if (x->peer)
@@ -180,6 +181,7 @@ bool exchange_can_repeat(const struct exchange *x)
 void exchange_again(struct exchange *x)
 {
     x->state = X_FORWARDING;
+    timer_stop(&x->deadline);
     if (x->up)
         upstream_again(x->up);
     else
@@ -224,9 +226,25 @@ struct exchange_id exchange_wait(struct exchange *x)
     return x->id;
 }
 
+static void deadline(struct timer *t)
+{
+    struct exchange *x = container_of(t, struct exchange, deadline);
+    if (x->state == X_WAITING)
+        x->on_deadline(x);
+}
+
+uint64_t exchange_deadline(struct exchange *x, uint64_t ms, void (*late)(struct exchange *x))
+{
+    x->deadline.fire = deadline;
+    x->on_deadline = late;
+    timer_set(x->loop, &x->deadline, ms);
+    return x->loop->now + ms;
+}
+
 void exchange_forward(struct exchange *x)
 {
     x->state = X_FORWARDING;
+    timer_stop(&x->deadline);
     if (!x->peer && !member_choose(x)) {
         exchange_failed(x, CAUSE_NO_MEMBER);
         return;

@@ -70,6 +70,8 @@ struct exchange {
     void *stream;                        /* the front's own */
     struct exchange_id id;
     enum exchange_state state;
+    struct timer deadline;               /* of what it waits for */
+    void (*on_deadline)(struct exchange *x);
     struct arena *arena;                 /* the decision's strings; reset with the exchange */
     struct decision decision;
     const struct serving_rule *rule;     /* NULL: none answered */
@@ -134,6 +136,8 @@ void exchange_secret(struct exchange *x);
 
 /* ---- for who decides (routing, authentication, pages) ---------------------------- */
 struct exchange_id exchange_wait(struct exchange *x);            /* the body stays unread until one of the next two */
+/* late is called if it still waits then: it answers. ms from now; gives the time as loop.now. The next call moves it. */
+uint64_t exchange_deadline(struct exchange *x, uint64_t ms, void (*late)(struct exchange *x));
 struct exchange *exchange_find(struct loop *l, struct exchange_id id);       /* NULL: over; what was waited for is of no use */
 void exchange_forward(struct exchange *x);
 /* Answers here. x->answer was reset and has its status and fields; body is copied. Framing is set by n. */

@@ -1,18 +1,23 @@
-/* jobs: a queue, and threads that take from it. */
+/* jobs: a queue a lane, and threads that take from it. */
 #include "jobs.h"
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
-enum { THREADS_MOST = 64 };
+enum { WAITING_MOST = 4096, THREADS_MOST = 32 };
+static const int threads_of[LANES] = { [LANE_NAMES] = 4, [LANE_KERBEROS] = 32, [LANE_OTHERS] = 16 };
 
-struct jobs {
+struct lane_queue {
     pthread_mutex_t lock;
     pthread_cond_t some;
     struct job *first, **end;
-    size_t waiting, most;
+    size_t waiting;
     bool ending;
     int threads;
     pthread_t thread[THREADS_MOST];
+};
+struct jobs {
+    struct lane_queue lanes[LANES];
 };
 
 static void give_back(struct loop *l, struct message *m)
@@ -23,27 +28,36 @@ static void give_back(struct loop *l, struct message *m)
 }
 
 /* The next job; NULL: no more, ever. */
-static struct job *next_job(struct jobs *p)
+static struct job *next_job(struct lane_queue *q)
 {
-    pthread_mutex_lock(&p->lock);
-    while (!p->first && !p->ending)
-        pthread_cond_wait(&p->some, &p->lock);
-    struct job *j = p->first;
+    pthread_mutex_lock(&q->lock);
+    while (!q->first && !q->ending)
+        pthread_cond_wait(&q->some, &q->lock);
+    struct job *j = q->first;
     if (j) {
-        p->first = j->next;
-        p->waiting--;
-        if (!p->first)
-            p->end = &p->first;
+        q->first = j->next;
+        q->waiting--;
+        if (!q->first)
+            q->end = &q->first;
     }
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&q->lock);
     return j;
+}
+
+static bool in_time(const struct job *j)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return !j->until || (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 < j->until;
 }
 
 static void *work(void *arg)
 {
-    struct jobs *p = arg;
-    for (struct job *j; (j = next_job(p));) {
-        j->run(j);
+    struct lane_queue *q = arg;
+    for (struct job *j; (j = next_job(q));) {
+        j->late = !in_time(j);
+        if (!j->late)
+            j->run(j);
         if (!j->loop) {
             j->done(j);
             continue;
@@ -54,48 +68,61 @@ static void *work(void *arg)
     return NULL;
 }
 
-struct jobs *jobs_new(int threads, size_t waiting)
+static bool lane_open(struct lane_queue *q, int threads)
+{
+    pthread_mutex_init(&q->lock, NULL);
+    pthread_cond_init(&q->some, NULL);
+    q->end = &q->first;
+    while (q->threads < threads && pthread_create(&q->thread[q->threads], NULL, work, q) == 0)
+        q->threads++;
+    return q->threads > 0;
+}
+
+static void lane_close(struct lane_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    q->ending = true;
+    pthread_cond_broadcast(&q->some);
+    pthread_mutex_unlock(&q->lock);
+    for (int i = 0; i < q->threads; i++)
+        pthread_join(q->thread[i], NULL);
+    pthread_cond_destroy(&q->some);
+    pthread_mutex_destroy(&q->lock);
+}
+
+struct jobs *jobs_new(void)
 {
     struct jobs *p = calloc(1, sizeof *p);
+    bool good = true;
     if (!p)
         mem_fatal();
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->some, NULL);
-    p->end = &p->first;
-    p->most = waiting;
-    for (; p->threads < threads && p->threads < THREADS_MOST; p->threads++)
-        if (pthread_create(&p->thread[p->threads], NULL, work, p))
-            break;
-    if (p->threads)
+    for (int i = 0; i < LANES; i++)
+        good = lane_open(&p->lanes[i], threads_of[i]) && good;
+    if (good)
         return p;
     jobs_free(p);
     return NULL;
 }
 
-bool jobs_submit(struct jobs *p, struct job *j)
+bool jobs_submit(struct jobs *p, enum lane lane, struct job *j)
 {
+    struct lane_queue *q = &p->lanes[lane];
     j->next = NULL;
-    pthread_mutex_lock(&p->lock);
-    bool room = p->waiting < p->most && !p->ending;
+    pthread_mutex_lock(&q->lock);
+    bool room = q->waiting < WAITING_MOST && !q->ending;
     if (room) {
-        *p->end = j;
-        p->end = &j->next;
-        p->waiting++;
-        pthread_cond_signal(&p->some);
+        *q->end = j;
+        q->end = &j->next;
+        q->waiting++;
+        pthread_cond_signal(&q->some);
     }
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&q->lock);
     return room;
 }
 
 void jobs_free(struct jobs *p)
 {
-    pthread_mutex_lock(&p->lock);
-    p->ending = true;
-    pthread_cond_broadcast(&p->some);
-    pthread_mutex_unlock(&p->lock);
-    for (int i = 0; i < p->threads; i++)
-        pthread_join(p->thread[i], NULL);
-    pthread_cond_destroy(&p->some);
-    pthread_mutex_destroy(&p->lock);
+    for (int i = 0; i < LANES; i++)
+        lane_close(&p->lanes[i]);
     free(p);
 }

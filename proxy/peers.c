@@ -117,7 +117,7 @@ static void resolve(struct peer *p, void *pool)
     u->job.run = run_look_up;
     u->job.done = done_look_up;
     u->peer = peer_ref(p);
-    if (!jobs_submit(pool, &u->job))
+    if (!jobs_submit(pool, LANE_NAMES, &u->job))
         done_look_up(&u->job);
 }
 

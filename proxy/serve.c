@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POOL_THREADS = 8, POOL_WAITING = 4096, NAMES_TIME = 2000, RESOLVE_TIME = 30 }; /* s */
+enum { NAMES_TIME = 2000, RESOLVE_TIME = 30 }; /* s */
 #define QUEUED_MOST (UINT64_C(256) << 20) /* bytes in all queues of the process */
 
 static void *run(void *arg)
@@ -271,7 +271,7 @@ static bool begin(struct server *s, struct serve_options *o)
 {
     struct strbuf err = { 0 };
     int *fds = prepare(s, o, &err);
-    bool good = fds && (s->jobs = jobs_new(POOL_THREADS, POOL_WAITING)) && (s->health = health_new(overview_tell)) &&
+    bool good = fds && (s->jobs = jobs_new()) && (s->health = health_new(overview_tell)) &&
                 start_loops(s);
     if (good) {
         struct serving *first = s->serving;

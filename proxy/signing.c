@@ -313,6 +313,15 @@ static void pass(struct exchange *x, struct wait *w, struct gate_result *r)
 
 static void follow(struct exchange *x, struct gate_result *r);
 
+/* Nobody answers: libraries wait longer than people do. */
+static void late(struct exchange *x)
+{
+    struct wait *w = x->waiting;
+    struct gate_result r;
+    gate_late(w->gate, &w->q, w->body.p, w->body.n, x->arena, &r);
+    answer(x, &r);
+}
+
 static void job_run(struct job *j)
 {
     gate_job_run(container_of(j, struct waiting_job, job)->gate);
@@ -322,7 +331,10 @@ static void job_done(struct job *j)
 {
     struct waiting_job *k = container_of(j, struct waiting_job, job);
     struct exchange *x = exchange_find(j->loop, k->id);
-    if (x) {
+    if (x && j->late) {
+        late(x);
+        gate_job_free(k->gate);
+    } else if (x) {
         struct wait *w = x->waiting;
         struct gate_result r;
         w->q.now = x->loop->wall;
@@ -335,6 +347,12 @@ static void job_done(struct job *j)
     free(k);
 }
 
+uint64_t signing_patience(const struct client *c)
+{
+    enum { QUESTIONS = 3 }; /* that a sign-in may put to a server, as a whole */
+    return (uint64_t)c->serving->snapshot->config->service.sign_in.timeout * 1000 * QUESTIONS;
+}
+
 static void submit(struct exchange *x, struct gate_job *gate)
 {
     struct waiting_job *k = calloc(1, sizeof *k);
@@ -344,7 +362,8 @@ static void submit(struct exchange *x, struct gate_job *gate)
                                .gate = gate,
                                .id = exchange_wait(x),
                                .serving = serving_ref(x->client->serving) };
-    if (jobs_submit(x->loop->jobs, &k->job))
+    k->job.until = exchange_deadline(x, signing_patience(x->client), late);
+    if (jobs_submit(x->loop->jobs, gate_job_asks_kdc(gate) ? LANE_KERBEROS : LANE_OTHERS, &k->job))
         return;
     gate_job_free(gate);
     serving_release(k->serving);

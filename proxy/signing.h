@@ -13,6 +13,8 @@ struct signing *signing_new(const struct snapshot *s, const struct signing *befo
 void signing_free(struct signing *s);    /* NULL is allowed */
 struct auth *signing_auth(const struct signing *s);
 const struct key_ring *signing_keys(const struct signing *s);     /* of the file, or this process's own; with s */
+/* How long a client waits for the servers that are asked about a user; ms. */
+uint64_t signing_patience(const struct client *c);
 
 /* After the decision. true: x is answered, or waits; when it may go on as x->who, go_on is called. false: nobody need sign
  * in here and nothing was brought; the decision stands. */

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""Servers that publishd asks about users and that are slow, silent or gone: runs inside tests/lab.py run. Usage: tests/lab_slow.py BUILD"""
+import html
+import http.client
+import re
+import ssl
+import sys
+import threading
+import time
+import urllib.parse
+
+from lab_front import ADMIN, HTTP_PORT, USERS, Served, curl, equal, lab, run, say
+from relays import Datagrams, Relay
+
+BUILD, TIMEOUT = sys.argv[1], 2
+PATIENCE = 3 * TIMEOUT                       # what a client waits at most, whatever libraries do
+PORTS = {"open": 7201, "basic": 7202, "radius": 7203, "ldap": 7204, "integrated": 7205, "form": 7206}
+AUTHENTICATION = {"basic": "basic: true, over_http: true, validator: ad", "radius": "basic: true, over_http: true, validator: radius",
+                  "ldap": "basic: true, over_http: true, validator: ldap", "integrated": "integrated: true, offer: [negotiate, ntlm], over_http: true, validator: ad", "form": "forms: ad, validator: ad"}
+kdc, ldap, radius = Relay(lab.ip, (lab.ip, 10088)), Relay(lab.ip, (lab.ip, 636)), Datagrams(lab.ip, (lab.ip, 11812))
+
+
+def configuration():
+    with open(lab.path("krb5.conf")) as f, open(lab.path("krb5-relayed.conf"), "w") as to:
+        to.write(f.read().replace("%s:10088" % lab.ip, "%s:%d" % (lab.ip, kdc.port)))
+    with open(lab.path("run", "admin"), "w") as f:
+        f.write(ADMIN + "\n")
+    text = """publishd: 1
+service:
+  loops: 1
+  forms: {account_limit: 0, address_limit: 0}
+  sign_in:
+    ad: kerberos
+    timeout: %d
+    domains: [{netbios: LAB, realm: LAB.TEST}]
+    kerberos: {config: %s, keytab: %s, principal: HTTP/front.lab.test@LAB.TEST}
+    ldap: {servers: ["ldaps://dc1.lab.test:%d"], trust: %s, base: "DC=lab,DC=test", user: Administrator@LAB.TEST, secret: %s}
+    radius: {servers: ["%s:%d"], secret: %s}
+user_sets: [{name: All Authenticated Users}]
+listeners:
+""" % (TIMEOUT, lab.path("krb5-relayed.conf"), lab.path("kt", "front.keytab"), ldap.port, lab.path("tls", "ca.pem"), lab.path("run", "admin"),
+       lab.ip, radius.port, lab.path("radius", "secret"))
+    for name, port in PORTS.items():
+        tls = ", chain: %s, key: %s" % (lab.path("tls", "front.pem"), lab.path("tls", "front.key")) if name == "form" else ""
+        text += "  - {name: %s, sockets: [{address: 127.0.0.1, port: %d%s}]%s}\n" % (
+            name, port, tls, ", authentication: {%s, domain: LAB}" % AUTHENTICATION[name] if name in AUTHENTICATION else "")
+    text += "rules:\n"
+    for name in PORTS:
+        for path, inside, delegation in (("/krb/*", "/krb/*", "kerberos"), ("/ntlm/*", "/ntlm/*", "kerberos"), ("/*", "/anon/*", "block")):
+            if delegation == "block" or name in ("basic", "integrated", "form"):
+                text += """  - {name: %s %s, listener: %s, all_names: true, paths: [{external: %s, internal: %s}], %sdelegation: %s, spns: [http/back.lab.test],
+     site: back.lab.test, upstream: {port: %d, servers: [{connect: "%s", port: %d}]}}
+""" % (name, path, name, path, inside, "" if name == "open" else "users: [All Authenticated Users], ", delegation, HTTP_PORT, lab.ip, HTTP_PORT)
+    return text
+
+
+def basic(user, password=None):
+    return "--basic", "-u", "LAB\\%s:%s" % (user, password or USERS[user][0])
+
+
+def timed(call):
+    start = time.monotonic()
+    result = call()
+    return result, time.monotonic() - start
+
+
+def form(user, password):
+    """The status and page that come of sending the form, and how long that took."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    c = http.client.HTTPSConnection("127.0.0.1", PORTS["form"], timeout=60, context=context)
+    host = "front.lab.test:%d" % PORTS["form"]
+    head = {"Host": host, "User-Agent": "Mozilla/5.0", "Origin": "https://" + host}
+    c.request("GET", "/.publishd/sign-in", headers=head)
+    r = c.getresponse()
+    token = html.unescape(re.search(r'name="token" value="([^"]+)"', r.read().decode()).group(1))
+    head["Cookie"], head["Content-Type"] = r.getheader("Set-Cookie").split(";")[0], "application/x-www-form-urlencoded"
+    start = time.monotonic()
+    c.request("POST", "/.publishd/sign-in", urllib.parse.urlencode({"token": token, "user": user, "password": password, "url": "/krb/"}), head)
+    r = c.getresponse()
+    page, seconds = r.read().decode(), time.monotonic() - start
+    c.close()
+    return r.status, page, seconds
+
+
+class Crowd:
+    """Many who wait for the KDC at once, more than there are threads for it."""
+    def __init__(self, n):
+        self.answers = []
+        self.threads = [threading.Thread(target=self.one, args=(i,)) for i in range(n)]
+        for t in self.threads:
+            t.start()
+
+    def one(self, i):
+        (status, _), seconds = timed(lambda: curl(PORTS["basic"], "/krb/", *basic("alice", "Nothing.%d" % i)))
+        self.answers.append((status, seconds))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for t in self.threads:
+            t.join()
+
+
+def others(when):
+    """What needs no word with the KDC goes on: nobody's answer comes later than that of those who wait for it."""
+    for what, port, options, user in (("nobody signs in", "open", (), None), ("a kept password and ticket", "basic", basic("bob"), "bob@LAB.TEST"),
+                                      ("RADIUS", "radius", basic("alice"), None), ("LDAP", "ldap", basic("alice"), None)):
+        status, said = curl(PORTS[port], "/krb/" if user else "/", *options)
+        equal("%s: %s" % (when, what), (status, said.get("user")), (200, user or ""), said)
+
+
+def slow():
+    """The KDC takes seconds for each answer."""
+    equal("before", curl(PORTS["basic"], "/krb/", *basic("bob"))[0], 200)
+    kdc.delay = 0.7
+    (status, said), seconds = timed(lambda: curl(PORTS["basic"], "/krb/", *basic("alice")))
+    equal("a slow KDC: in, and delegated", (status, said.get("user")), (200, "alice@LAB.TEST"), "%.1f s" % seconds)
+    say("a slow KDC: that took its answers' time", seconds > 2 * kdc.delay, seconds)
+    (status, _), seconds = timed(lambda: curl(PORTS["basic"], "/krb/", *basic("alice")))
+    say("a slow KDC: once", status == 200 and seconds < 4 * kdc.delay, seconds)
+    status, page, seconds = form("zoë", USERS["zoë"][0])
+    say("a slow KDC: by form", status == 303 and seconds > kdc.delay, (status, seconds))
+    kdc.delay = 0
+
+
+def refused_ticket():
+    """A server that does not take the ticket makes publishd get another one: not on the thread that serves everybody."""
+    equal("a server that wants NTLM", curl(PORTS["basic"], "/ntlm/", *basic("bob"))[0], 403)
+    kdc.delay = 3 * TIMEOUT / 4
+    done = []
+    t = threading.Thread(target=lambda: done.append(timed(lambda: curl(PORTS["basic"], "/ntlm/", *basic("bob"))[0])))
+    before = kdc.connections
+    t.start()
+    while kdc.connections == before and t.is_alive():
+        time.sleep(0.01)
+    for i in range(5):
+        status, _ = curl(PORTS["open"], "/")
+        equal("others are served meanwhile, %d" % i, (status, done), (200, []))
+    t.join()
+    kdc.delay = 0
+    equal("and then it is refused", done[0][0], 403, done)
+
+
+def silent():
+    """The KDC takes questions and says nothing: an answer after PATIENCE, and everybody else is served meanwhile."""
+    equal("before", curl(PORTS["basic"], "/krb/", *basic("bob"))[0], 200)
+    kdc.silent = True
+    with Crowd(40) as crowd:
+        while kdc.connections < 20 and not crowd.answers:
+            time.sleep(0.01)
+        others("40 wait for a silent KDC")
+        say("they still do", not crowd.answers, crowd.answers)
+    equal("all of them are told so", {status for status, _ in crowd.answers}, {503}, crowd.answers)
+    say("in time", max(s for _, s in crowd.answers) < PATIENCE + 15, crowd.answers)
+    status, page, seconds = form("alice", USERS["alice"][0])
+    say("a silent KDC: the form says so", status == 503 and "does not answer" in page and 'value="alice"' in page and seconds < PATIENCE + 15, (status, seconds, page))
+    (status, said), seconds = timed(lambda: curl(PORTS["form"], "/krb/", "--basic", "-u", "LAB\\alice:Other.Pw", scheme="https"))
+    say("a silent KDC: who comes later", status == 503 and seconds < PATIENCE + 15, (status, seconds))
+    kdc.silent = False
+    end = time.monotonic() + 30
+    while curl(PORTS["basic"], "/krb/", *basic("zoë"))[0] != 200 and time.monotonic() < end:
+        pass
+    say("it is heard again, and in good time", time.monotonic() < end - 15, 30 - (end - time.monotonic()))
+
+
+def gone():
+    """Nobody listens where the KDC was: an answer at once, and again when it is back."""
+    kdc.gone()
+    (status, _), seconds = timed(lambda: curl(PORTS["basic"], "/krb/", *basic("carol")))
+    say("no KDC: 503, at once", status == 503 and seconds < PATIENCE, (status, seconds))
+    status, page, seconds = form("carol", USERS["carol"][0])
+    say("no KDC: the form says so", status == 503 and "does not answer" in page, (status, seconds))
+    others("no KDC")
+    ticket = {"KRB5CCNAME": lab.ticket("hana")}
+    status, said = curl(PORTS["integrated"], "/", "--negotiate", "-u", ":", env=ticket)
+    equal("no KDC: a client's ticket is good", status, 200, said)
+    status, said = curl(PORTS["integrated"], "/krb/", "--negotiate", "-u", ":", env=ticket)
+    equal("no KDC: but nothing can be delegated with it", status, 502, said)
+    kdc.back()
+    status, said = curl(PORTS["basic"], "/krb/", *basic("hana"))
+    end = time.monotonic() + 20
+    while status != 200 and time.monotonic() < end:
+        status, said = curl(PORTS["basic"], "/krb/", *basic("hana"))
+    equal("the KDC is back", (status, said.get("user")), (200, "hana@LAB.TEST"))
+
+
+def directories():
+    """LDAP and RADIUS: slow, silent, gone."""
+    for name, relay in (("ldap", ldap), ("radius", radius)):
+        relay.delay = 0.3
+        (status, _), seconds = timed(lambda: curl(PORTS[name], "/", *basic("zoë")))
+        say("%s, slow" % name, status == 200 and seconds > 0.3, (status, seconds))
+        relay.delay, relay.silent = 0, True
+        (status, _), seconds = timed(lambda: curl(PORTS[name], "/", *basic("bob")))
+        say("%s, silent: 503" % name, status == 503 and TIMEOUT * 0.8 < seconds < PATIENCE + 15, (status, seconds))
+        equal("%s, silent: what is known stays so" % name, curl(PORTS[name], "/", *basic("zoë"))[0], 200)
+        relay.silent = False
+        equal("%s: heard again" % name, curl(PORTS[name], "/", *basic("bob"))[0], 200)
+    ldap.gone()
+    (status, _), seconds = timed(lambda: curl(PORTS["ldap"], "/", *basic("hana")))
+    say("no LDAP: 503, at once", status == 503 and seconds < PATIENCE, (status, seconds))
+    ldap.back()
+    equal("LDAP is back", curl(PORTS["ldap"], "/", *basic("hana"))[0], 200)
+
+
+def skewed():
+    """publishd's clock is an hour off: who the KDC will not talk to is told that nobody can be asked, not that the password is wrong."""
+    for skew in ("+1h", "-1h"):
+        with Served(BUILD, configuration(), PORTS["open"], wrapper=("faketime", "-f", skew)):
+            equal("clock %s: nobody signs in" % skew, curl(PORTS["open"], "/")[0], 200)
+            status, said = curl(PORTS["basic"], "/", *basic("alice"))
+            say("clock %s: a password" % skew, status in (200, 503), (status, said))
+            status, page, _ = form("alice", USERS["alice"][0])
+            say("clock %s: a form" % skew, status in (303, 503) and "is not right" not in page, (status, page))
+            status, said = curl(PORTS["integrated"], "/", "--negotiate", "-u", ":", env={"KRB5CCNAME": lab.ticket("alice")})
+            equal("clock %s: a client's ticket is not taken" % skew, status, 401, said)
+
+
+def main():
+    with Served(BUILD, configuration(), PORTS["open"]):
+        run((slow, gone, directories, refused_ticket, silent))
+    run((skewed,))
+
+
+main()
