@@ -99,6 +99,7 @@ void exchanges_free(struct loop *l)
         free(slot_of(x));
     }
     free(l->exchanges.v);
+    memset(&l->exchanges, 0, sizeof l->exchanges); /* results of jobs may still come, and find nobody */
 }
 
 /* The rest of what a server says is not wanted. */

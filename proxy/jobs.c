@@ -1,4 +1,5 @@
 /* jobs: a queue a lane, and threads that take from it. */
+#define _GNU_SOURCE
 #include "jobs.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -78,16 +79,18 @@ static bool lane_open(struct lane_queue *q, int threads)
     return q->threads > 0;
 }
 
-static void lane_close(struct lane_queue *q)
+static bool lane_close(struct lane_queue *q, const struct timespec *end)
 {
     pthread_mutex_lock(&q->lock);
     q->ending = true;
     pthread_cond_broadcast(&q->some);
     pthread_mutex_unlock(&q->lock);
     for (int i = 0; i < q->threads; i++)
-        pthread_join(q->thread[i], NULL);
+        if (pthread_timedjoin_np(q->thread[i], NULL, end))
+            return false;
     pthread_cond_destroy(&q->some);
     pthread_mutex_destroy(&q->lock);
+    return true;
 }
 
 struct jobs *jobs_new(void)
@@ -100,7 +103,7 @@ struct jobs *jobs_new(void)
         good = lane_open(&p->lanes[i], threads_of[i]) && good;
     if (good)
         return p;
-    jobs_free(p);
+    jobs_free(p, 1);
     return NULL;
 }
 
@@ -120,9 +123,15 @@ bool jobs_submit(struct jobs *p, enum lane lane, struct job *j)
     return room;
 }
 
-void jobs_free(struct jobs *p)
+bool jobs_free(struct jobs *p, int seconds)
 {
+    struct timespec end;
+    bool good = true;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += seconds;
     for (int i = 0; i < LANES; i++)
-        lane_close(&p->lanes[i]);
-    free(p);
+        good = lane_close(&p->lanes[i], &end) && good;
+    if (good)
+        free(p);
+    return good;
 }

@@ -25,5 +25,7 @@ struct jobs;
 struct jobs *jobs_new(void);             /* NULL: a thread could not be made */
 /* Takes the job (a first member of the caller's struct), or false: the lane is full, the job is still the caller's. */
 bool jobs_submit(struct jobs *p, enum lane lane, struct job *j);
-void jobs_free(struct jobs *p);          /* waits for what runs; jobs that wait are run as well, so that each is freed */
+/* Waits for what runs; jobs that wait are run as well, so that each is freed. false: something still runs after these
+ * seconds, as libraries do that wait for a server; p stays. */
+bool jobs_free(struct jobs *p, int seconds);
 #endif

@@ -18,8 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NAMES_TIME = 2000, RESOLVE_TIME = 30 }; /* s */
-#define QUEUED_MOST (UINT64_C(256) << 20) /* bytes in all queues of the process */
+enum { JOBS_TIME = 3, NAMES_TIME = 2000, RESOLVE_TIME = 30 }; /* s */
+#define QUEUED_MOST (UINT64_C(256) << 20)                     /* bytes in all queues of the process */
 
 static void *run(void *arg)
 {
@@ -152,10 +152,15 @@ static void stop(struct server *s)
     tell_end(s, true, &census);
     for (int i = 0; i < s->started; i++)
         pthread_join(s->thread[i], NULL);
-    if (s->jobs)
-        jobs_free(s->jobs); /* its results go to loops that still take messages */
-    for (int i = 0; i < s->started; i++) {
+    /* Its results go to loops that still take messages. */
+    bool idle = !s->jobs || jobs_free(s->jobs, JOBS_TIME);
+    for (int i = 0; i < s->started; i++)
         record_flush(s->loop[i]);
+    if (!idle) { /* a library waits for a server that says nothing: nobody waits for the library */
+        access_close(s->log);
+        _exit(0);
+    }
+    for (int i = 0; i < s->started; i++) {
         exchanges_free(s->loop[i]);
         loop_free(s->loop[i]);
     }
@@ -271,8 +276,7 @@ static bool begin(struct server *s, struct serve_options *o)
 {
     struct strbuf err = { 0 };
     int *fds = prepare(s, o, &err);
-    bool good = fds && (s->jobs = jobs_new()) && (s->health = health_new(overview_tell)) &&
-                start_loops(s);
+    bool good = fds && (s->jobs = jobs_new()) && (s->health = health_new(overview_tell)) && start_loops(s);
     if (good) {
         struct serving *first = s->serving;
         s->serving = NULL;

@@ -5,7 +5,6 @@ Requests of signed-in users on kept connections beside anonymous ones, constrain
 in Python plays them all, in turns, so that only publishd differs; the server behind answers 1 KiB to anybody. CPU time is publishd's.
 """
 import base64
-import ctypes
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ import urllib.parse
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bench_serving import BACKEND, Program, backend, certificate
+from gss_client import NTLM, SPNEGO, Tokens
 from lab import Lab, USERS
 
 PORTS = {"open": 19650, "basic": 19651, "integrated": 19652, "open TLS": 19653, "form": 19654}
@@ -94,42 +94,6 @@ def ask(s, text, status=b"200"):
     if head.split()[1] != status:
         sys.exit("expected %s: %s" % (status.decode(), head.decode("latin-1")))
     return head, body
-
-
-class Buffer(ctypes.Structure):
-    """A gss_buffer_desc; a gss_OID_desc has its length in 32 bits."""
-    _fields_ = [("length", ctypes.c_size_t), ("value", ctypes.c_char_p)]
-
-
-class Oid(ctypes.Structure):
-    _fields_ = [("length", ctypes.c_uint32), ("elements", ctypes.c_char_p)]
-
-
-class Output(ctypes.Structure):
-    _fields_ = [("length", ctypes.c_size_t), ("value", ctypes.c_void_p)]
-
-
-SPNEGO, NTLM = bytes.fromhex("2b0601050502"), bytes.fromhex("2b06010401823702020a")
-
-
-class Tokens:
-    """A client's side of GSSAPI, with the credentials that the environment names: called with the server's token, it gives ours."""
-    def __init__(self, mechanism):
-        self.gss, self.context, self.name, minor = ctypes.CDLL("libgssapi_krb5.so.2"), ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_uint32()
-        self.oid = Oid(len(mechanism), mechanism)
-        kind = ctypes.c_void_p.in_dll(self.gss, "GSS_C_NT_HOSTBASED_SERVICE")
-        text = b"HTTP@front.lab.test"
-        if self.gss.gss_import_name(ctypes.byref(minor), ctypes.byref(Buffer(len(text), text)), kind, ctypes.byref(self.name)):
-            sys.exit("gss_import_name fails")
-
-    def __call__(self, token=b""):
-        minor, out = ctypes.c_uint32(), Output()
-        major = self.gss.gss_init_sec_context(
-            ctypes.byref(minor), None, ctypes.byref(self.context), self.name, ctypes.byref(self.oid), ctypes.c_uint32(0), ctypes.c_uint32(0), None,
-            ctypes.byref(Buffer(len(token), token)) if token else None, None, ctypes.byref(out), None, None)
-        if major > 1:
-            sys.exit("gss_init_sec_context: %#x, %#x" % (major, minor.value))
-        return ctypes.string_at(out.value, out.length)
 
 
 def by_ntlm(s):

@@ -12,7 +12,8 @@ its pid. It needs root (Samba's provision changes owners, LDAP's port is below 1
 has a loopback address to itself, and winbindd's socket and the names are found by libnss_wrapper.
 
 The domain is LAB, realm LAB.TEST; USERS and SERVICES below are who is in it. Apache answers on back.lab.test:18080 with JSON of what it
-got: /krb, /ntlm, /nego, /basic want that scheme, /kept wants Kerberos once a connection and says so, /anon none.
+got (…/who: with X-User alone, fast): /krb, /ntlm, /nego, /basic want that scheme, /kept wants Kerberos once a connection and says so,
+/anon none.
 """
 import json
 import os
@@ -41,6 +42,9 @@ USERS = {
     "zoë": ("Zoe.Pw1", ()),
     "hana": ("Hana.Pw1", ("upn",)),              # hana.m@mail.example is her UPN
 }
+# For many at once (tests/lab_isolation.py).
+CROWD = {"crowd%02d" % n: "Crowd.Pw%02d" % n for n in range(16)}
+PASSWORDS = {**{name: password for name, (password, _) in USERS.items()}, **CROWD}
 # account: password, names, whether it may sign in for others ("any" protocol, "kerberos" only, None), and to what
 SERVICES = {
     "svc-isa": ("Isa.Pw1.long", ("HTTP/front.lab.test", "HTTP/outlook.contoso.example", "HTTP/autodiscover.contoso.example"), "any",
@@ -126,6 +130,8 @@ MaxRequestWorkers 64
 LogFormat "%m %U %>s %u" requests
 CustomLog {d}/log/requests.log requests
 SetEnv ap_trust_cgilike_cl 1
+AliasMatch ^/[a-z]+/who$ {d}/apache/who
+Header set X-User "expr=%{{REMOTE_USER}}"
 ScriptAlias / {d}/apache/say.cgi/
 <Directory {d}/apache>
 	Require all granted
@@ -171,7 +177,7 @@ ScriptAlias / {d}/apache/say.cgi/
 	Require valid-user
 </Location>
 """
-MODULES = "mpm_prefork authn_core authn_file authz_core authz_user auth_basic auth_gssapi alias cgi env"
+MODULES = "mpm_prefork authn_core authn_file authz_core authz_user auth_basic auth_gssapi alias cgi env headers"
 RADIUS_CONF = """prefix = /usr
 logdir = {d}/log
 raddbdir = {d}/radius
@@ -389,11 +395,12 @@ class Lab:
         self.more = {"modules": "\n".join("LoadModule %s_module /usr/lib/apache2/modules/mod_%s.so" % (m, m) for m in MODULES.split()
                                           if os.path.exists("/usr/lib/apache2/modules/mod_%s.so" % m))}
         self.write("apache/conf", APACHE_CONF)
+        self.write("apache/who", "see X-User\n")        # no program: for many requests
         with open(self.path("apache", "ntlm"), "w", encoding="utf-8") as f:
-            f.writelines("%s:%s:%s\n" % (DOMAIN, name, password) for name, (password, _) in USERS.items())
+            f.writelines("%s:%s:%s\n" % (DOMAIN, name, password) for name, password in PASSWORDS.items())
         with open(self.path("apache", "passwords"), "w", encoding="utf-8") as f:
-            for name, (password, _) in USERS.items():
-                hashed = quiet("openssl", "passwd", "-6", "-salt", "lab", password).strip()
+            for name, password in PASSWORDS.items():
+                hashed = quiet("openssl", "passwd", "-5", "-salt", "lab", password).strip()
                 f.write("%s:%s\n%s\\%s:%s\n" % (name, hashed, DOMAIN, name, hashed))
         for name in ("apache/ntlm", "kt/back.keytab"):
             shutil.chown(self.path(name), "www-data")
@@ -525,6 +532,8 @@ def populate(d):
             modify(found.dn, controls=["local_oid:1.3.6.1.4.1.7165.4.3.12:0"], lockoutTime=str(int((time.time() + 11644473600) * 10000000)))
         if "upn" in marks:
             modify(found.dn, userPrincipalName="hana.m@mail.example")
+    for name, password in CROWD.items():
+        sam.newuser(name, password)
     for name, (password, spns, trusted, targets) in SERVICES.items():
         if name.endswith("$"):
             sam.newcomputer(name[:-1])

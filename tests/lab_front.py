@@ -38,8 +38,8 @@ def run(parts):
 
 class Served:
     """A running publishd with a configuration; port: one that it listens on."""
-    def __init__(self, build, text, port, wrapper=()):
-        self.build, self.port, self.wrapper, self.file = build, port, wrapper, lab.path("run", "publishd.yaml")
+    def __init__(self, build, text, port, env=None):
+        self.build, self.port, self.env, self.file = build, port, env or {}, lab.path("run", "publishd.yaml")
         with open(self.file, "w") as f:
             f.write(text)
 
@@ -49,7 +49,7 @@ class Served:
         with open(lab.path("run", "leaks"), "w") as f:
             f.write("leak:gssntlmssp\n")
         env = dict(os.environ, ASAN_OPTIONS="fast_unwind_on_malloc=0", LSAN_OPTIONS="print_suppressions=0:suppressions=" + lab.path("run", "leaks"))
-        self.p = subprocess.Popen([*self.wrapper, os.path.join(self.build, "publishd"), "-f", "-c", self.file], stderr=self.err, env=env)
+        self.p = subprocess.Popen([os.path.join(self.build, "publishd"), "-f", "-c", self.file], stderr=self.err, env={**env, **self.env})
         end = time.monotonic() + 30
         while time.monotonic() < end and self.p.poll() is None:
             with socket.socket() as s:
