@@ -100,6 +100,9 @@ soak: $(if $(filter address,$(SANITIZER)),asan) $(if $(filter thread,$(SANITIZER
 	@tests/setup run load
 	tests/soak --program $(SOAKED)/publishd --seconds $$(( $(MINUTES) * 60 ))
 
+isolation: tsan                       ## 64 clients as 16 users in a domain of its own for a minute, publishd under ThreadSanitizer
+	tests/lab.py run tests/lab_isolation.py $(BUILD)-tsan 60
+
 # Every C file of tests/fuzz is a harness; tests/fuzz/seeds says what it begins with. What is found stays in build-fuzz.
 SECONDS ?= 20
 FUZZERS ?= $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
@@ -139,4 +142,4 @@ clean:                                ## removes what was built
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz $(BUILD)-clang $(BUILD)-gcc-werror $(BUILD)-clang-werror
 help:                                 ## this list
 	@sed -n 's/^\([a-z-]*\):.*## *\(.*\)/  make \1\t\2/p' Makefile | expand -t 18
-.PHONY: all lab_auth unit check check-now demo demo-auth bench lint lint-now asan tsan soak fuzz fuzz-now clang goldens docs format install clean help
+.PHONY: all isolation lab_auth unit check check-now demo demo-auth bench lint lint-now asan tsan soak fuzz fuzz-now clang goldens docs format install clean help

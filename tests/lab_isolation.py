@@ -87,6 +87,8 @@ class Client:
 
     def check(self, what, user, delegation, fields):
         """A request as user (None: nobody), who must be the one that the server names."""
+        if time.monotonic() > self.end:
+            raise TimeoutError
         post = self.random.random() < 0.3 and "Negotiate" not in fields.get("Authorization", "")
         r = self.ask("/%s/who" % delegation, fields, "POST" if post else "GET", b"z" * 60 if post else None)
         got = (r.status, r.getheader("X-User"))
@@ -151,6 +153,8 @@ class Client:
         while time.monotonic() < self.end and len(self.wrong) < 5:
             try:
                 ways[self.number % 4]() if self.random.random() < 0.8 else self.random.choice(ways)()
+            except TimeoutError:
+                self.c.close()
             except Exception as e:
                 self.wrong.append(("broken", repr(e), self.listener))
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from .common import TOP, test
+from .common import THOROUGH, TOP, test
 
 
 def in_lab(t, script, *arguments, least=200):
@@ -30,6 +30,12 @@ def test_lab_auth(t):
 def test_lab_served(t):
     """Every listener's way of signing in with every delegation, in publishd."""
     in_lab(t, "lab_served.py", t.asan)
+
+
+@test
+def test_lab_isolation(t):
+    """64 clients as 16 users at once (make isolation: for a minute under ThreadSanitizer)."""
+    in_lab(t, "lab_isolation.py", t.asan, str(4 * THOROUGH), least=6)
 
 
 @test
