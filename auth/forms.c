@@ -25,9 +25,9 @@ struct forms {
 };
 
 /* The values that pages are given; a template may name no others. */
-static const char *const value_names[] = { "action",   "change", "error",   "files",        "host",
-                                           "language", "notice", "private", "private_hint", "public_hint",
-                                           "sign_in",  "token",  "url",     "user" };
+static const char *const value_names[] = { "action",   "change", "collect",  "error",   "files",        "host",
+                                           "language", "notice", "passcode", "private", "private_hint", "public_hint",
+                                           "sign_in",  "token",  "url",      "user" };
 
 /* ---- files -------------------------------------------------------------------------------- */
 

@@ -124,7 +124,8 @@ struct gate_job {
     uint32_t address;
     long long now;
     struct user_name name;                               /* PASSWORD, SIGN_IN, CHANGE */
-    struct secret *password, *wanted;
+    struct secret *password, *wanted;                    /* password: or the passcode */
+    struct secret *passed_on;                            /* SIGN_IN with a passcode: the password for servers; NULL */
     bool from_session;                                   /* PASSWORD: of session, not of Basic */
     struct session session;
     const char *user, *url;                              /* SIGN_IN, CHANGE: as the form had them */

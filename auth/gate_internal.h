@@ -11,6 +11,11 @@ struct gate_at {                         /* one call */
     struct gate_result *out;
 };
 enum validator gate_validator(const struct gate *g);
+/* The form takes one-time passcodes: what is checked is good once, and what is passed on is another password. */
+static inline bool gate_passcodes(const struct gate *g)
+{
+    return g->forms == FORMS_RADIUS_OTP || g->forms == FORMS_SECURID;
+}
 
 /* gate_answer.c: status with the engine's page; a header is skipped where there is no room for it. */
 void gate_refuse(struct gate_at *at, int status, const char *why);

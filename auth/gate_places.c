@@ -177,6 +177,8 @@ static void page(struct gate_at *at, enum form which, int status, const struct f
           text(at, language, form->absolute_timeout ? "public_hint_absolute" : "public_hint", times, 3) },
         { "private_hint",
           text(at, language, form->absolute_timeout ? "private_hint_absolute" : "private_hint", times, 3) },
+        { "passcode", gate_passcodes(at->g) ? "1" : "" },
+        { "collect", at->g->keep_password ? "1" : "" },
         { "change", form->change_password ? place_link(at, PLACE_PASSWORD_PATH, url) : "" },
         { "sign_in", place_link(at, PLACE_SIGN_IN_PATH, url) },
     };
@@ -339,21 +341,26 @@ static bool is_empty(const struct secret *s)
 static void take_sign_in(struct gate_at *at, const char *body, size_t n, struct form_state *f)
 {
     struct user_name name;
-    struct secret *password = password_of(at, body, n, "password");
-    if (is_empty(password) || !f->user || !user_name_parse(at->a, f->user, at->g->domain, &name)) {
-        f->error = "missing";
+    bool otp = gate_passcodes(at->g);
+    struct secret *checked = password_of(at, body, n, otp ? "passcode" : "password"),
+                  *passed_on = otp && at->g->keep_password ? password_of(at, body, n, "password") : NULL;
+    bool missing = is_empty(checked) || (otp && at->g->keep_password && is_empty(passed_on));
+    if (missing || !f->user || !user_name_parse(at->a, f->user, at->g->domain, &name)) {
+        f->error = otp ? "missing_passcode" : "missing";
         page(at, FORM_SIGN_IN, 403, f);
     } else {
         struct gate_job *j = gate_job_new(at, TASK_SIGN_IN);
         j->judge = false; /* whether a rule lets the user pass is seen when it is asked for */
         j->name = (struct user_name){ arena_strdup(j->arena, name.account), arena_strdup(j->arena, name.domain),
                                       arena_strdup(j->arena, name.realm) };
-        j->password = secret_hold(password);
+        j->password = secret_hold(checked);
+        j->passed_on = secret_hold(passed_on);
         j->private_computer = f->private_computer;
         j->user = arena_strdup(j->arena, f->user);
         j->url = arena_strdup(j->arena, f->url);
     }
-    secret_release(password);
+    secret_release(checked);
+    secret_release(passed_on);
 }
 
 static void take_password(struct gate_at *at, const char *body, size_t n, struct form_state *f)
@@ -436,9 +443,11 @@ void gate_late(const struct gate *g, const struct gate_request *q, const char *b
 
 static void failed(struct gate_at *at, const struct gate_job *j, enum form which)
 {
-    struct form_state f = {
-        .user = j->user, .url = j->url, .private_computer = j->private_computer, .wait = j->wait, .error = "wrong"
-    };
+    struct form_state f = { .user = j->user,
+                            .url = j->url,
+                            .private_computer = j->private_computer,
+                            .wait = j->wait,
+                            .error = gate_passcodes(at->g) && which == FORM_SIGN_IN ? "wrong_passcode" : "wrong" };
     int status = 403;
     if (j->wait) {
         f.error = "throttled";

@@ -18,7 +18,7 @@ static void session_checked(struct gate_at *at, struct session *s)
     const struct gate *g = at->g;
     struct user_name name = { s->account, s->domain, s->realm };
     struct identity *who;
-    if (!s->password) {
+    if (!s->password || gate_passcodes(g)) { /* a password beside a passcode was never checked here */
         who = session_identity(s);
     } else if (!(who = credentials_known(g->credentials, gate_validator(g), &name, s->password, at->q->now))) {
         struct gate_job *j = gate_job_new(at, TASK_PASSWORD);
@@ -41,9 +41,9 @@ static void no_session(struct gate_at *at, enum session_state state)
                                            [SESSION_AMBIGUOUS] = "ended" };
     const struct gate_request *q = at->q;
     const char *rest;
-    bool otp = at->g->forms == FORMS_RADIUS_OTP || at->g->forms == FORMS_SECURID;
-    enum agent_answer answer =
-        otp ? AGENT_FORM : agent_of(at->g->agents, at->g->agents_n, head_value(q->head, FIELD_USER_AGENT));
+    enum agent_answer answer = gate_passcodes(at->g)
+                                   ? AGENT_FORM
+                                   : agent_of(at->g->agents, at->g->agents_n, head_value(q->head, FIELD_USER_AGENT));
     if (answer == AGENT_BASIC && scheme_of(head_value(q->head, FIELD_AUTHORIZATION), &rest) == SCHEME_BASIC) {
         gate_basic(at, rest, false);
         return;

@@ -106,11 +106,13 @@ static void add_sets(struct signing *s, const struct config *c)
     }
 }
 
-/* A rule of the listener sends passwords on, or nobody but who checks them knows the groups (the local file): only then
- * are they kept in sessions. */
-static bool needs_passwords(const struct config *c, const char *listener)
+/* A rule of the listener sends passwords on, or nobody but who checks them knows the groups (the local file, RADIUS): only
+ * then are they kept in sessions. A passcode never is. */
+static bool needs_passwords(const struct config *c, const struct conf_listener *l)
 {
-    if (c->service.sign_in.ad == AD_BY_FILE)
+    const char *listener = l->name;
+    enum forms_provider forms = l->authentication.forms;
+    if (forms == FORMS_RADIUS || (forms == FORMS_AD && c->service.sign_in.ad == AD_BY_FILE))
         return true;
     for (size_t i = 0; i < c->rules.n; i++) {
         enum delegation d = c->rules.v[i].delegation;
@@ -142,7 +144,7 @@ static bool add_gate(struct signing *s, const struct config *c, size_t i, struct
                                  .over_http = auth->over_http,
                                  .domain = auth->domain,
                                  .bodyless_forward = c->bodyless_post == BODYLESS_FORWARD,
-                                 .keep_password = needs_passwords(c, l->name),
+                                 .keep_password = needs_passwords(c, l),
                                  .agents = s->agents.v,
                                  .agents_n = s->agents.n,
                                  .pages = pages,

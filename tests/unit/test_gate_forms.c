@@ -234,6 +234,63 @@ static void test_change(void)
           "must be changed, but not here");
 }
 
+/* A passcode is good once; the password beside it goes to servers, and nobody here checks it. What RADIUS says is said by the test. */
+static void send_passcode(const char *fields, enum verdict verdict)
+{
+    char body[4096];
+    snprintf(body, sizeof body, "token=%s&url=/owa/&user=alice&%s", token, fields);
+    ask("POST " PLACE_SIGN_IN_PATH, browser(FROM_HERE));
+    gate_body(&g, &q, body, strlen(body), arena, &r);
+    struct gate_job *j = r.job;
+    if (r.kind != GATE_JOB)
+        return;
+    check(strcmp(secret_text(j->password), "123456") == 0, "the passcode is what is checked");
+    j->verdict = verdict;
+    if (verdict == VERDICT_OK)
+        j->who = identity_new(&(struct identity){
+            .account = "alice", .domain = "LAB", .realm = "", .groups_known = true, .password = j->passed_on });
+    gate_after(&g, &q, j, arena, &r);
+    remember();
+}
+
+static void test_passcode(void)
+{
+    listener(false, false, FORMS_RADIUS_OTP);
+    no_cookies();
+    q.anybody = true;
+    browse("GET /.publishd/sign-in");
+    check(strstr(r.body, "name=\"passcode\"") && !strstr(r.body, "name=\"password\""), "a passcode is asked for");
+    send_passcode("password=secret", VERDICT_OK);
+    check(answers(403) && strstr(r.body, "all that is asked"), "a password is none");
+    send_passcode("passcode=123456", VERDICT_WRONG);
+    check(answers(403) && strstr(r.body, "or passcode is not right"), "a wrong one");
+    send_passcode("passcode=123456", VERDICT_OK);
+    check(answers(303), "the right one");
+    browse("GET /owa/");
+    check(passes("alice") && !r.who->password, "in, and nothing to pass on");
+    q.now = T0 + 400;
+    ask("GET /owa/", browser(""));
+    check(passes("alice"), "nothing is asked a second time, when it would be good no more");
+    asked("GET /owa/", "User-Agent: Microsoft-Server-ActiveSync\r\n" ALICE);
+    check(answers(302), "nobody is asked for Basic");
+
+    usual();
+    q.anybody = true;
+    g.keep_password = true;
+    no_cookies();
+    browse("GET /.publishd/sign-in");
+    check(strstr(r.body, "name=\"passcode\"") && strstr(r.body, "name=\"password\""),
+          "with a rule that passes passwords on, one is collected");
+    send_passcode("passcode=123456", VERDICT_OK);
+    check(answers(403) && strstr(r.body, "all that is asked"), "both are needed");
+    send_passcode("passcode=123456&password=secret", VERDICT_OK);
+    check(answers(303), "both");
+    q.now = T0 + 400;
+    browse("GET /owa/");
+    check(passes("alice") && r.who->password && strcmp(secret_text(r.who->password), "secret") == 0,
+          "the password goes on, never the passcode");
+}
+
 /* Two factors: the form and a certificate of the same user. */
 static void test_both(void)
 {
@@ -284,6 +341,7 @@ static void cookie_removal(void)
 
 int main(void)
 {
-    static void (*const tests[])(void) = { test_form, test_sign_out, test_change, test_both, cookie_removal };
+    static void (*const tests[])(void) = { test_form,     test_sign_out, test_change,
+                                           test_passcode, test_both,     cookie_removal };
     return gate_tests("gate, forms", tests, sizeof tests / sizeof *tests);
 }
