@@ -165,8 +165,10 @@ static int peer_ready(struct stand_in *s, struct peer *p)
 {
     char some[32768];
     int n;
-    if (!p->knows_kind && (learn_kind(s, p) != 0 || !p->knows_kind))
-        return p->knows_kind ? -1 : 0;
+    if (!p->knows_kind && learn_kind(s, p) != 0)
+        return -1; /* also who connects and says nothing, as health checks do: its end would be told again and again */
+    if (!p->knows_kind)
+        return 0;
     if (p->shaking) {
         n = SSL_do_handshake(p->ssl);
         if (n != 1)
