@@ -1,6 +1,10 @@
-/* Tests of verify's parts that need no proxy: the map of client addresses, the substitution, the spellings of paths and names. */
+/* Tests of verify's parts that need no proxy: the map of client addresses, the substitution, the spellings of paths and names, a
+ * stand-in. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include "../../verify/internal.h"
 
@@ -83,7 +87,9 @@ static void scene_open(struct scene *s)
                                  .other_ca = "/run/other-ca.pem" };
     vec_add(s->arena, &s->places.servers,
             ((struct server_place){ "app.example", 8080, { ip("127.1.1.1"), 1001 }, "app.example" }));
-    vec_add(s->arena, &s->places.sockets, ((struct socket_place){ "192.0.2.1", 80, { ip("127.1.1.2"), 1002 }, false }));
+    vec_add(s->arena, &s->places.sockets,
+            ((struct socket_place){
+                .address = "192.0.2.1", .port = 80, .at = { ip("127.1.1.2"), 1002 }, .present = false }));
     vec_add(s->arena, &s->places.certificates, ((struct certificate_place){ "/etc/a.pem", "/run/certificate-0.pem" }));
     check(loopback_open(&s->loopback, &s->err) == 0, "a part of loopback", s->err.p);
 }
@@ -152,7 +158,8 @@ static void test_haproxy(struct scene *s)
             "server a 127.1.1.1:1001 check port 1001 addr 127.1.1.1 inter 3s");
     becomes(s, false, "server a app.example:8080 check port 8081",
             "server a 127.1.1.1:1001 check port 9 addr 127.9.9.9");
-    becomes(s, false, "acl x src 10.0.0.0/8 10.1.2.3", "acl x src 127.64.1.0/24 127.64.2.0/23 127.64.2.0/24");
+    becomes(s, false, "acl x src 10.0.0.0/8 10.1.2.3",
+            "acl x src 127.64.1.0/24 127.64.2.0/23 " /* the second lies in it */);
     becomes(s, false, "use_backend b if { src 10.0.0.0/8 } { path /10.0.0.0 }",
             "use_backend b if { src 127.64.1.0/24 } { path /10.0.0.0 }");
     becomes(s, false, "# bind 192.0.2.1:80\n", "# bind 192.0.2.1:80\n");
@@ -218,6 +225,34 @@ static void test_fields(void)
     check(head_field("GET", "Host", 0, &n) == NULL && head_field("", "", 0, &n) == NULL, "no fields at all", NULL);
 }
 
+/* ---- stand-ins ---------------------------------------------------------------------- */
+
+/* Health checks do so: the end of a connection that said nothing is answered by the other end, and not waited on for ever. */
+static void test_says_nothing(void)
+{
+    struct strbuf err = { 0 };
+    struct loopback l;
+    check(loopback_open(&l, &err) == 0, "addresses of our own", err.p);
+    struct arena *a = arena_new();
+    struct authority *authority = authority_new();
+    struct places places = { .arena = a };
+    probes none = { 0 };
+    vec_add(a, &places.servers, ((struct server_place){ .host = "srv", .port = 80, .at = loopback_take(&l) }));
+    struct stand_in *s = stand_in_start(&places, authority, &none, &err);
+    check(s != NULL, "a stand-in", err.p);
+    uint16_t port = 0;
+    char byte;
+    int fd = loopback_connect(places.servers.v[0].at, 0, &port, 10000);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ .tv_sec = 20 }, sizeof(struct timeval));
+    check(fd >= 0 && shutdown(fd, SHUT_WR) == 0 && recv(fd, &byte, 1, 0) == 0, "it ends too", NULL);
+    close(fd);
+    stand_in_stop(s);
+    authority_free(authority);
+    loopback_close(&l);
+    arena_free(a);
+    buf_free(&err);
+}
+
 int main(void)
 {
     struct scene s;
@@ -227,6 +262,7 @@ int main(void)
     test_haproxy(&s);
     test_variants();
     test_fields();
+    test_says_nothing();
     scene_close(&s);
     printf("verify: %d passed, %d failed\n", passed, failed);
     return failed ? 1 : 0;
