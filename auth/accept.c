@@ -82,7 +82,7 @@ static bool read_pac(struct arena *a, gss_name_t name, struct pac *out)
 }
 
 static struct identity *kerberos_identity(struct auth *auth, gss_name_t name, struct evidence *evidence,
-                                          struct secret *password)
+                                          enum proof proof, struct secret *password)
 {
     OM_uint32 minor;
     gss_buffer_desc text = { 0, NULL };
@@ -97,7 +97,7 @@ static struct identity *kerberos_identity(struct auth *auth, gss_name_t name, st
     struct identity facts = { .account = known && *pac.account ? pac.account : who.account,
                               .domain = known && *pac.domain ? pac.domain : domain_of_realm(auth, who.realm),
                               .realm = who.realm,
-                              .proof = password ? PROOF_PASSWORD : PROOF_KERBEROS,
+                              .proof = proof,
                               .password = password,
                               .sids = known ? pac.sids.v : NULL,
                               .sids_n = known ? pac.sids.n : 0,
@@ -157,7 +157,7 @@ static enum leg kerberos_leg(struct handshake *h, struct der token, bool wrapped
         buf_printf(why, "Kerberos: %s", without.p ? without.p : "the keytab cannot be used");
     else if (accept_kerberos(cred, token, &got, why)) {
         struct evidence *e = got.delegated != GSS_C_NO_CREDENTIAL ? evidence_new(got.delegated) : NULL;
-        *who = kerberos_identity(h->a, got.client, e, NULL);
+        *who = kerberos_identity(h->a, got.client, e, PROOF_KERBEROS, NULL);
         evidence_release(e);
     }
     if (*who && wrapped)
@@ -173,8 +173,8 @@ static enum leg kerberos_leg(struct handshake *h, struct der token, bool wrapped
     return *who ? LEG_DONE : LEG_REFUSED;
 }
 
-struct identity *identity_by_ticket(struct auth *a, gss_cred_id_t user, struct secret *password, bool *unavailable,
-                                    struct strbuf *why)
+struct identity *identity_by_ticket(struct auth *a, gss_cred_id_t user, enum proof proof, struct secret *password,
+                                    bool *unavailable, struct strbuf *why)
 {
     OM_uint32 minor, ignored;
     gss_ctx_id_t context = GSS_C_NO_CONTEXT;
@@ -193,7 +193,7 @@ struct identity *identity_by_ticket(struct auth *a, gss_cred_id_t user, struct s
         *unavailable = minor_is_unavailable(minor);
         gss_why(why, "a ticket for this server", major, minor, &gss_krb5);
     } else if (accept_kerberos(keytab, (struct der){ out.value, out.length }, &got, why)) {
-        who = kerberos_identity(a, got.client, NULL, password);
+        who = kerberos_identity(a, got.client, NULL, proof, password);
     }
     gss_release_buffer(&ignored, &out);
     gss_delete_sec_context(&ignored, &context, GSS_C_NO_BUFFER);

@@ -55,6 +55,7 @@ static void copy_settings(struct arena *a, struct sign_in *to, const struct sign
     to->ldap.user = copy(a, from->ldap.user);
     copy_strings(a, &to->ldap.servers, &from->ldap.servers);
     copy_strings(a, &to->radius.servers, &from->radius.servers);
+    memset(&to->certificates, 0, sizeof to->certificates); /* looked at where the certificate is, in the configuration's own */
     memset(&to->domains, 0, sizeof to->domains);
     for (size_t i = 0; i < from->domains.n; i++)
         vec_add(a, &to->domains,

@@ -81,7 +81,7 @@ gss_name_t service_name(struct auth *a, const char *spn)
     return name;
 }
 
-static bool realm_known(const struct auth *a, const char *realm)
+bool realm_known(const struct auth *a, const char *realm)
 {
     const char *own = a->s.kerberos.principal ? strrchr(a->s.kerberos.principal, '@') : NULL;
     return (own && !ascii_casecmp(own + 1, realm)) || *domain_of_realm(a, realm);

@@ -58,10 +58,10 @@ time_t monotonic(void);                              /* seconds */
 bool kdc_begin(struct auth *a, struct strbuf *why);
 void kdc_end(struct auth *a, bool answered);
 
-/* ---- accept.c, for validate_kerberos.c ----------------------------------------------------------------------- */
+/* ---- accept.c, for validate_kerberos.c and certificate.c ----------------------------------------------------------------------- */
 /* Gets a ticket for ourselves with a user's credential and accepts it by the keytab: proves that the KDC that made the
  * credential is the one that made the keytab (nobody can play a KDC that says yes), and tells the groups. NULL: why. */
-struct identity *identity_by_ticket(struct auth *a, gss_cred_id_t user, struct secret *password, bool *unavailable, struct strbuf *why);
+struct identity *identity_by_ticket(struct auth *a, gss_cred_id_t user, enum proof proof, struct secret *password, bool *unavailable, struct strbuf *why);
 
 /* ---- validate_kerberos.c ---- */
 enum verdict verdict_of_kdc(int32_t code);           /* a krb5_error_code: what the KDC thinks of the account */
@@ -76,10 +76,13 @@ enum verdict change_by_kerberos(struct auth *a, const struct user_name *name, st
 enum verdict change_by_ldap(struct auth *a, const struct user_name *name, struct secret *old, struct secret *wanted, struct strbuf *why);
 struct password_file *password_file_read(const char *file, struct strbuf *err);
 void password_file_free(struct password_file *f);
+/* The file's account of that name, whose password nobody asks for: VERDICT_OK and *who with PROOF_CERTIFICATE, else why not. */
+enum verdict account_in_file(struct auth *a, const struct user_name *name, struct identity **who, struct strbuf *why);
 
 /* The NetBIOS name of a realm and the realm of a NetBIOS name, by the settings; "" if they do not say. */
 const char *realm_of_domain(const struct auth *a, const char *domain);
 const char *domain_of_realm(const struct auth *a, const char *realm);
+bool realm_known(const struct auth *a, const char *realm);   /* it is ours, or one of a domain in the settings */
 
 /* ---- directory.c: looking things up, by LDAP where servers are given, else by winbind; all block ---------------- */
 /* true: found. */
@@ -109,6 +112,7 @@ struct ldap_object {
     const char *realm;               /* from the DN's last parts, "LAB.TEST"; "" */
     unsigned long control;           /* userAccountControl; 0: not said */
     bool locked, expired, must_change;
+    bool several;                    /* with LDAP_ABSENT: there is more than one, so none is meant */
     strings member_of;               /* common names of the groups that it is in itself */
     strings delegates_to;            /* msDS-AllowedToDelegateTo */
 };
@@ -149,7 +153,7 @@ void service_ticket_free(struct service_ticket *t);      /* NULL is allowed */
  * are the same. false: it cannot be made. */
 bool service_ticket_token(const struct service_ticket *t, struct strbuf *token);
 
-/* ---- delegate.c, for explain.c ------------------------------------------------------------------------------------ */
+/* ---- delegate.c, for explain.c and certificate.c ------------------------------------------------------------------------------------ */
 gss_name_t service_name(struct auth *a, const char *spn);                /* GSS_C_NO_NAME: no such name */
 bool impersonated_name(struct auth *a, const struct user_name *who, struct strbuf *principal, struct strbuf *why);
 gss_cred_id_t impersonate(struct own_ticket *s, const char *principal, OM_uint32 *major, OM_uint32 *minor);

@@ -221,6 +221,7 @@ enum ldap_found ldap_lookup(struct auth *a, LDAP *l, const char *attribute, cons
     buf_printf(&filter, "(%s=", attribute);
     put_filter_value(&filter, wanted);
     buf_putc(&filter, ')');
+    memset(out, 0, sizeof *out);
     int code = ldap_search_ext_s(l, a->s.ldap.base ? a->s.ldap.base : "", LDAP_SCOPE_SUBTREE, filter.p, attributes, 0,
                                  NULL, NULL, NULL, 2, &answer);
     LDAPMessage *entry = code == LDAP_SUCCESS ? ldap_first_entry(l, answer) : NULL;
@@ -230,6 +231,7 @@ enum ldap_found ldap_lookup(struct auth *a, LDAP *l, const char *attribute, cons
         result = out->account ? LDAP_FOUND : LDAP_ABSENT;
     } else if (code == LDAP_SUCCESS || code == LDAP_NO_SUCH_OBJECT) {
         buf_printf(why, entry ? "LDAP: more than one object has that %s" : "LDAP: no object has that %s", attribute);
+        out->several = entry != NULL;
         result = LDAP_ABSENT;
     } else {
         explain(why, "LDAP search", l, code);

@@ -130,6 +130,36 @@ static bool hash_fits(const char *hash, const struct secret *password)
     return fits;
 }
 
+static const struct file_account *find_account(const struct auth *a, const char *name)
+{
+    struct file_account key = { .name = name };
+    return bsearch(&key, a->passwords->accounts.v, a->passwords->accounts.n, sizeof key, by_name);
+}
+
+static struct identity *identity_of(struct auth *a, const struct file_account *f, const struct user_name *name,
+                                    enum proof proof, struct secret *password)
+{
+    return identity_new(&(struct identity){ .account = f->name,
+                                            .domain = *name->domain ? name->domain : domain_of_realm(a, name->realm),
+                                            .realm = *name->realm ? name->realm : realm_of_domain(a, name->domain),
+                                            .proof = proof,
+                                            .groups = f->groups.v,
+                                            .groups_n = f->groups.n,
+                                            .groups_known = true,
+                                            .password = password });
+}
+
+enum verdict account_in_file(struct auth *a, const struct user_name *name, struct identity **who, struct strbuf *why)
+{
+    const struct file_account *f = find_account(a, name->account);
+    if (f && !f->disabled) {
+        *who = identity_of(a, f, name, PROOF_CERTIFICATE, NULL);
+        return VERDICT_OK;
+    }
+    buf_printf(why, "password file: %s", f ? "disabled" : "no such account");
+    return f ? VERDICT_DISABLED : VERDICT_UNKNOWN;
+}
+
 enum verdict check_by_file(struct auth *a, const struct user_name *name, struct secret *password, struct identity **who,
                            struct strbuf *why)
 {
@@ -137,9 +167,7 @@ enum verdict check_by_file(struct auth *a, const struct user_name *name, struct 
         buf_puts(why, "there is no password file, or nobody in it");
         return VERDICT_UNAVAILABLE;
     }
-    struct file_account key = { .name = name->account };
-    const struct file_account *f =
-        bsearch(&key, a->passwords->accounts.v, a->passwords->accounts.n, sizeof key, by_name);
+    const struct file_account *f = find_account(a, name->account);
     bool fits = hash_fits(f ? f->hash : a->passwords->nobody, password);
     buf_printf(why, "password file: %s",
                !f            ? "no such account"
@@ -150,14 +178,7 @@ enum verdict check_by_file(struct auth *a, const struct user_name *name, struct 
         return f ? VERDICT_WRONG : VERDICT_UNKNOWN;
     if (f->disabled || f->must_change)
         return f->disabled ? VERDICT_DISABLED : VERDICT_MUST_CHANGE;
-    struct identity facts = { .account = f->name,
-                              .domain = name->domain,
-                              .realm = *name->realm ? name->realm : realm_of_domain(a, name->domain),
-                              .groups = f->groups.v,
-                              .groups_n = f->groups.n,
-                              .groups_known = true,
-                              .password = password };
-    *who = identity_new(&facts);
+    *who = identity_of(a, f, name, PROOF_PASSWORD, password);
     return VERDICT_OK;
 }
 

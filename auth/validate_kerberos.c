@@ -95,7 +95,7 @@ static struct identity *identity_from(struct auth *a, krb5_context k, krb5_ccach
     if (GSS_ERROR(major))
         gss_why(why, "the user's ticket", major, minor, &gss_krb5);
     else
-        who = identity_by_ticket(a, cred, password, unavailable, why);
+        who = identity_by_ticket(a, cred, PROOF_PASSWORD, password, unavailable, why);
     gss_release_cred(&ignored, &cred);
     krb5_free_string(k, name);
     return who;

@@ -16,6 +16,13 @@ static void check_service(struct yaml_reader *r, const struct node *node, void *
         yaml_error(r, node_value(node, "status"), "status: found \"%.200s\", allowed is an IPv4 address and port like 127.0.0.1:9180", s->status);
 }
 
+static void check_certificate(struct yaml_reader *r, const struct node *node, void *object)
+{
+    const struct sign_in_certificate *c = object;
+    if (!c->thumbprint == !c->email)
+        yaml_error(r, node, "a client certificate's account is found by its thumbprint or its email");
+}
+
 /* What is of no use without another key is a mistake that would show only when somebody signs in. */
 static void check_sign_in(struct yaml_reader *r, const struct node *node, void *object)
 {
@@ -51,6 +58,12 @@ static const struct field domain_fields[] = {
     { SIGN_IN(sign_in_domain, realm), .type = Y_TEXT, .required = true, .help = "the Kerberos realm, in capitals" },
 };
 static const struct schema domain_schema = { .name = "a domain", .size = sizeof(struct sign_in_domain), .fields = FIELDS(domain_fields), .layout = LAYOUT_FLOW };
+static const struct field certificate_fields[] = {
+    { SIGN_IN(sign_in_certificate, thumbprint), .type = Y_TEXT, .text = TEXT_THUMBPRINT, .help = "SHA-1 of the certificate, as Windows shows it" },
+    { SIGN_IN(sign_in_certificate, email), .type = Y_TEXT, .help = "or an e-mail address in its alternative names" },
+    { SIGN_IN(sign_in_certificate, account), .type = Y_TEXT, .required = true, .help = "whose it is: `DOMAIN\\\\user` or user@REALM" },
+};
+static const struct schema certificate_schema = { .name = "a client certificate's account", .size = sizeof(struct sign_in_certificate), .fields = FIELDS(certificate_fields), .layout = LAYOUT_FLOW, .check = check_certificate };
 static const struct field kerberos_fields[] = {
     { SIGN_IN(sign_in_kerberos, config), .type = Y_TEXT, .text = TEXT_FILE, .help = "krb5.conf; the system's if left out" },
     { SIGN_IN(sign_in_kerberos, keytab), .type = Y_TEXT, .text = TEXT_FILE, .help = "keys of the account that publishd acts as; no Kerberos if left out" },
@@ -77,6 +90,7 @@ static const struct field sign_in_fields[] = {
     { SIGN_IN(sign_in, kerberos), .type = Y_OBJECT, .of = &kerberos_schema, .help = "for Negotiate, passwords and constrained delegation" },
     { SIGN_IN(sign_in, ldap), .type = Y_OBJECT, .of = &ldap_schema, .help = "for passwords, groups and user principal names" },
     { SIGN_IN(sign_in, radius), .type = Y_OBJECT, .of = &radius_schema, .help = "for passwords" },
+    { SIGN_IN(sign_in, certificates), .type = Y_LIST, .of = &certificate_schema, .help = "accounts of client certificates, besides those whose user principal name says it" },
     { SIGN_IN(sign_in, ntlm_users), .type = Y_TEXT, .text = TEXT_FILE, .help = "users for NTLM, as gss-ntlmssp reads them; winbindd is asked if left out" },
     { SIGN_IN(sign_in, timeout), .type = Y_LONG, .dflt = 5, .min = 1, .max = 60, .help = "seconds that one question to a server may take" },
 };

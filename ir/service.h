@@ -9,6 +9,8 @@
 /* Who checks the passwords of a listener that leaves it to Active Directory. */
 enum ad_check { AD_BY_FILE, AD_BY_KERBEROS, AD_BY_LDAP, AD_BY_WINBIND };
 struct sign_in_domain { const char *netbios, *realm; };  /* "LAB", "LAB.TEST" */
+/* Which account the holder of a certificate is, where that is not the user principal name in it (B-98). */
+struct sign_in_certificate { const char *thumbprint, *email, *account; };     /* one of the first two; "LAB\\alice" */
 struct sign_in_kerberos {
     const char *config;              /* a krb5.conf; NULL: the system's */
     const char *keytab;              /* of the account that publishd acts as; NULL: no Kerberos */
@@ -28,6 +30,7 @@ struct sign_in {
     struct sign_in_kerberos kerberos;
     struct sign_in_ldap ldap;
     struct sign_in_radius radius;
+    VEC(struct sign_in_certificate) certificates;
     const char *ntlm_users;          /* file of users for NTLM; NULL: asks winbindd */
     long timeout;                    /* seconds that one question to a server may take */
 };
