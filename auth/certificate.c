@@ -107,6 +107,10 @@ static enum verdict by_kdc(struct auth *a, const struct user_name *name, struct 
         buf_free(&principal);
         return VERDICT_UNKNOWN;
     }
+    if (!kdc_begin(a, why)) {
+        buf_free(&principal);
+        return VERDICT_UNAVAILABLE;
+    }
     struct own_ticket *own = own_ticket(a, &unavailable, why);
     gss_cred_id_t cred = own ? impersonate(own, principal.p, &major, &minor) : GSS_C_NO_CREDENTIAL;
     enum verdict v = VERDICT_UNAVAILABLE;
@@ -119,6 +123,7 @@ static enum verdict by_kdc(struct auth *a, const struct user_name *name, struct 
         *who = identity_by_ticket(a, cred, PROOF_CERTIFICATE, NULL, &unavailable, why);
         v = *who ? VERDICT_OK : unavailable ? VERDICT_UNAVAILABLE : VERDICT_DISABLED;
     }
+    kdc_end(a, v != VERDICT_UNAVAILABLE);
     gss_release_cred(&ignored, &cred);
     own_ticket_release(own);
     buf_free(&principal);
@@ -171,6 +176,11 @@ static enum verdict by_directory(struct auth *a, const struct user_name *name, s
     ldap_close(l);
     arena_free(to);
     return v;
+}
+
+bool certificate_asks_kdc(const struct auth *a)
+{
+    return a->keytab;
 }
 
 /* The file and the KDC know accounts, not user principal names: of those, the ones in a realm of ours. */

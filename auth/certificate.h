@@ -21,4 +21,5 @@ enum naming certificate_names(const struct sign_in *s, const X509 *certificate, 
  * else by the file of passwords. Winbind alone cannot tell whether an account is disabled, and is not asked. *who is set for
  * VERDICT_OK alone, its proof is PROOF_CERTIFICATE. why: one line for the log. */
 enum verdict certificate_account(struct auth *a, const struct user_name *name, struct identity **who, struct strbuf *why);
+bool certificate_asks_kdc(const struct auth *a);         /* which may keep it waiting longer than others do */
 #endif

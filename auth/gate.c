@@ -25,7 +25,8 @@ static void volunteered(struct gate_at *at)
     bool passwords =
         q->delegation == DELEGATE_BASIC || q->delegation == DELEGATE_NTLM || q->delegation == DELEGATE_NEGOTIATE;
     at->out->kind = GATE_PASS;
-    if (at->g->forms != FORMS_NONE && q->tls && gate_session(at, &s) == SESSION_GOOD) {
+    bool sessions = at->g->forms != FORMS_NONE && q->tls && !at->g->sessions.form.client_certificate;
+    if (sessions && gate_session(at, &s) == SESSION_GOOD) {
         at->out->who = session_identity(&s);
         at->out->verified = true;
         if (!gate_log_off(at, &s) && session_due(&at->g->sessions, &s, q->now))
@@ -42,23 +43,6 @@ static void volunteered(struct gate_at *at)
     }
 }
 
-static bool certificate_decides(struct gate_at *at)
-{
-    const struct gate_request *q = at->q;
-    bool listener = at->g->client_certificate && q->needs_user && at->g->forms == FORMS_NONE;
-    if ((q->claim == CERTIFICATE_REQUIRED || listener) && !q->has_certificate) {
-        gate_forbid(at, PAGE_NEEDS_CERTIFICATE, "a client certificate is required");
-        return true;
-    }
-    if (!listener)
-        return false;
-    if (q->certificate)
-        gate_judge(at, q->certificate, NULL, USER_ASK);
-    else
-        gate_forbid(at, PAGE_WRONG_USER, "the client certificate names no account");
-    return true;
-}
-
 static unsigned authorizations(const struct head *h)
 {
     unsigned n = 0;
@@ -73,11 +57,13 @@ void gate_ask(const struct gate *g, const struct gate_request *q, struct arena *
     *out = (struct gate_result){ 0 };
     if (authorizations(q->head) > 1)
         gate_refuse(&at, 400, "two Authorization fields");
+    else if ((!q->has_rule || q->needs_user) && gate_second_factor(&at))
+        return;
     else if (g->forms != FORMS_NONE && gate_at_place(&at))
         return;
     else if (!q->has_rule)
         gate_forbid(&at, PAGE_NO_RULE, "no rule");
-    else if (certificate_decides(&at))
+    else if (gate_certificate_decides(&at))
         return;
     else if (!q->needs_user)
         volunteered(&at);
@@ -96,7 +82,10 @@ void gate_after(const struct gate *g, const struct gate_request *q, struct gate_
 {
     struct gate_at at = { g, q, a, out };
     *out = (struct gate_result){ 0 };
-    if (j->task == TASK_LEG)
+    if (j->task == TASK_CERTIFICATE) {
+        gate_certificate_after(&at, j);
+        gate_ask(g, q, a, out); /* it knows now */
+    } else if (j->task == TASK_LEG)
         gate_after_leg(&at, j);
     else if (j->task == TASK_PASSWORD && j->from_session)
         gate_after_session(&at, j);

@@ -9,8 +9,13 @@
  *     gate_after ->  GATE_PASS, GATE_ANSWER
  *
  * It is asked for requests that a rule would forward and for the listener's own places (auth/places.h); the router has
- * judged name, path, source, schedule, SSL and the redirect to HTTPS (D-06, D-08) before. In what order it decides: places of
- * the form; certificates; credentials (B-26, B-57); the rule's users (B-24, B-25: outside is 403, never 401).
+ * judged name, path, source, schedule, SSL and the redirect to HTTPS (D-06, D-08) before. In what order it decides: the
+ * certificate that a form wants besides; places of the form; certificates that sign in; credentials (B-26, B-57); the rule's
+ * users (B-24, B-25: outside is 403, never 401).
+ *
+ * A certificate signs in at a listener that takes them (B-98). One that takes Basic, NTLM or Negotiate too asks for those who
+ * shows none, or one that names nobody. With forms it is a second factor, which is looked at before the form is shown: with
+ * users of Active Directory it must be the same user's, with others any good one will do (KB 953684).
  *
  * What must hold of connections (6.2): a token that begins a handshake always begins one anew and is never forwarded; the
  * identity of a handshake belongs to its connection alone; every leg is answered on the connection, which stays open,
@@ -21,6 +26,7 @@
 #include "accept.h"
 #include "agents.h"
 #include "basic.h"
+#include "certificate.h"
 #include "credentials.h"
 #include "forms.h"
 #include "session.h"
@@ -55,6 +61,11 @@ struct gate_connection {
     struct handshake *handshake;                         /* under way, and not lent to a job */
     enum scheme scheme;                                  /* of that */
     bool asked_again;                                    /* an empty POST was answered with a challenge: the next one is meant */
+    struct {
+        struct identity *who;                            /* whom the client certificate names; NULL: verdict says why nobody */
+        enum verdict verdict;
+        long long until;                                 /* then the account is asked about again; 0: it was not yet */
+    } certificate;
     /* Credentials of the last request, so that a kept connection costs a comparison and no cryptography (B-95). */
     enum { KEPT_NOTHING, KEPT_BASIC, KEPT_SESSION } kept;
     struct strbuf text;                                  /* Authorization; or host and Cookie */
@@ -79,8 +90,9 @@ struct gate_request {
     enum delegation delegation;
     enum certificate_claim claim;
     const char *logoff_url;                              /* NULL */
-    struct identity *certificate;                        /* of a verified client certificate that names an account; NULL */
-    bool has_certificate;                                /* a verified one at all */
+    bool has_certificate;                                /* the client showed one that is good */
+    enum naming naming;                                  /* what it says of an account */
+    struct user_name certificate;                        /* which; for NAMES_ACCOUNT */
     struct gate_connection *connection;                  /* HTTP/2: for what is kept; Integrated is not offered there */
     bool shared;                                         /* the connection carries others' requests too: HTTP/2, or a proxy in front */
 };
@@ -116,14 +128,14 @@ void gate_cookies_remove(const struct gate *g, struct head *head);
 
 /* ---- jobs ---------------------------------------------------------------------------------- */
 /* Complete in itself: the exchange that it was made for may be gone when it runs, but not the gate. */
-enum gate_task { TASK_PASSWORD, TASK_SIGN_IN, TASK_CHANGE, TASK_LEG, TASK_USERS };
+enum gate_task { TASK_PASSWORD, TASK_SIGN_IN, TASK_CHANGE, TASK_LEG, TASK_USERS, TASK_CERTIFICATE };
 struct gate_job {
     enum gate_task task;
     const struct gate *gate;
     struct arena *arena;
     uint32_t address;
     long long now;
-    struct user_name name;                               /* PASSWORD, SIGN_IN, CHANGE */
+    struct user_name name;                               /* PASSWORD, SIGN_IN, CHANGE, CERTIFICATE */
     struct secret *password, *wanted;                    /* password: or the passcode */
     struct secret *passed_on;                            /* SIGN_IN with a passcode: the password for servers; NULL */
     bool from_session;                                   /* PASSWORD: of session, not of Basic */

@@ -30,8 +30,6 @@ void gate_challenge_all(struct gate_at *at, const char *why);        /* with eve
 
 /* gate_judge.c. A job for the rule of the request: its result is then out->job. */
 struct gate_job *gate_job_new(struct gate_at *at, enum gate_task task);
-/* The certificate and the form must speak of one account; a certificate that names none is a second factor alone (B-98). */
-bool gate_certificate_agrees(const struct gate_at *at, const struct identity *who);
 /* The published application's log-off ends the session too; the request itself goes on to it (B-93). */
 bool gate_log_off(struct gate_at *at, const struct session *s);
 /* who signed in, in a session or without one (NULL). verdict: of the users' sets if it is known, else USER_ASK. Keeps its
@@ -55,6 +53,13 @@ void gate_after_leg(struct gate_at *at, struct gate_job *j);
 void gate_forms(struct gate_at *at);
 enum session_state gate_session(struct gate_at *at, struct session *s);
 void gate_after_session(struct gate_at *at, struct gate_job *j);
+
+/* gate_certificate.c */
+/* Before a form is shown or a session looked at, where the listener wants a certificate besides. true: at->out says what now. */
+bool gate_second_factor(struct gate_at *at);
+bool gate_certificate_agrees(const struct gate_at *at, const struct identity *who);       /* who signed in by the form */
+bool gate_certificate_decides(struct gate_at *at);                   /* true: at->out is decided, or a job that finds out */
+void gate_certificate_after(struct gate_at *at, struct gate_job *j); /* CERTIFICATE: what the connection knows from now on */
 
 /* gate_places.c */
 bool gate_at_place(struct gate_at *at);                              /* false: it is none of our places */

@@ -145,6 +145,8 @@ bool gate_job_asks_kdc(const struct gate_job *j)
 {
     if (j->task == TASK_LEG) /* our own ticket may have to be had first; the client's is then judged here */
         return token_kind(j->token.p ? j->token.p : "", j->token.n) == TOKEN_KERBEROS;
+    if (j->task == TASK_CERTIFICATE)
+        return certificate_asks_kdc(j->gate->auth);
     return j->task != TASK_USERS && password_asks_kdc(j->gate->auth, gate_validator(j->gate));
 }
 
@@ -156,6 +158,7 @@ void gate_job_run(struct gate_job *j)
     case TASK_CHANGE: change(j); break;
     case TASK_LEG: leg(j); break;
     case TASK_USERS: break;
+    case TASK_CERTIFICATE: j->verdict = certificate_account(j->gate->auth, &j->name, &j->who, &j->why); break;
     }
     if (j->judge && j->who)
         judge(j);

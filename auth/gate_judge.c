@@ -42,12 +42,6 @@ bool gate_log_off(struct gate_at *at, const struct session *s)
     return true;
 }
 
-bool gate_certificate_agrees(const struct gate_at *at, const struct identity *who)
-{
-    const struct identity *certificate = at->q->certificate;
-    return !at->g->sessions.form.client_certificate || !certificate || identity_same(certificate, who);
-}
-
 void gate_judge(struct gate_at *at, struct identity *who, struct session *s, enum membership verdict)
 {
     struct gate_result *out = at->out;

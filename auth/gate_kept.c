@@ -19,6 +19,7 @@ void gate_connection_end(struct gate_connection *c)
 {
     kept_drop(c);
     identity_release(c->who);
+    identity_release(c->certificate.who);
     handshake_free(c->handshake);
     buf_wipe(&c->text);
     *c = (struct gate_connection){ 0 };

@@ -492,8 +492,7 @@ void gate_form_after(struct gate_at *at, struct gate_job *j)
         failed(at, j, which);
     else if (which == FORM_PASSWORD)
         gate_redirect(at, 303, arena_printf(at->a, "%s&why=changed", place_link(at, PLACE_SIGN_IN_PATH, j->url)));
-    else if (at->g->sessions.form.client_certificate &&
-             (!at->q->has_certificate || !gate_certificate_agrees(at, j->who)))
+    else if (!gate_certificate_agrees(at, j->who))
         gate_forbid(at, PAGE_NEEDS_CERTIFICATE, "a client certificate of the same user is required");
     else
         signed_in(at, j);

@@ -65,10 +65,6 @@ void gate_forms(struct gate_at *at)
 {
     struct gate_connection *c = at->q->connection;
     struct session s;
-    if (at->g->sessions.form.client_certificate && !at->q->has_certificate) {
-        gate_forbid(at, PAGE_NEEDS_CERTIFICATE, "a client certificate is required");
-        return;
-    }
     if (gate_kept_session(at) &&
         session_judge(&at->g->sessions, at->g->logged_off, &c->session, at->q->address, at->q->now) == SESSION_GOOD) {
         gate_judge(at, c->kept_who, &c->session, USER_ASK);

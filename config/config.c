@@ -89,7 +89,7 @@ static void check_trust(struct yaml_reader *r, const struct node *root, const st
     }
 }
 
-/* ---- what signing in yields, and what delegation needs (6.1) ----------------------- */
+/* ---- client certificates ----------------------------------------------------------- */
 
 static const struct conf_listener *listener_of(const struct config *c, const struct conf_rule *rule)
 {
@@ -98,6 +98,23 @@ static const struct conf_listener *listener_of(const struct config *c, const str
             return &c->listeners.v[i];
     return NULL;
 }
+
+/* Everybody would get 403, which is hardly what was meant. */
+static void check_certificates(struct yaml_reader *r, const struct node *root, const struct config *c)
+{
+    const struct node *list = node_value(root, "rules"), *node = list ? list->first : NULL;
+    for (size_t i = 0; i < c->rules.n && node; i++, node = node->next) {
+        const struct conf_rule *rule = &c->rules.v[i];
+        const struct conf_listener *l = listener_of(c, rule);
+        if (rule->client_certificate == CERTIFICATE_REQUIRED && rule->closed != CLOSED_ALWAYS && l && !l->client_trust)
+            yaml_error(
+                r, node_value(node, "client_certificate"),
+                "client_certificate: required, but the listener \"%.200s\" has no client_trust and asks for none",
+                l->name);
+    }
+}
+
+/* ---- what signing in yields, and what delegation needs (6.1) ----------------------- */
 
 static struct listener as_listener(const struct conf_authentication *a)
 {
@@ -153,6 +170,7 @@ static bool read_into(struct config *c, struct yaml_reader *r, struct arena *tre
     if (root && !r->errors) {
         check_references(r, tree, root);
         check_trust(r, root, c);
+        check_certificates(r, root, c);
         check_delegation(r, root, c);
     }
     return !r->errors;

@@ -36,6 +36,8 @@ struct conf_listener {
     VEC(struct conf_socket) sockets;
     enum https_redirect redirect;
     struct conf_authentication authentication;
+    const char *client_trust;        /* PEM: issuers of client certificates; NULL: clients are asked for none (B-98) */
+    const char *client_crl;          /* PEM: their revocation lists; NULL: none is looked at */
     bool http2;
     long max_connections, connection_timeout, ssl_accelerator_port;
     long http_port, https_port;      /* as redirects and links name them; 0: that of the first such socket */

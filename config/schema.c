@@ -62,6 +62,17 @@ static void check_socket(struct yaml_reader *r, const struct node *node, void *o
     check_file(r, node, "key", s->key);
 }
 
+static void check_listener(struct yaml_reader *r, const struct node *node, void *object)
+{
+    const struct conf_listener *l = object;
+    if (l->client_crl && !l->client_trust)
+        yaml_error(r, place(node, "client_crl"), "client_crl: without client_trust no certificate is taken anyway");
+    if (l->authentication.form.client_certificate && !l->client_trust)
+        yaml_error(r, place(node, "authentication"), "form: client_certificate: client_trust is missing, the issuers of those that are good");
+    check_file(r, node, "client_trust", l->client_trust);
+    check_file(r, node, "client_crl", l->client_crl);
+}
+
 static void check_authentication(struct yaml_reader *r, const struct node *node, void *object)
 {
     const struct conf_authentication *a = object;
@@ -212,6 +223,8 @@ static const struct field listener_fields[] = {
     LIST(conf_listener, sockets, socket_schema, "where it listens; none: its rules are not reached"),
     WORD(conf_listener, redirect, redirects, HTTPS_REDIRECT_NEVER, "from HTTP to HTTPS: only where a user is needed, or always"),
     OBJECT(conf_listener, authentication, authentication_schema, "left out: none"),
+    FILENAME(conf_listener, client_trust, "issuers of client certificates, PEM: every client is asked for one over TLS, and what needs one takes those that they signed"),
+    FILENAME(conf_listener, client_crl, "revocation lists, PEM: one for each issuer in a certificate's chain; none: revoked ones pass"),
     BOOL(conf_listener, http2, true, "HTTP/2 is offered over TLS, unless NTLM or Negotiate may be spoken over a connection"),
     NUMBER(conf_listener, max_connections, 0, "further clients wait until one ends; 0: unlimited"),
     NUMBER(conf_listener, connection_timeout, 120, "seconds a connection may be idle"),
@@ -219,7 +232,7 @@ static const struct field listener_fields[] = {
     PORT(conf_listener, https_port, "the same for HTTPS, where redirects lead too"),
     PORT(conf_listener, ssl_accelerator_port, "port of a TLS accelerator in front; 0 is none"),
 };
-static const struct schema listener_schema = { SCHEMA("a listener", conf_listener, listener_fields) };
+static const struct schema listener_schema = { SCHEMA("a listener", conf_listener, listener_fields), .check = check_listener };
 
 /* ---- what rules refer to ------------------------------------------------------------- */
 static const char *const probes[] = { "http", "ping", "tcp", NULL };

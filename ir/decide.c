@@ -422,13 +422,13 @@ void decide_for_target(const struct plan *p, enum target t, const struct request
         else
             d->answer = !by_publishd ? ANSWER_FORWARD : d->unfiltered;
         break;
-    case ANSWER_NEEDS_CERTIFICATE: /* publishd asks for none: what is not closed there was accepted */
+    case ANSWER_NEEDS_CERTIFICATE: /* where none is asked for, what is not closed was accepted */
         if (closed)
             d->answer = ANSWER_UNKNOWN;
-        else if (by_publishd)
-            d->answer = r->needs_user && !q->user ? ANSWER_NEEDS_USER : ANSWER_FORWARD;
-        else
+        else if (by_publishd ? p->listeners.v[q->listener].publishd_asks : r->wants_certificate)
             d->answer = d->otherwise;
+        else
+            d->answer = by_publishd && r->needs_user && !q->user ? ANSWER_NEEDS_USER : ANSWER_FORWARD;
         break;
     default:
         if (closed)

@@ -23,6 +23,7 @@ struct plan_listener {
     uint16_t http, https;            /* ports after the site map; 0: off */
     uint16_t preauth[PREAUTH_SOCKETS];           /* publishd's ports for it behind the proxies, by preauth_socket; 0: none */
     bool asks_certificate;           /* clients are asked for a certificate: one of its rules wants one, and client_trust is known */
+    bool publishd_asks;              /* the same on publishd, where certificates sign in too; not behind a proxy, which has the TLS */
     VEC(uint32_t) rules;             /* indexes of the enabled rules on this listener, in rule order */
 };
 struct plan_server {
@@ -103,6 +104,7 @@ struct plan {
     unsigned version[TARGETS];       /* release that the config is for (emitters/versions.h); 0: the usual one */
     const char *trust;               /* absolute; a file that is not there if the site map has none; NULL: not needed */
     const char *client_trust;        /* absolute; NULL: nobody knows whose client certificates are good */
+    const char *client_crl;          /* absolute; NULL: revoked ones are not known */
     bool flood;                      /* B-77 */
     struct content_types types;      /* which answers are compressed, where a rule compresses any */
     VEC(struct plan_listener) listeners;

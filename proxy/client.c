@@ -1,5 +1,6 @@
 /* client: what every front does when a connection begins and ends. */
 #include "client.h"
+#include "client_trust.h"
 #include "signing.h"
 #include "upstream.h"
 
@@ -37,6 +38,7 @@ void client_end(struct client *c)
         c->served_free(c->served);
     if (c->identity && c->identity_free)
         c->identity_free(c->identity);
+    shown_forget(c);
     *c->back = c->next;
     if (c->next)
         c->next->back = c->back;
@@ -53,6 +55,7 @@ void client_refresh(struct client *c)
         return;
     atomic_fetch_sub_explicit(counter(c), 1, memory_order_relaxed);
     signing_renewed(c);
+    shown_forget(c);
     c->serving = serving_ref(next);
     c->at = at;
     atomic_fetch_add_explicit(counter(c), 1, memory_order_relaxed);

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 
+struct shown;
 struct upstream;
 /* First member of a front's own struct. listening.c accepts and fills what it knows, h1.c makes one of it. */
 struct client {
@@ -15,7 +16,8 @@ struct client {
     uint32_t address;                    /* IPv4, host byte order */
     uint16_t port;                       /* the client's */
     bool tls;
-    SSL *ssl;                            /* NULL without tls: for client certificates */
+    SSL *ssl;                            /* NULL without TLS of our own; the socket's: gone when that is closed */
+    struct shown *shown;                 /* the client's certificate, as client_trust.c judged it; NULL: not looked at */
     uint64_t number;                     /* of the connection, for the log; never used twice in a process */
     uint64_t requests;                   /* that came over it */
     /* What signing.c remembers of the connection: who signed in on it, a handshake that is under way. */

@@ -33,9 +33,12 @@ static bool offers_h2(const struct serving *s, size_t listener)
 static bool add_socket(struct serving *s, size_t listener, const struct conf_socket *c, struct strbuf *err)
 {
     SSL_CTX *ctx = NULL;
+    const struct client_trust *clients = s->listeners.v[listener].clients;
     if (c->chain && !(ctx = tls_server(c->chain, c->key, err)))
         return false;
-    if (ctx)
+    if (ctx && clients)
+        client_trust_ask(clients, ctx);
+    else if (ctx)
         resumption_use(ctx, signing_keys(s->signing), s->snapshot->config->listeners.v[listener].name);
     if (ctx && offers_h2(s, listener))
         tls_server_h2(ctx);
@@ -82,6 +85,8 @@ static bool add_listener(struct serving *s, size_t i, const struct serving *befo
     l->idle_timeout = (uint64_t)(c->connection_timeout > 0 ? c->connection_timeout : 120) * SECOND;
     l->most = c->max_connections > 0 ? (unsigned long)c->max_connections : (unsigned long)-1;
     l->connections = connections_of(c->name, before);
+    if (c->client_trust && !(l->clients = client_trust_read(c->client_trust, c->client_crl, err)))
+        return false;
     for (size_t k = 0; k < c->sockets.n; k++)
         if (!add_socket(s, i, &c->sockets.v[k], err))
             return false;
@@ -114,13 +119,13 @@ static void add_rule(struct serving *s, size_t i, const struct tls_trust *trust)
 }
 
 /* What is shown to servers: read once for each certificate, however many rules show it. */
-struct shown {
+struct to_show {
     const char *chain, *key;
     struct tls_trust trust;
 };
 struct shows {
     struct arena *arena;
-    VEC(struct shown) all;
+    VEC(struct to_show) all;
 };
 
 /* NULL with a line in err. Valid until the next call. */
@@ -130,8 +135,8 @@ static const struct tls_trust *trust_of(struct shows *s, const char *trust, cons
     for (size_t i = 0; i < s->all.n; i++)
         if (str_equal(s->all.v[i].chain, r->backend_chain) && str_equal(s->all.v[i].key, r->backend_key))
             return &s->all.v[i].trust;
-    struct shown *shown = vec_push(s->arena, &s->all);
-    *shown = (struct shown){ .chain = r->backend_chain, .key = r->backend_key };
+    struct to_show *shown = vec_push(s->arena, &s->all);
+    *shown = (struct to_show){ .chain = r->backend_chain, .key = r->backend_key };
     return tls_trust_read(&shown->trust, trust, r->backend_chain, r->backend_key, err) ? &shown->trust : NULL;
 }
 
@@ -202,9 +207,11 @@ void serving_release(struct serving *s)
         return;
     for (size_t i = 0; i < s->sockets.n; i++)
         SSL_CTX_free(s->sockets.v[i].ctx);
-    for (size_t i = 0; i < s->listeners.n; i++)
+    for (size_t i = 0; i < s->listeners.n; i++) {
+        client_trust_free(s->listeners.v[i].clients);
         if (atomic_fetch_sub(&s->listeners.v[i].connections->refs, 1) == 1)
             free(s->listeners.v[i].connections);
+    }
     for (size_t i = 0; i < s->rules.n; i++)
         free_rule(&s->rules.v[i]);
     rewriting_free(s->rewriting);

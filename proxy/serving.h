@@ -3,6 +3,7 @@
  */
 #ifndef PROXY_SERVING_H
 #define PROXY_SERVING_H
+#include "client_trust.h"
 #include "peers.h"
 #include "snapshot.h"
 #include "../rewrite/chain.h"
@@ -33,6 +34,7 @@ struct serving_listener {
     uint64_t idle_timeout;               /* ms */
     unsigned long most;                  /* connections; above it none is accepted until one ends */
     struct connections *connections;
+    struct client_trust *clients;        /* whose certificates are good; NULL: clients are not asked for one */
 };
 struct signing;
 struct serving {

@@ -256,12 +256,12 @@ static void wait_free(void *p)
     free(w);
 }
 
-static enum cause cause_of_result(const struct gate_result *r)
+static enum cause cause_of_result(const struct client *c, const struct gate_result *r)
 {
     switch (r->page) {
     case PAGE_WRONG_USER: return CAUSE_WRONG_USER;
     case PAGE_NEEDS_SSL: return CAUSE_NEEDS_SSL;
-    case PAGE_NEEDS_CERTIFICATE: return CAUSE_NEEDS_CERTIFICATE;
+    case PAGE_NEEDS_CERTIFICATE: return shown_cause(c);
     case PAGE_NO_RULE: return CAUSE_NO_RULE;
     case PAGE_OF_STATUS: break;
     }
@@ -286,7 +286,7 @@ static void answer(struct exchange *x, const struct gate_result *r)
     bool redirect = r->status == 302 || r->status == 303;
     head_reset(a);
     if (!html && !redirect) {
-        x->cause = cause_of_result(r);
+        x->cause = cause_of_result(x->client, r);
         page_head(x->client->serving->snapshot->pages, x->cause, a, &html, &n);
     } else {
         a->status = r->status;
@@ -449,6 +449,20 @@ static bool is_place(const struct gate *g, const struct exchange *x)
     return g->forms != FORMS_NONE && place_of(target_path(x->target), &rest) != PLACE_NONE;
 }
 
+/* The name is the request's own: what the connection knows of its certificate may be found anew while this one waits. */
+static void fill_certificate(struct exchange *x, struct gate_request *q)
+{
+    const struct shown *shown = shown_by(x->client);
+    if (!shown || shown->state != SHOWN_GOOD)
+        return;
+    q->has_certificate = true;
+    q->naming = shown->naming;
+    if (shown->naming == NAMES_ACCOUNT)
+        q->certificate =
+            (struct user_name){ arena_strdup(x->arena, shown->name.account), arena_strdup(x->arena, shown->name.domain),
+                                arena_strdup(x->arena, shown->name.realm) };
+}
+
 static void fill(struct exchange *x, struct gate_request *q, bool forwards, bool place)
 {
     const struct serving *serving = x->client->serving;
@@ -465,6 +479,7 @@ static void fill(struct exchange *x, struct gate_request *q, bool forwards, bool
                                 .connection = connection_of(x->client),
                                 /* A proxy in front puts several clients' requests on one connection. */
                                 .shared = x->request.version == 20 || x->client->at->client_from == CLIENT_BY_HEADER };
+    fill_certificate(x, q);
     if (place)
         q->known_host = known_host(serving->snapshot, x->client->at->listener, q->host);
     if (!rule)

@@ -39,6 +39,7 @@ static void plan_listener(struct snapshot *s, size_t index)
     struct plan_listener *l = vec_push(s->arena, &s->plan->listeners);
     struct listener *said = &s->policy->listeners.v[index];
     l->listener = said;
+    l->publishd_asks = c->client_trust;
     l->http = (uint16_t)c->http_port;
     l->https = (uint16_t)c->https_port;
     for (size_t i = 0; i < c->sockets.n; i++) {

@@ -35,15 +35,14 @@ static void ask(struct exchange *x)
 {
     struct client *c = x->client;
     const struct snapshot *s = c->serving->snapshot;
-    struct request q = {
-        .listener = c->at->listener,
-        .tls = c->tls,
-        .port = c->at->port,
-        .client = c->address,
-        .client_port = c->port,
-        .hour = hour_now(x->loop),
-        .certificate = -1 /* nobody is asked for one: rules that require it are closed */
-    };
+    const struct shown *shown = shown_by(c);
+    struct request q = { .listener = c->at->listener,
+                         .tls = c->tls,
+                         .port = c->at->port,
+                         .client = c->address,
+                         .client_port = c->port,
+                         .hour = hour_now(x->loop),
+                         .certificate = shown && shown->state == SHOWN_GOOD ? 1 : -1 };
     route_ask(s, &x->request, x->arena, &q);
     route(s, &q, x->arena, &x->decision);
     if (x->decision.rule >= 0)
@@ -90,6 +89,7 @@ void steer(struct exchange *x)
     case ANSWER_FORWARD: forward(x); break;
     case ANSWER_HTTPS:
     case ANSWER_DENY_REDIRECT: redirect(x); break;
+    case ANSWER_NEEDS_CERTIFICATE: exchange_page(x, shown_cause(x->client)); break;
     default: exchange_page(x, cause_of(&x->decision));
     }
 }

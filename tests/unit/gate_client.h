@@ -128,6 +128,14 @@ static void usual(void)
                                .connection = &connection };
 }
 
+/* A good certificate that names this user; NULL: nobody. */
+static inline void shows(const char *account, const char *realm)
+{
+    q.has_certificate = true;
+    q.naming = account ? NAMES_ACCOUNT : NAMES_NOBODY;
+    q.certificate = (struct user_name){ account ? account : "", "", realm };
+}
+
 static void limits(long account, long address)
 {
     credentials_free(g.credentials);

@@ -291,40 +291,54 @@ static void test_passcode(void)
           "the password goes on, never the passcode");
 }
 
-/* Two factors: the form and a certificate of the same user. */
+/* Two factors: the form and a certificate, of the same user where both are Active Directory's (KB 953684). */
 static void test_both(void)
 {
-    struct identity *alice = identity_new(&(struct identity){
-                        .account = "ALICE", .domain = "LAB", .realm = "", .proof = PROOF_CERTIFICATE }),
-                    *bob = identity_new(&(struct identity){
-                        .account = "bob", .domain = "LAB", .realm = "", .proof = PROOF_CERTIFICATE });
     listener(false, false, FORMS_AD);
     g.sessions.form.client_certificate = true;
     no_cookies();
     browse("GET /owa/");
-    check(answers(403), "no certificate: no form");
-    q.has_certificate = true;
+    check(answers(403) && r.page == PAGE_NEEDS_CERTIFICATE, "no certificate: no form");
+    browse("GET /.publishd/sign-in");
+    check(answers(403) && !r.body, "nor its page");
+    shows(NULL, "");
     browse("GET /owa/");
+    check(answers(403) && r.page == PAGE_WRONG_USER, "one that names nobody");
+    shows("bob", "LAB.TEST");
+    ask("GET /owa/", browser(""));
+    check(r.kind == GATE_JOB && r.job->task == TASK_CERTIFICATE, "whose it is comes first");
+    run_job();
+    remember();
     check(answers(302), "a certificate: the form");
     browse("GET /.publishd/sign-in");
-    q.certificate = bob;
     send_form("alice", "secret", "/", "public");
     check(answers(403) && !has("Set-Cookie", "__Host"), "another user's");
-    q.certificate = alice;
+    new_connection();
+    shows("alice", "LAB.TEST");
+    browse("GET /.publishd/sign-in");
     send_form("alice", "secret", "/", "public");
     check(answers(303), "the same user's");
     browse("GET /");
-    check(passes("alice"), "passes");
-    q.certificate = bob;
+    check(passes("alice") && r.who->proof == PROOF_PASSWORD, "passes");
+    shows("bob", "LAB.TEST");
     new_connection();
     browse("GET /");
     check(answers(403), "not with another's beside the session");
     q.has_certificate = false;
-    q.certificate = NULL;
     browse("GET /");
     check(answers(403), "nor without one");
-    identity_release(alice);
-    identity_release(bob);
+    q.needs_user = false;
+    q.delegation = DELEGATE_BASIC;
+    browse("GET /");
+    check(passes(NULL), "where nobody is asked, a session alone says nothing");
+    q.needs_user = true;
+    g.forms = FORMS_LDAP;
+    shows(NULL, "");
+    new_connection();
+    no_cookies();
+    browse("GET /.publishd/sign-in");
+    check(answers(200), "users of another directory: any good certificate");
+    g.sessions.form.client_certificate = false;
 }
 
 static void cookie_removal(void)

@@ -87,38 +87,91 @@ static void test_volunteers(void)
 
 /* ---- certificates ------------------------------------------------------------------------------- */
 
-static void test_certificates(void)
+static void certificates_sign_in(void)
 {
-    static const char *const groups[] = { "staff" };
-    struct identity *alice = identity_new(&(struct identity){ .account = "alice",
-                                                              .domain = "LAB",
-                                                              .realm = "",
-                                                              .proof = PROOF_CERTIFICATE,
-                                                              .groups = groups,
-                                                              .groups_n = 1,
-                                                              .groups_known = true });
     listener(false, false, FORMS_NONE);
     ask("GET /", "");
     check(answers(403), "a rule with users on a listener that takes no credentials");
     g.client_certificate = true;
     ask("GET /", "");
-    check(answers(403), "no certificate");
-    q.has_certificate = true;
+    check(answers(403) && r.page == PAGE_NEEDS_CERTIFICATE, "no certificate");
+    shows(NULL, "");
     ask("GET /", "");
-    check(answers(403), "one that names nobody");
-    q.certificate = alice;
+    check(answers(403) && r.page == PAGE_WRONG_USER, "one that names nobody");
+    q.naming = NAMES_BADLY;
     ask("GET /", "");
-    check(passes("alice"), "one that names a user");
+    check(answers(403) && r.page == PAGE_WRONG_USER, "one that names somebody badly");
+    shows("alice", "lab.test");
+    ask("GET /", "");
+    check(r.kind == GATE_JOB && r.job->task == TASK_CERTIFICATE, "the account is looked up in the pool");
+    run_job();
+    check(passes("alice") && r.who->proof == PROOF_CERTIFICATE && !r.who->password, "and passes");
+    ask("GET /", ALICE);
+    check(passes("alice"), "the second time without a job");
+    q.now = T0 + CREDENTIALS_RIGHT_S;
+    ask("GET /", "");
+    check(r.kind == GATE_JOB, "until its time is over");
     usual();
-    g.client_certificate = false;
+    shows("bob", "LAB.TEST");
+    asked("GET /", "");
+    check(answers(403) && r.page == PAGE_WRONG_USER, "who is in none of the rule's sets");
+    usual();
+    shows("gone", "LAB.TEST");
+    asked("GET /", "");
+    check(answers(403), "a disabled account");
+    usual();
+    shows("alice", "mail.example");
+    asked("GET /", "");
+    check(answers(403), "somebody of a realm that nobody knows");
+    usual();
+    shows("nobody", "LAB.TEST");
+    asked("GET /", "");
+    check(answers(403), "an account that is not there");
+    ask("GET /", "");
+    check(answers(403), "which the connection remembers");
+    usual();
+    shows("alice", "LAB.TEST");
+    q.tls = false;
+    ask("GET /", "");
+    check(answers(403) && r.page == PAGE_NEEDS_SSL, "over HTTP there are none");
+}
+
+static void certificates_and_others(void)
+{
+    listener(true, false, FORMS_NONE);
+    g.client_certificate = true;
+    ask("GET /", "");
+    check(answers(401), "no certificate, but the listener takes Basic");
+    asked("GET /", ALICE);
+    check(passes("alice") && r.who->proof == PROOF_PASSWORD, "which signs in");
+    shows(NULL, "");
+    asked("GET /", ALICE);
+    check(passes("alice"), "beside one that names nobody, too");
+    q.naming = NAMES_BADLY;
+    asked("GET /", ALICE);
+    check(answers(403), "not beside one that names somebody badly");
+    shows("bob", "LAB.TEST");
+    asked("GET /", ALICE);
+    check(answers(403), "a certificate comes first");
+    usual();
+    q.needs_user = false;
+    shows("alice", "LAB.TEST");
+    ask("GET /", "");
+    check(passes(NULL), "nobody is asked, nobody signs in");
+    listener(false, false, FORMS_NONE);
     q.needs_user = false;
     q.claim = CERTIFICATE_REQUIRED;
     ask("GET /", "");
-    check(answers(403), "required by the rule");
-    q.has_certificate = true;
+    check(answers(403) && r.page == PAGE_NEEDS_CERTIFICATE, "required by the rule");
+    shows(NULL, "");
     ask("GET /", "");
     check(passes(NULL), "and there");
-    identity_release(alice);
+}
+
+static void test_certificates(void)
+{
+    certificates_sign_in();
+    certificates_and_others();
 }
 
 int main(void)
