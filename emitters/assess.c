@@ -83,22 +83,7 @@ static void assess_sign_in(struct assessing *s, struct plan_rule *r)
                    false,
                    rule->all_users ? "answers 403: its listener authenticates everybody, which the target cannot"
                                    : "answers 403: it is for certain users, and the target cannot authenticate");
-    bool certificates_alone = r->listener->client_certificate && !r->listener->basic && !r->listener->digest &&
-                              !r->listener->integrated && !r->listener->forms;
-    if (rule->client_certificate == CERTIFICATE_REQUIRED || r->listener->form.client_certificate ||
-        (r->needs_user && certificates_alone))
-        close_rule(s, F_CLIENT_CERT_CLOSED, ON(TARGET_PUBLISHD), r, "client_certificate", "SSLClientCertificateClaim",
-                   false, "answers 403: it is for clients with a certificate, and publishd asks nobody for one");
-    if ((rule->client_certificate == CERTIFICATE_REQUIRED && !r->wants_certificate) ||
-        r->listener->form.client_certificate)
-        close_rule(
-            s, F_CLIENT_CERT_CLOSED, ON_PROXIES, r, "client_certificate", "SSLClientCertificateClaim", false,
-            r->listener->form.client_certificate
-                ? "answers 403: its listener wants a client certificate beside a sign-in form, which the target does not have"
-                : "answers 403: it demands a client certificate, and the site map has no client_trust to check it by");
-    else if (r->wants_certificate)
-        about(s, F_CLIENT_CERT_CHECKED, ON_PROXIES, rule, "client_certificate", "SSLClientCertificateClaim",
-              "every client certificate that client_trust of the site map signed is taken; others, and none, get 403");
+    assess_certificates(s, r);
     const struct plan_listener *l = &s->plan->listeners.v[r->listener - s->plan->policy->listeners.v];
     bool http = l->http && !(l->https && r->listener->redirect == HTTPS_REDIRECT_ALWAYS) && !rule->require_ssl;
     if (http && rule->delegation == DELEGATE_NONE_PASS && !listener_authenticates(r->listener))
@@ -418,9 +403,17 @@ static void assess_listener(struct assessing *s, const struct plan_listener *pl)
             s, F_PRE_AUTH_LOST, alone, l, l->forms ? "forms" : "integrated",
             l->forms ? "AuthenticationSchemes" : "IntegratedWindowsAuthentication",
             "asked for credentials where a rule needed them; the target asks nobody, and such rules answer 403");
-    if (l->client_certificate)
+    if (l->client_certificate && !pl->publishd_asks)
         about_listener(s, F_PRE_AUTH_LOST, ON(TARGET_PUBLISHD), l, "client_certificate", "SSLCertificateAuthentication",
-                       "client certificates sign nobody in on publishd; the listener's other ways of signing in do");
+                       s->plan->client_trust
+                           ? "client certificates sign nobody in: they do not reach publishd"
+                           : "client certificates sign nobody in: the site map has no client_trust to check them by");
+    if (pl->publishd_asks && (l->client_certificate || l->form.client_certificate))
+        about_listener(
+            s, F_CERTIFICATE_ACCOUNTS, ON(TARGET_PUBLISHD), l, "client_certificate", "SSLCertificateAuthentication",
+            s->plan->client_crl
+                ? "a client certificate is the account's whose user principal name it holds, or that the site map says; the domain's own mappings are not asked"
+                : "a client certificate is the account's whose user principal name it holds, or that the site map says; the domain's own mappings are not asked, and without client_crl revoked ones pass");
     if (l->digest)
         about_listener(s, F_DIGEST_LOST, ON_ALL, l, "digest", "DigestAuthentication",
                        "Digest authentication is not offered");

@@ -1,4 +1,4 @@
-/* assess: what assess.c, assess_server.c and acceptance.c share. */
+/* assess: what assess.c, assess_certificates.c, assess_server.c and acceptance.c share. */
 #ifndef TMGC_ASSESS_H
 #define TMGC_ASSESS_H
 #include "emit.h"
@@ -24,6 +24,8 @@ void assess_closing(struct assessing *s, unsigned *closed);
 /* ---- acceptance.c */
 void assess_settle(struct assessing *s);               /* acceptances for all findings so far, then the closings that are left */
 void assess_report_acceptances(struct assessing *s);   /* a finding for each that is past its date or matches nothing */
+/* What a rule has to do with client certificates: assess_certificates.c. */
+void assess_certificates(struct assessing *s, struct plan_rule *r);
 /* Server publishing rules: assess_server.c. */
 void assess_server_rules(struct assessing *s);
 #endif

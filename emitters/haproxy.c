@@ -161,6 +161,11 @@ const char *haproxy_pem(struct haproxy *h, const char *chain, const char *key, c
     return p->file;
 }
 
+static const char *revoked_file(struct haproxy *h)
+{
+    return h->plan->client_crl ? arena_printf(h->a, " crl-file %s", haproxy_word(h, h->plan->client_crl)) : "";
+}
+
 static void write_socket(struct haproxy *h, const struct plan_listener *l, const struct plan_socket *s,
                          const char **said)
 {
@@ -178,8 +183,8 @@ static void write_socket(struct haproxy *h, const struct plan_listener *l, const
     /* One certificate a socket whatever name the client asks for (B-12, B-40); no HTTP/2, as in the source (B-70). */
     const char *clients = !l->asks_certificate
                               ? ""
-                              : arena_printf(h->a, " ca-file %s verify optional crt-ignore-err all ca-ignore-err all",
-                                             haproxy_word(h, h->plan->client_trust));
+                              : arena_printf(h->a, " ca-file %s%s verify optional crt-ignore-err all ca-ignore-err all",
+                                             haproxy_word(h, h->plan->client_trust), revoked_file(h));
     write_line(w, "bind %s:%u ssl crt %s alpn http/1.1 ssl-min-ver TLSv1.2%s", haproxy_word(h, s->address),
                (unsigned)s->port, haproxy_word(h, file), clients);
 }

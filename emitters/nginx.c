@@ -89,6 +89,8 @@ static void write_default(struct maker *m, const struct plan_listener *l, const 
             write_line(&m->body, "ssl_verify_depth 8;");
             write_line(&m->body, "ssl_client_certificate %s;",
                        quoted(&m->body, m->arena, Q_NGINX_REGEX, m->plan->client_trust));
+            if (m->plan->client_crl)
+                write_line(&m->body, "ssl_crl %s;", quoted(&m->body, m->arena, Q_NGINX_REGEX, m->plan->client_crl));
         }
     }
     write_line(&m->body, "return 403;");

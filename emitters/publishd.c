@@ -29,7 +29,7 @@ static bool offers_ntlm_only(const struct plan *p, const struct plan_listener *l
     return false;
 }
 
-static void write_form(struct publishd *p, const struct forms_settings *f)
+static void write_form(struct publishd *p, const struct forms_settings *f, bool asks)
 {
     static const char *const levels[] = { "never", "private", "always" };
     pd_open_map(p, "form");
@@ -38,6 +38,8 @@ static void write_form(struct publishd *p, const struct forms_settings *f)
     pd_line(p, "private_timeout", arena_printf(p->a, "%ld", f->private_timeout));
     pd_bool(p, "absolute_timeout", f->absolute_timeout, false);
     pd_bool(p, "change_password", f->change_password, false);
+    if (asks) /* else its rules are closed, or it was accepted that the form is alone */
+        pd_bool(p, "client_certificate", f->client_certificate, false);
     PD_WORD(p, "persistent_cookies", levels, f->persistent_cookies, 0);
     pd_text(p, "cookie", f->cookie);
     pd_close_map(p);
@@ -64,7 +66,7 @@ static void write_authentication(struct publishd *p, const struct plan_listener 
     pd_bool(p, "over_http", li->authenticate_over_http, false);
     pd_text(p, "domain", li->domain);
     if (li->forms != FORMS_NONE)
-        write_form(p, &li->form);
+        write_form(p, &li->form, l->publishd_asks);
     pd_bool(p, "sso", li->sso, false);
     pd_strings(p, "sso_domains", &li->sso_domains);
     pd_close_map(p);
@@ -152,6 +154,10 @@ static void write_listeners(struct publishd *p)
             pd_long(p, "http_port", l->http, 0);
         if (links || behind || li->redirect != HTTPS_REDIRECT_NEVER)
             pd_long(p, "https_port", l->https, 0);
+        if (l->publishd_asks) {
+            pd_text(p, "client_trust", p->plan->client_trust);
+            pd_text(p, "client_crl", p->plan->client_crl);
+        }
         write_authentication(p, l);
         pd_long(p, "max_connections", li->max_connections, 0);
         pd_long(p, "connection_timeout", li->connection_timeout, 120);

@@ -256,8 +256,7 @@ static void write_action(struct publishd *p, const struct plan_rule *r)
         pd_text(p, "redirect_url", rule->redirect_url);
     }
     PD_WORD(p, "require_ssl", levels, rule->require_ssl, 0);
-    if (rule->client_certificate ==
-        CERTIFICATE_REQUESTED) /* where one is required the rule is closed, or that was accepted */
+    if (p->plan->listeners.v[r->listener - p->plan->policy->listeners.v].publishd_asks) /* else the rule is closed, or that was accepted */
         PD_WORD(p, "client_certificate", claims, (long)rule->client_certificate, CERTIFICATE_IGNORED);
 }
 

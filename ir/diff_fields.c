@@ -70,6 +70,7 @@ static const struct meaning listener_meanings[] = {
     { "integrated", METHOD },
     { "forms", METHOD },
     { "client_certificate", METHOD },
+    { "certificates_restricted", SIGN_IN },
     { "validator", METHOD },
     { "always_authenticate", SIGN_IN | USERS },
     { "authenticate_over_http", SIGN_IN },

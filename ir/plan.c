@@ -373,6 +373,15 @@ static unsigned goes_through_publishd(const struct making *m, const struct plan_
     return ON(TARGET_HAPROXY) | (l->integrated ? 0u : ON(TARGET_NGINX));
 }
 
+/* Certificates sign in, are a form's second factor, or a rule wants or would see one. */
+static bool asks_on_publishd(const struct making *m, const struct plan_rule *r, const struct plan_listener *l)
+{
+    return m->plan->client_trust && m->site->preauth != PREAUTH_PUBLISHD && l->https &&
+           r->rule->action == ACTION_ALLOW &&
+           (r->rule->client_certificate != CERTIFICATE_IGNORED || r->listener->client_certificate ||
+            r->listener->form.client_certificate);
+}
+
 static void plan_rule(struct making *m, size_t index)
 {
     const struct rule *r = &m->policy->rules.v[index];
@@ -408,6 +417,7 @@ static void plan_rule(struct making *m, size_t index)
         struct plan_listener *l = &m->plan->listeners.v[pr->listener - m->policy->listeners.v];
         vec_add(m->a, &l->rules, pr->index);
         l->asks_certificate |= pr->wants_certificate && r->action == ACTION_ALLOW;
+        l->publishd_asks |= asks_on_publishd(m, pr, l);
     }
 }
 
@@ -501,6 +511,7 @@ struct plan *plan_make(const struct policy *p, struct site *s, struct findings *
     plan->policy = p;
     plan->site = s;
     plan->client_trust = s->client_trust;
+    plan->client_crl = s->client_crl;
     plan->flood = s->flood;
     for (size_t i = 0; i < p->listeners.n; i++)
         plan_listener(&m, &p->listeners.v[i]);

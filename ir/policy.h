@@ -80,6 +80,7 @@ struct listener {
     VEC(struct listener_certificate) certificates;
     enum https_redirect redirect;
     bool basic, digest, integrated, client_certificate;   /* what it takes (B-83) */
+    bool certificates_restricted;    /* only certain client certificates, by restrictions that nobody reads (B-98) */
     enum forms_provider forms;
     enum validator validator;
     const char *scheme;              /* the authentication scheme's name as written, NULL */

@@ -154,6 +154,7 @@ static const struct field listener_fields[] = {
     BOOL(listener, digest, false, "takes HTTP Digest"),
     BOOL(listener, integrated, false, "takes NTLM and Negotiate"),
     BOOL(listener, client_certificate, false, "takes client certificates"),
+    BOOL(listener, certificates_restricted, false, "only those that fit restrictions of the source, which are not read"),
     WORD(listener, forms, form_providers, FORMS_NONE, "shows a sign-in form, checked by this"),
     WORD(listener, validator, validators, VALIDATE_AD, "who checks passwords"),
     TEXT(listener, scheme, "the authentication scheme's name in the source"),

@@ -53,6 +53,7 @@ struct site {
     const char *trust;               /* absolute; NULL */
     uint32_t trust_line;
     const char *client_trust;        /* absolute; NULL (B-98) */
+    const char *client_crl;          /* absolute; NULL */
     enum site_preauth preauth;
     long preauth_port;               /* the first of publishd's on loopback, PREAUTH_SOCKETS a listener */
     bool flood;                      /* B-77: the source's limits on requests and connections a client */

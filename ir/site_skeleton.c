@@ -270,14 +270,21 @@ static void put_trust(struct skeleton *s)
 static void put_clients(struct skeleton *s)
 {
     strings certificates = { 0 };
-    for (size_t i = 0; i < s->p->rules.n; i++)
-        if (forwards(&s->p->rules.v[i]) && s->p->rules.v[i].client_certificate == CERTIFICATE_REQUIRED)
-            vec_add(s->a, &certificates, s->p->rules.v[i].name);
+    for (size_t i = 0; i < s->p->rules.n; i++) {
+        const struct rule *r = &s->p->rules.v[i];
+        const struct listener *l = policy_listener(s->p, r->listener);
+        bool signs_in =
+            l && (l->client_certificate || l->form.client_certificate) && (!r->all_users || l->always_authenticate);
+        if (forwards(r) && (r->client_certificate == CERTIFICATE_REQUIRED || signs_in))
+            vec_add(s->a, &certificates, r->name);
+    }
     if (!certificates.n)
         return;
     buf_puts(s->out, "\n# The issuers, PEM, of the certificates that clients show to the rule ");
     put_some(s->out, &certificates);
-    buf_puts(s->out, ".\n# client_trust: certs/clients-ca.pem\n");
+    buf_puts(
+        s->out,
+        ".\n# client_trust: certs/clients-ca.pem\n# And their revocation lists.\n# client_crl: certs/clients.crl\n");
 }
 
 /* ---- networks ------------------------------------------------------------------------ */

@@ -158,7 +158,8 @@ static void read_authentication(struct reader *r, struct about *who, struct list
              "IntegratedWindowsAuthentication is not in the export; the documented default, on, was taken");
     l->authenticate_over_http = object_bool(props, S_PROPS_AUTH_OVER_HTTP);
     l->domain = object_string(props, S_PROPS_DOMAIN);
-    if (object_bool(props, S_PROPS_CERT_RESTRICTED))
+    l->certificates_restricted = object_bool(props, S_PROPS_CERT_RESTRICTED);
+    if (l->certificates_restricted)
         note(r, F_BAD_VALUE, who, "SSLClientCertificateRestrictionsEnabled",
              object_line(props, S_PROPS_CERT_RESTRICTED), "its restrictions on client certificates are not read");
     read_forms(r, who, l, object_field(props, S_PROPS_FORMS));

@@ -113,6 +113,28 @@ int authority_write_ca(const struct authority *a, const char *file, struct strbu
     return write_pem(file, a->ca, NULL, err);
 }
 
+int authority_write_revoked(const struct authority *a, const char *file, struct strbuf *err)
+{
+    X509_CRL *list = X509_CRL_new();
+    ASN1_TIME *from = X509_gmtime_adj(NULL, -3600), *to = X509_gmtime_adj(NULL, 7 * 24 * 3600L);
+    if (!list || !from || !to)
+        mem_fatal();
+    X509_CRL_set_version(list, X509_CRL_VERSION_2);
+    X509_CRL_set_issuer_name(list, X509_get_subject_name(a->ca));
+    X509_CRL_set1_lastUpdate(list, from);
+    X509_CRL_set1_nextUpdate(list, to);
+    X509_CRL_sign(list, a->key, EVP_sha256());
+    BIO *b = BIO_new_file(file, "w");
+    bool written = b && PEM_write_bio_X509_CRL(b, list);
+    if (!written)
+        buf_printf(err, "%s: cannot be written: %s\n", file, strerror(errno));
+    BIO_free(b);
+    ASN1_TIME_free(from);
+    ASN1_TIME_free(to);
+    X509_CRL_free(list);
+    return written ? 0 : -1;
+}
+
 int authority_write_listener(const struct authority *a, size_t number, const char *file, struct strbuf *err)
 {
     struct strbuf name = { 0 };

@@ -12,6 +12,7 @@ struct authority;
 struct authority *authority_new(void);
 void authority_free(struct authority *a);
 int authority_write_ca(const struct authority *a, const char *file, struct strbuf *err);       /* PEM */
+int authority_write_revoked(const struct authority *a, const char *file, struct strbuf *err);  /* a list that revokes nothing, PEM */
 /* A listener's certificate and its key in one file; its common name tells which it is (listener_certificate_number). */
 int authority_write_listener(const struct authority *a, size_t number, const char *file, struct strbuf *err);
 long listener_certificate_number(const X509 *x);                      /* -1: not one of ours */
@@ -115,7 +116,7 @@ struct places {
     const uint16_t *moved;           /* stream_places.c: for a port of a range, the port that stands for it; NULL: none */
     VEC(struct host_place) hosts;    /* ... the servers that have all ports of a range */
     struct endpoint dead;            /* nobody listens here: for servers that the plan does not know */
-    const char *ca, *client_ca, *other_ca;   /* PEM files */
+    const char *ca, *client_ca, *client_crl, *other_ca;   /* PEM files */
 };
 /* arena, plan, loopback, authority and dir are set by the caller. */
 int places_open(struct places *s, struct strbuf *err);
@@ -152,6 +153,7 @@ void substitute_check_port(struct substitution *s, const char *at, size_t n, con
 void substitute_check_host(struct substitution *s, const char *at, size_t n, const char *port, size_t port_n);
 void substitute_certificate(struct substitution *s, const char *at, size_t n);     /* a file */
 void substitute_trust(struct substitution *s, const char *at, size_t n, bool of_clients);
+void substitute_revoked(struct substitution *s, const char *at, size_t n);
 bool substitute_clients(struct substitution *s, const char *at, size_t n, bool as_range);   /* false: not addresses */
 void buf_cidrs(struct strbuf *b, struct ip_range r);                                /* "10.0.0.0/8 11.0.0.0/9" */
 void substitute_text(struct substitution *s, const char *at, size_t n, const char *text);

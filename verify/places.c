@@ -172,8 +172,10 @@ int places_open(struct places *s, struct strbuf *err)
     s->other_ca = arena_printf(s->arena, "%s/other-ca.pem", s->dir);
     struct authority *other = authority_new();
     s->client_ca = arena_printf(s->arena, "%s/client-ca.pem", s->dir);
+    s->client_crl = arena_printf(s->arena, "%s/client-crl.pem", s->dir);
     int failed = authority_write_ca(s->authority, s->ca, err) ||
                  authority_write_ca(s->clients_authority, s->client_ca, err) ||
+                 authority_write_revoked(s->clients_authority, s->client_crl, err) ||
                  authority_write_ca(other, s->other_ca, err);
     authority_free(other);
     return failed;

@@ -160,6 +160,11 @@ void buf_cidrs(struct strbuf *b, struct ip_range r)
     }
 }
 
+void substitute_revoked(struct substitution *s, const char *at, size_t n)
+{
+    substitute_text(s, at, n, s->places->client_crl);
+}
+
 /* A range is written as a-b, or as the CIDR blocks of its image, with spaces between. */
 bool substitute_clients(struct substitution *s, const char *at, size_t n, bool as_range)
 {

@@ -147,6 +147,8 @@ static void nginx_directive(struct nginx_text *t)
         substitute_trust(t->s, w[1].at, w[1].n, false);
     else if (word_is(name, "ssl_client_certificate"))
         substitute_trust(t->s, w[1].at, w[1].n, true);
+    else if (word_is(name, "ssl_crl"))
+        substitute_revoked(t->s, w[1].at, w[1].n);
     else if (word_is(name, "limit_conn")) /* our probes come in a crowd (B-76, B-77) */
         substitute_text(t->s, w[n - 1].at, w[n - 1].n, "65000");
     else if (word_is(name, "limit_req") && n > 2)
@@ -244,6 +246,8 @@ static void haproxy_file(struct substitution *s, struct word name, struct word v
         substitute_certificate(s, value.at, value.n);
     else if (word_is(name, "ca-file"))
         substitute_trust(s, value.at, value.n, of_clients);
+    else if (word_is(name, "crl-file"))
+        substitute_revoked(s, value.at, value.n);
 }
 
 static void haproxy_bind(struct substitution *s, const struct word *w, size_t n)

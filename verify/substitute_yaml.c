@@ -94,6 +94,17 @@ static const struct node *first_item(const struct node *map, const char *key)
     return list && list->kind == NODE_LIST ? list->first : NULL;
 }
 
+static void listener_item(const struct yaml_text *t, const struct node *l)
+{
+    struct span trust = span_of(t, node_value(l, "client_trust")), revoked = span_of(t, node_value(l, "client_crl"));
+    for (const struct node *k = first_item(l, "sockets"); k; k = k->next)
+        socket_item(t, k);
+    if (trust.n)
+        substitute_trust(t->s, trust.at, trust.n, true);
+    if (revoked.n)
+        substitute_revoked(t->s, revoked.at, revoked.n);
+}
+
 static void rule_item(const struct yaml_text *t, const struct node *rule)
 {
     static const char *const upstreams[] = { "upstream", "upstream_http", "upstream_https" };
@@ -152,8 +163,7 @@ void substitute_publishd(struct substitution *s)
     if (trust.n)
         substitute_trust(s, trust.at, trust.n, false);
     for (const struct node *l = first_item(root, "listeners"); l; l = l->next)
-        for (const struct node *k = first_item(l, "sockets"); k; k = k->next)
-            socket_item(&t, k);
+        listener_item(&t, l);
     for (const struct node *f = first_item(root, "farms"); f; f = f->next)
         farm_item(&t, f);
     for (const struct node *rule = first_item(root, "rules"); rule; rule = rule->next)
