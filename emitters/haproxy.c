@@ -113,7 +113,8 @@ static void write_top(struct haproxy *h)
 {
     struct writer *w = &h->w;
     unsigned release = version_of(h->plan, TARGET_HAPROXY);
-    write_line(w, "# Web publishing rules for HAProxy %u.%u and later, made by tmgc.", release / 1000, release % 1000);
+    write_file_heading(w, h->plan,
+                       arena_printf(h->a, "HAProxy %u.%u and later: publishing rules", release / 1000, release % 1000));
     write_line(w, "# One frontend a listener says which rule answers; one backend a rule says what it does.");
     write_blank(w);
     write_line(w, "global");

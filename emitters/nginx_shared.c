@@ -79,6 +79,9 @@ static const char *upstream_lines(struct maker *m, const struct plan_rule *r, co
     }
     if (keeps_connections(r))
         write_line(&w, "keepalive 32;");
+    else
+        write_line(&w, r->transparent ? "# none is kept: each comes from its client's own address (B-59)"
+                                      : "# none is kept: each may carry its own client's sign-in (B-68)");
     const char *lines = arena_strndup(m->arena, w.out.p ? w.out.p : "", w.out.n);
     buf_free(&w.out);
     return lines;

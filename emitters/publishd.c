@@ -367,7 +367,8 @@ int emit_publishd(const struct plan *plan, struct arena *a, struct emission *out
     struct publishd p = { .plan = plan, .a = a, .w = { .indent = 2 } };
     (void)err; /* no patterns, so nothing to prove */
     *out = (struct emission){ 0 };
-    write_line(&p.w, "# Configuration of publishd, made by tmgc. What is left out has its default.");
+    write_file_heading(&p.w, plan, "publishd: web publishing rules");
+    write_line(&p.w, "# What is left out has its default.");
     write_line(&p.w, "publishd: 1");
     write_service(&p);
     pd_text(&p, "trust", plan->trust);
