@@ -17,6 +17,12 @@ static inline bool gate_passcodes(const struct gate *g)
     return g->forms == FORMS_RADIUS_OTP || g->forms == FORMS_SECURID;
 }
 
+/* Only these two change passwords (B-94). */
+static inline bool gate_changes_passwords(const struct gate *g)
+{
+    return g->sessions.form.change_password && (g->forms == FORMS_AD || g->forms == FORMS_LDAP);
+}
+
 /* gate_answer.c: status with the engine's page; a header is skipped where there is no room for it. */
 void gate_refuse(struct gate_at *at, int status, const char *why);
 void gate_forbid(struct gate_at *at, enum gate_page page, const char *why);               /* 403 */

@@ -179,7 +179,7 @@ static void page(struct gate_at *at, enum form which, int status, const struct f
           text(at, language, form->absolute_timeout ? "private_hint_absolute" : "private_hint", times, 3) },
         { "passcode", gate_passcodes(at->g) ? "1" : "" },
         { "collect", at->g->keep_password ? "1" : "" },
-        { "change", form->change_password ? place_link(at, PLACE_PASSWORD_PATH, url) : "" },
+        { "change", gate_changes_passwords(at->g) ? place_link(at, PLACE_PASSWORD_PATH, url) : "" },
         { "sign_in", place_link(at, PLACE_SIGN_IN_PATH, url) },
     };
     struct strbuf b = { 0 };
@@ -308,7 +308,7 @@ bool gate_at_place(struct gate_at *at)
         gate_forbid(at, PAGE_NO_RULE, "no rule publishes this name");
     else if (!at->q->tls)
         gate_forbid(at, PAGE_NEEDS_SSL, "forms are for HTTPS only");
-    else if (place == PLACE_PASSWORD && !at->g->sessions.form.change_password)
+    else if (place == PLACE_PASSWORD && !gate_changes_passwords(at->g))
         gate_refuse(at, 404, NULL);
     else if (place == PLACE_OLD)
         from_old_place(at, rest);
@@ -458,7 +458,7 @@ static void failed(struct gate_at *at, const struct gate_job *j, enum form which
     } else if (j->verdict == VERDICT_WEAK) {
         f.error = "weak";
     } else if (j->verdict == VERDICT_MUST_CHANGE) {
-        which = at->g->sessions.form.change_password ? FORM_PASSWORD : which;
+        which = gate_changes_passwords(at->g) ? FORM_PASSWORD : which;
         f.error = which == FORM_PASSWORD ? "must_change" : "must_change_elsewhere";
     }
     page(at, which, status, &f);

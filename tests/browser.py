@@ -117,6 +117,20 @@ class Browser:
         self.run("document.querySelector(arguments[0]).scrollIntoView({block: 'center'})", css)
         self.post("/element/%s/click" % self.find(css))
 
+    def submit(self, css):
+        """Clicks, and waits for the page that comes of it."""
+        self.run("window.before = true")
+        self.click(css)
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            try:
+                if self.run("return !window.before && document.readyState == 'complete'"):
+                    return
+            except RuntimeError:             # between two pages
+                pass
+            time.sleep(0.02)
+        raise RuntimeError("no page came")
+
     def keys(self, text):
         self.post("/actions", actions=[{"type": "key", "id": "k", "actions": [a for c in text for a in
                   ({"type": "keyDown", "value": c}, {"type": "keyUp", "value": c})]}])

@@ -5,10 +5,12 @@ Prints lines of JSON like tests/lab_cases.py. Every listener's way of signing in
 so with each user, what cannot is refused when the configuration is read.
 """
 import base64
+import html
 import http.client
 import itertools
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -20,13 +22,16 @@ from lab import Lab, USERS, HTTP_PORT
 
 BUILD = sys.argv[1]
 lab = Lab(os.environ["LAB_DIR"])
-PORTS = {"integrated": 7001, "basic": 7002, "ntlm": 7003}
+PORTS = {"integrated": 7001, "basic": 7002, "ntlm": 7003, "form": 7004, "passcode": 7005}
+FORMS = ("form", "passcode")                 # over TLS; passcode: checked by RADIUS, with a password beside it
 PATHS = {"pass": "anon", "block": "anon", "basic": "basic", "ntlm": "ntlm", "negotiate": "krb", "kerberos": "krb", "kept": "kept"}
 DELEGATIONS = tuple(PATHS)[:6]
 SENT = {"pass": "", "block": "", "basic": "Basic", "ntlm": "NTLM", "negotiate": "Negotiate", "kerberos": "Negotiate"}      # the scheme that the server gets
 MOODS, MOODY = ("says", "forgets", "closes", "via", "retracts"), 7010          # what a server does that says it knows the user; where
-POSSIBLE = {"integrated": ("pass", "block", "kerberos"), "ntlm": ("pass", "block", "kerberos"), "basic": DELEGATIONS}
-AUTHENTICATION = {"integrated": "integrated: true, offer: [negotiate, ntlm]", "ntlm": "integrated: true, offer: [ntlm]", "basic": "basic: true"}
+POSSIBLE = {"integrated": ("pass", "block", "kerberos"), "ntlm": ("pass", "block", "kerberos"), "basic": DELEGATIONS, "form": DELEGATIONS, "passcode": DELEGATIONS}
+NOT_IN = {name: 302 if name in FORMS else 401 for name in PORTS}            # what who has not signed in is answered with
+AUTHENTICATION = {"integrated": "integrated: true, offer: [negotiate, ntlm]", "ntlm": "integrated: true, offer: [ntlm]", "basic": "basic: true", "form": "forms: ad, validator: ad",
+                  "passcode": "forms: radius-otp, validator: radius"}
 
 
 def say(name, passed, what=""):
@@ -47,11 +52,13 @@ service:
     ad: kerberos
     domains: [{netbios: LAB, realm: LAB.TEST}]
     kerberos: {config: %s, keytab: %s, principal: HTTP/front.lab.test@LAB.TEST}
+    radius: {servers: ["%s:11812"], secret: %s}
 listeners:
-""" % (lab.path("krb5.conf"), lab.path("kt", "front.keytab"))
+""" % (lab.path("krb5.conf"), lab.path("kt", "front.keytab"), lab.ip, lab.path("radius", "secret"))
     for name, port in PORTS.items():
-        text += "  - name: %s\n    sockets: [{address: 127.0.0.1, port: %d}]\n    authentication: {%s, over_http: true, validator: ad, domain: LAB}\n" % (
-            name, port, AUTHENTICATION[name])
+        tls = ", chain: %s, key: %s" % (lab.path("tls", "front.pem"), lab.path("tls", "front.key")) if name in FORMS else ""
+        text += "  - name: %s\n    sockets: [{address: 127.0.0.1, port: %d%s}]\n    authentication: {%s%s, domain: LAB}\n" % (
+            name, port, tls, AUTHENTICATION[name], "" if name in FORMS else ", over_http: true, validator: ad")
     text += "user_sets:\n  - name: All Authenticated Users\n  - name: Web\n    groups: [\"LAB\\\\webusers\"]\nrules:\n"
     for listener, delegation in pairs:
         for users, part in (("All Authenticated Users", "all"), ("Web", "web")):
@@ -111,18 +118,36 @@ class Served:
 
 def curl(listener, path, *options, env=None):
     port = PORTS[listener]
-    p = subprocess.run(["curl", "-s", "-m", "30", "--noproxy", "*", "--resolve", "front.lab.test:%d:127.0.0.1" % port, "-w", "\n%{http_code}", *options,
-                        "http://front.lab.test:%d%s" % (port, path)], capture_output=True, env={**os.environ, **(env or {})})
+    p = subprocess.run(["curl", "-sk", "-m", "30", "--noproxy", "*", "--resolve", "front.lab.test:%d:127.0.0.1" % port, "-w", "\n%{http_code}", *options,
+                        "http%s://front.lab.test:%d%s" % ("s" if listener in FORMS else "", port, path)], capture_output=True, env={**os.environ, **(env or {})})
     text, _, status = p.stdout.decode().rpartition("\n")
     try:
         said = json.loads(text)
     except ValueError:
-        said = {"text": text[-300:]}
+        said = {"text": text}
     return int(status or 0), said
+
+
+BROWSER = ("-A", "Mozilla/5.0")
+
+
+def by_form(listener, user, password):
+    """Fills in the form: a browser with the session that comes of it, if any does."""
+    jar = lab.path("run", "jar")
+    for old in (jar,) if os.path.exists(jar) else ():
+        os.remove(old)
+    _, page = curl(listener, "/.publishd/sign-in", *BROWSER, "-c", jar)
+    token = html.unescape(re.search(r'name="token" value="([^"]+)"', page["text"]).group(1))
+    values = {"token": token, "url": "/", "user": user, "password": password, "passcode": password}
+    curl(listener, "/.publishd/sign-in", *BROWSER, "-b", jar, "-c", jar, "-H", "Origin: https://front.lab.test:%d" % PORTS[listener],
+         *[a for k, v in values.items() for a in ("--data-urlencode", "%s=%s" % (k, v))])
+    return (*BROWSER, "-b", jar), None
 
 
 def sign_in(listener, user, password=None):
     """Options and environment of curl for that user."""
+    if listener in FORMS:
+        return by_form(listener, user, password or USERS.get(user, ("Some.Pw1",))[0])
     name = "LAB\\%s:%s" % (user, password or USERS.get(user, ("Some.Pw1",))[0])
     if listener == "integrated":
         return ("--negotiate", "-u", ":"), {"KRB5CCNAME": lab.ticket(user)}
@@ -166,11 +191,11 @@ def matrix():
                 status, said = curl(listener, "/%s-web/" % delegation, *options, env=env)
                 equal("%s, %s, %s, for webusers" % (listener, delegation, user), status, 200 if user == "bob" else 403, said)
             before = lab.requests("/")
-            for user in ("dan", "frank", "gina", "nobody", "alice"):
-                if listener != "integrated":
+            for user in ("dan", "frank", "gina", "nobody", "alice") if listener != "passcode" else ("nobody", "alice"):
+                if listener != "integrated" and (listener not in FORMS or delegation == "kerberos"):
                     options, env = sign_in(listener, user, "Nothing.Pw1" if user == "alice" else None)
-                    equal("%s, %s, %s may not sign in" % (listener, delegation, user), curl(listener, "/%s-all/" % delegation, *options, env=env)[0], 401)
-            equal("%s, %s, nobody" % (listener, delegation), curl(listener, "/%s-all/" % delegation)[0], 401)
+                    equal("%s, %s, %s may not sign in" % (listener, delegation, user), curl(listener, "/%s-all/" % delegation, *options, env=env)[0], NOT_IN[listener])
+            equal("%s, %s, nobody" % (listener, delegation), curl(listener, "/%s-all/" % delegation, *BROWSER)[0], NOT_IN[listener])
             equal("%s, %s: no server heard of them" % (listener, delegation), lab.requests("/"), before)
         for user, path in (("carol", "/kerberos-all/"), ("alice", "/other/"), ("alice", "/nobody/")):
             options, env = sign_in(listener, user)

@@ -172,6 +172,27 @@ def test_signing_form(t, build):
         t.check("secret" not in front.said() and "ERROR" not in front.said(), "nothing of a password in what it says", front.said()[-2000:])
 
 
+@test
+def test_signing_absolute(t):
+    """The time counts from the sign-in, however much the session is used; and where cookies are bound to no address."""
+    with Server(echoing) as server, Front(t, server, form="public_timeout: 5\nabsolute_timeout: true\nbind_to_address: false") as front:
+        c, began = Client(front), time.monotonic()
+        t.equal(c.form("alice", "secret")[0], 303, "in")
+        abroad = Client(front, source="127.0.0.2")
+        abroad.cookies = dict(c.cookies)
+        t.equal(abroad.ask("/")[0], 200, "from another address")
+        while (answer := c.ask("/"))[0] == 200 and time.monotonic() < began + 60:
+            time.sleep(0.2)
+        t.check(answer[0] == 302 and "why=ended" in answer[1] and time.monotonic() - began > 4, "over, in use as it was", answer, time.monotonic() - began)
+        t.equal(c.form("alice", "secret")[0], 303, "in again")
+        fixed = Client(front)
+        fixed.cookies = c.session()
+        before = fixed.session()
+        t.equal(fixed.form("bob", "secret")[0], 303, "somebody else, with the cookies of the one before")
+        t.check(not set(before.items()) & set(fixed.session().items()), "gets a session of his own: nobody can fix one on him")
+        t.equal(c.ask("/")[0], 302, "and the one before is over")
+
+
 @test_each(*BUILDS)
 def test_signing_others(t, build):
     """Who is no browser; the old place; forms over HTTP; bodies that are no forms; guesses."""
@@ -291,7 +312,7 @@ def sign_in(b, user, password, private=False):
     b.keys(password)
     if private:
         b.click("input[value=private]")
-    b.click("button")
+    b.submit("button")
 
 
 def text(b):

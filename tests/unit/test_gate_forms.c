@@ -260,6 +260,7 @@ static void test_passcode(void)
     q.anybody = true;
     browse("GET /.publishd/sign-in");
     check(strstr(r.body, "name=\"passcode\"") && !strstr(r.body, "name=\"password\""), "a passcode is asked for");
+    check(!strstr(r.body, PLACE_PASSWORD_PATH), "and no password changed: RADIUS does not (B-94)");
     send_passcode("password=secret", VERDICT_OK);
     check(answers(403) && strstr(r.body, "all that is asked"), "a password is none");
     send_passcode("passcode=123456", VERDICT_WRONG);
