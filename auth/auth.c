@@ -20,6 +20,7 @@ static bool set(const char *name, const char *value, struct strbuf *err)
 bool auth_start(const struct sign_in *s, struct strbuf *err)
 {
     secrets_start();
+    winbind_start();
     setlocale(LC_CTYPE, "C.UTF-8"); /* gss-ntlmssp compares names by the locale */
     unsetenv("NTLM_USER_FILE");
     unsetenv("KRB5_CLIENT_KTNAME");

@@ -78,6 +78,8 @@ struct password_file *password_file_read(const char *file, struct strbuf *err);
 void password_file_free(struct password_file *f);
 /* The file's account of that name, whose password nobody asks for: VERDICT_OK and *who with PROOF_CERTIFICATE, else why not. */
 enum verdict account_in_file(struct auth *a, const struct user_name *name, struct identity **who, struct strbuf *why);
+/* The groups of an account of the file, of which there is one; the strings are the file's. false: it has no such account, or a disabled one. */
+bool password_file_groups(const struct auth *a, const char *account, strings *groups);
 
 /* The NetBIOS name of a realm and the realm of a NetBIOS name, by the settings; "" if they do not say. */
 const char *realm_of_domain(const struct auth *a, const char *domain);
@@ -93,6 +95,7 @@ bool directory_sids(struct auth *a, const struct user_name *name, struct arena *
 bool directory_account(struct auth *a, const struct user_name *upn, struct arena *to, struct user_name *out, struct strbuf *why);
 
 /* ---- winbind.c -------------------------------------------------------------------------------------------------- */
+void winbind_start(void);             /* once, before threads */
 bool winbind_sid(const char *domain, const char *name, struct arena *to, const char **sid, struct strbuf *why);
 bool winbind_sids(const struct user_name *name, struct arena *to, strings *sids, struct strbuf *why);
 bool winbind_account(const struct user_name *upn, struct arena *to, struct user_name *out, struct strbuf *why);

@@ -145,7 +145,8 @@ enum membership users_holds(struct users *u, size_t set, const struct identity *
 }
 
 /* ---- asking ---------------------------------------------------------------------------------------------------- */
-static void keep_groups(struct users *u, const struct identity *who, const strings *sids, bool found)
+static void keep_groups(struct users *u, const struct identity *who, const strings *sids, const strings *groups,
+                        bool found)
 {
     struct identity facts = { .account = who->account,
                               .domain = who->domain,
@@ -153,8 +154,8 @@ static void keep_groups(struct users *u, const struct identity *who, const strin
                               .proof = who->proof,
                               .sids = sids->v,
                               .sids_n = sids->n,
-                              .groups = who->groups,
-                              .groups_n = who->groups_n,
+                              .groups = groups->n ? groups->v : who->groups,
+                              .groups_n = groups->n ? groups->n : who->groups_n,
                               .groups_known = true };
     struct identity *full = identity_new(&facts);
     char *user = strdup(who->display);
@@ -191,9 +192,10 @@ enum membership users_ask(struct users *u, struct auth *a, size_t set, const str
     struct identity *full = with_groups(u, who);
     if (!full) {
         struct user_name name = { who->account, who->domain, who->realm };
-        strings sids = { 0 };
-        bool found = directory_sids(a, &name, to, &sids, why);
-        keep_groups(u, who, &sids, found);
+        strings sids = { 0 }, groups = { 0 };
+        bool found = a->s.ad == AD_BY_FILE && a->passwords ? password_file_groups(a, who->account, &groups)
+                                                           : directory_sids(a, &name, to, &sids, why);
+        keep_groups(u, who, &sids, &groups, found);
     }
     identity_release(full);
     for (size_t i = 0; i < s->members.n; i++)

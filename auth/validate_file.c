@@ -149,6 +149,15 @@ static struct identity *identity_of(struct auth *a, const struct file_account *f
                                             .password = password });
 }
 
+bool password_file_groups(const struct auth *a, const char *account, strings *groups)
+{
+    const struct file_account *f = find_account(a, account);
+    if (!f || f->disabled)
+        return false;
+    *groups = f->groups;
+    return true;
+}
+
 enum verdict account_in_file(struct auth *a, const struct user_name *name, struct identity **who, struct strbuf *why)
 {
     const struct file_account *f = find_account(a, name->account);

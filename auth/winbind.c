@@ -3,6 +3,12 @@
 
 #include <wbclient.h>
 
+/* The library keeps it in a static that the first to ask would fill, and others at the same time. */
+void winbind_start(void)
+{
+    wbcSetClientProcessName("publishd");
+}
+
 /* NT status codes, MS-ERREF 2.3. */
 static enum verdict verdict_of(uint32_t nt_status)
 {

@@ -22,7 +22,7 @@ static void check(bool ok, const char *what)
         printf("  FAILED: %s\n", what);
 }
 
-enum { T0 = 1800000000, HOME = 0x0a000001, AWAY = 0x0a000002, STAFF = 0 };
+enum { T0 = 1800000000, HOME = 0x0a000001, AWAY = 0x0a000002, STAFF = 0, GROUP = 1 };
 
 static struct gate g;
 static struct gate_connection connection;
@@ -174,7 +174,8 @@ static void write_passwords(void)
     struct secret *secret = secret_new("secret", 6);
     struct strbuf hash = { 0 }, text = { 0 };
     check(password_hash(secret, &hash), "a hash");
-    buf_printf(&text, "alice:%s:staff\nbob:%s:guests\n", hash.p, hash.p);
+    buf_printf(&text, "alice:%s:staff\nbob:%s:guests\nzo\xc3\xab:%s:staff,n\xc3\xa4he\ngone:%s:staff:disabled\n",
+               hash.p, hash.p, hash.p, hash.p);
     int fd = mkstemp(password_file);
     check(fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n, "a file of passwords");
     close(fd);
@@ -188,12 +189,13 @@ static int gate_tests(const char *name, void (*const tests[])(void), size_t n)
 {
     struct strbuf err = { 0 };
     struct arena *a = arena_new();
-    struct users_set staff = { .name = "Staff" };
+    struct users_set sets[] = { { .name = "Staff" }, { .name = "Group" } };
     secrets_start();
     write_passwords();
     struct sign_in settings = { .ad = AD_BY_FILE, .passwords = password_file, .timeout = 5 };
     vec_add(a, &settings.domains, ((struct sign_in_domain){ "LAB", "LAB.TEST" }));
-    vec_add(a, &staff.members, ((struct users_member){ .name = "LAB\\alice" }));
+    vec_add(a, &sets[STAFF].members, ((struct users_member){ .name = "LAB\\alice" }));
+    vec_add(a, &sets[GROUP].members, ((struct users_member){ .name = "n\xc3\xa4he", .group = true }));
     struct key_ring *keys = key_ring_random();
     struct forms *pages = forms_new(NULL, &err);
     g = (struct gate){ .listener = "External",
@@ -203,7 +205,7 @@ static int gate_tests(const char *name, void (*const tests[])(void), size_t n)
                        .pages = pages,
                        .auth = auth_new(&settings, false, &err),
                        .logged_off = logged_off_new(64),
-                       .users = users_new(&staff, 1) };
+                       .users = users_new(sets, 2) };
     g.sessions.keys = keys;
     check(g.auth && pages && !err.n, err.n ? err.p : "set up");
     for (size_t i = 0; g.auth && pages && i < n; i++)

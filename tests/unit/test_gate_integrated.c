@@ -180,6 +180,32 @@ static void test_integrated(void)
     check(answers(403), "outside the set: 403");
 }
 
+/* Who signed in without a password: the file knows the groups all the same. */
+static void test_groups_of_the_file(void)
+{
+    static const size_t group[] = { GROUP };
+    static const struct {
+        const char *account;
+        bool inside;
+    } members[] = { { "zo\xc3\xab", true }, { "alice", false }, { "gone", false }, { "nobody", false } };
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        listener(false, true, FORMS_NONE);
+        q.sets = group;
+        ask("GET /", "Authorization: NTLM " NTLM_1 "\r\n");
+        leg(LEG_MORE, NULL);
+        ask("GET /", "Authorization: NTLM " NTLM_3 "\r\n");
+        struct gate_job *j = r.job;
+        check(r.kind == GATE_JOB, "the last leg");
+        j->leg = LEG_DONE;
+        j->who = identity_new(
+            &(struct identity){ .account = members[i].account, .domain = "LAB", .realm = "", .proof = PROOF_NTLM });
+        j->member = USER_ASK;
+        gate_after(&g, &q, j, arena, &r);
+        run_job();
+        check(members[i].inside ? passes(members[i].account) : answers(403), members[i].account);
+    }
+}
+
 /* Guesses over NTLM count by the account that the message names, before winbindd is asked. */
 /* MS-NLMP 2.2.1.1: the places of both names, or, as older clients write it, neither. A piece of them would reach
  * gss-ntlmssp completed with zeros, offsets unchecked. */
@@ -207,6 +233,7 @@ static void test_ntlm_throttled(void)
 
 int main(void)
 {
-    static void (*const tests[])(void) = { test_integrated, test_ntlm_begins, test_ntlm_throttled };
+    static void (*const tests[])(void) = { test_integrated, test_ntlm_begins, test_ntlm_throttled,
+                                           test_groups_of_the_file };
     return gate_tests("gate, Integrated", tests, sizeof tests / sizeof *tests);
 }
