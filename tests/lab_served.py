@@ -177,7 +177,7 @@ def matrix():
         for delegation in POSSIBLE[listener]:
             for user in ("alice", "bob") + (("zoë",) if listener != "ntlm" else ()):
                 options, env = sign_in(listener, user)
-                for body in ((), ("-d", "x" * 1000), ("-X", "POST", "-d", "")):
+                for body in ((), ("-d", "x" * 1000), ("-X", "POST", "-d", ""))[:{"form": 2, "passcode": 1}.get(listener, 3)]:
                     status, said = curl(listener, "/%s-all/" % delegation, *options, *body, env=env)
                     n = 1000 if len(body) == 2 else 0
                     if listener == "integrated" and len(body) == 4:      # one leg says all: asked once more for the body that it may keep back (6.2)
