@@ -93,8 +93,7 @@ static void derive(const unsigned char *key, const char *what, const unsigned ch
 {
     unsigned char text[64];
     unsigned n = 0;
-    size_t what_n = strlen(what);
-    memcpy(text, what, what_n);
+    size_t what_n = (size_t)snprintf((char *)text, sizeof text, "%s", what);
     memcpy(text + what_n, salt, salt_n);
     if (!HMAC(EVP_sha256(), key, SEAL_KEY, text, what_n + salt_n, out, &n))
         mem_fatal();

@@ -26,12 +26,21 @@ static void served_free(void *who)
     identity_release(who);
 }
 
+/* The same user, and where a password signs in at the server the same password: where the rule is for everybody nobody has
+ * checked it (B-27), and a wrong one must not go over what the right one signed in. */
+static bool same_user(const struct exchange *x, const struct identity *a, const struct identity *b)
+{
+    bool by_password = rule_of(x)->delegation != DELEGATE_KERBEROS;
+    return identity_same(a, b) && (!by_password || a->password == b->password ||
+                                   (a->password && b->password && secret_equal(a->password, b->password)));
+}
+
 /* who: NULL for requests that say nothing of a user. Those that somebody is signed in on must not carry them either. */
 static bool claim_connections(struct exchange *x, struct identity *who)
 {
     struct client *c = x->client;
     struct identity *before = c->served;
-    if (before == who || (before && who && identity_same(before, who)))
+    if (before == who || (before && who && same_user(x, before, who)))
         return true;
     if (before && x->request.version == 20)
         return false; /* another request may be under way on them */

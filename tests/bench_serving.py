@@ -166,12 +166,15 @@ def wrk(port, host, tls=False, fields=(), connections=64, seconds=SECONDS):
     return int(re.search(r"(\d+) requests in", p.stdout).group(1))
 
 
-def h2load(port, host, seconds=SECONDS):
-    p = subprocess.run(["h2load", "-c16", "-m8", "-t1", "-D", str(seconds), "https://127.0.0.1:%d/" % port, "-H", ":authority: " + host],
-                       capture_output=True, text=True)
+def h2load(port, host):
+    """A number of requests and not a time: nginx ends a connection after 1,000, and with a duration h2load then goes on for ever."""
+    p = subprocess.run(["h2load", "-c16", "-m8", "-t1", "-n12000", "https://127.0.0.1:%d/" % port, "-H", ":authority: " + host],
+                       capture_output=True, text=True, timeout=120)
     found = re.search(r"requests: .*?(\d+) succeeded, (\d+) failed", p.stdout)
     spoke = re.search(r"Application protocol: h2", p.stdout)
-    return int(found.group(1)) if found and spoke else 0
+    if not found or int(found.group(2)):
+        sys.exit("h2load on port %d: %s" % (port, p.stdout + p.stderr))
+    return int(found.group(1)) if spoke else 0
 
 
 def interleaved(programs, load):
@@ -235,11 +238,14 @@ class Bench:
             f.truncate(1 << 30)
 
         def use(programs, host):
+            # A URL that ends in no slash: curl would put the file's name behind it.
             for name, program in programs.items():
-                for what, command in (("down", ["-o", "/dev/null"]), ("up", ["-T", self.folder + "/big", "-o", "/dev/null"])):
+                for what, path, command in (("down", "big", ["-w", "%{size_download}"]), ("up", "up", ["-T", self.folder + "/big", "-w", "%{size_upload}"])):
                     start, before = time.monotonic(), program.cpu()
-                    subprocess.run(["curl", "-s", "-f", "-H", "Host: " + host, "-H", "Expect:", "http://127.0.0.1:%d/%s" % (PORTS[name][0], "big" if what == "down" else "")]
-                                   + command, check=True)
+                    p = subprocess.run(["curl", "-s", "-f", "-o", "/dev/null", "-H", "Host: " + host, "-H", "Expect:", "http://127.0.0.1:%d/%s" % (PORTS[name][0], path)]
+                                       + command, stdout=subprocess.PIPE, text=True)
+                    if p.returncode or int(p.stdout) != 1 << 30:
+                        sys.exit("1 GiB %s through %s: curl ends with %d, %s bytes" % (what, name, p.returncode, p.stdout))
                     seconds = time.monotonic() - start
                     print("%-34s %-9s %9.0f MiB a second %6.2f s CPU, %.1f MB at most" % ("1 GiB " + what, name, 1024 / seconds, program.cpu() - before,
                                                                                       program.memory() / 1024), flush=True)
@@ -269,32 +275,49 @@ class Bench:
                     time.sleep(0.5)
         self.with_programs(10, use)
 
+    def counted(self, name, folder, tls, host, times, new):
+        """Instructions a request: what callgrind counts between two words to it. new: each over a connection of its own."""
+        out, port = "%s/callgrind.%s" % (self.folder, name), PORTS[name][tls]
+        program = Program(command_of(self.build, name, folder, True), PORTS[name][0],
+                          ["valgrind", "--tool=callgrind", "--trace-children=yes", "--callgrind-out-file=%s.%%p" % out])
+
+        def tell(*words):
+            subprocess.run(["callgrind_control", *words, str(program.pids()[-1])], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            client = Client(port, host, tls)
+            client.ask(20)
+            tell("-z")
+            if new:
+                for _ in range(times):
+                    Client(port, host, tls).ask(1)
+            else:
+                client.ask(times)
+            tell("-d", "here")
+        finally:
+            program.stop()
+        total = 0
+        for file in [f for f in os.listdir(self.folder) if f.startswith("callgrind.%s." % name)]:
+            with open(os.path.join(self.folder, file)) as f:
+                text = f.read()
+            if re.search(r"(?m)^desc: Trigger: .*here", text):
+                total += sum(int(n) for n in re.findall(r"(?m)^(?:summary|totals): (\d+)", text)[:1])
+            os.remove(os.path.join(self.folder, file))
+        if not total:
+            sys.exit("callgrind counted nothing of " + name)
+        return total / times
+
     def instructions(self):
-        """In user mode, by valgrind's callgrind: the difference between two runs of unlike length."""
+        """In user mode, by valgrind's callgrind."""
         if not shutil.which("valgrind"):
             print("no valgrind: instructions are not counted")
             return
-        for rules, tls in ((10, False), (10, True), (1000, False), (10000, False)):
+        for rules, tls, new, times in ((10, False, False, 500), (10, True, False, 500), (10, True, True, 50), (10000, False, False, 500)):
             host, figures = "app%05d.example" % (rules - 1), {}
             for name, folder in self.configs(rules).items():
-                counts = []
-                for requests in (100, 900):              # nginx closes after 1,000
-                    out = "%s/callgrind.%s" % (self.folder, name)
-                    program = Program(command_of(self.build, name, folder, True), PORTS[name][0],
-                                      ["valgrind", "--tool=callgrind", "--trace-children=yes", "--callgrind-out-file=%s.%%p" % out])
-                    try:
-                        asked(PORTS[name][tls], host, tls, requests)
-                    finally:
-                        program.stop()
-                    total = 0
-                    for file in [f for f in os.listdir(self.folder) if f.startswith("callgrind.%s." % name)]:
-                        with open(os.path.join(self.folder, file)) as f:
-                            total += sum(int(n) for n in re.findall(r"(?m)^(?:summary|totals): (\d+)", f.read())[:1])
-                        os.remove(os.path.join(self.folder, file))
-                    counts.append(total)
-                figures[name] = (counts[1] - counts[0]) / 800
+                figures[name] = self.counted(name, folder, tls, host, times, new)
+            what = "a new TLS connection each" if new else "user mode, %d rules%s" % (rules, ", TLS" if tls else "")
             for name, n in figures.items():
-                print("%-34s %-9s %9.0f instructions a request   x %.2f" % ("user mode, %d rules%s" % (rules, ", TLS" if tls else ""), name, n, n / figures["publishd"]), flush=True)
+                print("%-34s %-9s %9.0f instructions a request   x %.2f" % (what, name, n, n / figures["publishd"]), flush=True)
 
     def sign_in(self):
         """publishd alone, in a domain of its own; root is needed."""
@@ -302,24 +325,26 @@ class Bench:
         subprocess.run(root + [sys.executable, HERE + "/lab.py", "run", sys.executable, HERE + "/bench_sign_in.py", self.build], check=True)
 
 
-def asked(port, host, tls, n):
-    """n requests on one connection."""
-    s = socket.create_connection(("127.0.0.1", port), 60)
-    if tls:
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        s = context.wrap_socket(s)
-    request = b"GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n" % host.encode()
-    got = s.makefile("rb")
-    for _ in range(n):
-        s.sendall(request)
-        length, status = 0, got.readline()
-        while (line := got.readline()) not in (b"\r\n", b""):
-            if line.lower().startswith(b"content-length:"):
-                length = int(line.split(b":")[1])
-        if len(got.read(length)) != length or not length:
-            sys.exit("an answer is missing on port %d: %r" % (port, status))
-    s.close()
+class Client:
+    """A connection, and requests on it one behind the other."""
+    def __init__(self, port, host, tls):
+        self.socket = socket.create_connection(("127.0.0.1", port), 60)
+        if tls:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            self.socket = context.wrap_socket(self.socket)
+        self.request = b"GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n" % host.encode()
+        self.got = self.socket.makefile("rb")
+
+    def ask(self, n):
+        for _ in range(n):
+            self.socket.sendall(self.request)
+            length, status = 0, self.got.readline()
+            while (line := self.got.readline()) not in (b"\r\n", b""):
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.split(b":")[1])
+            if len(self.got.read(length)) != length or not length:
+                sys.exit("an answer is missing: %r" % status)
 
 
 def main():
@@ -331,7 +356,7 @@ def main():
         certificate(folder)
         behind = backend(folder)
         bench = Bench(build, folder)
-        print("%d processors; medians of %d turns of %d s; x: CPU time beside publishd's" % (os.cpu_count(), ROUNDS, SECONDS))
+        print("%d processors; medians of %d turns of about %d s; x: CPU time beside publishd's" % (os.cpu_count(), ROUNDS, SECONDS))
         for part in parts:
             getattr(bench, part.replace("-", "_"))()
     finally:

@@ -242,7 +242,7 @@ server lab {{
 
 
 def quiet(*command, **options):
-    p = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, **options)
+    p = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=400, **options)
     if p.returncode:
         raise RuntimeError("%s: %s" % (" ".join(command), (p.stderr + p.stdout).decode("utf-8", "replace")[-3000:]))
     return p.stdout.decode()

@@ -68,6 +68,8 @@ listeners:
             text += rule(listener, delegation, "All Authenticated Users", "/nobody/*", "HTTP/nobody.lab.test")
         if (listener, delegation) == ("basic", "kerberos"):
             text += rule(listener, delegation, "All Authenticated Users", "/kept-all/*", "http/back.lab.test", inside="kept")
+            for how, inside in (("ntlm", "ntlm"), ("negotiate", "kept")):
+                text += rule(listener, how, None, "/anyone-%s/*" % how, "http/back.lab.test", inside=inside)
             text += rule(listener, delegation, "All Authenticated Users", "/mood/*", "http/back.lab.test", inside="mood", at=("127.0.0.1", MOODY))
     return text + more
 
@@ -77,12 +79,12 @@ def rule(listener, delegation, users, path, spn, inside=None, at=(lab.ip, HTTP_P
     listener: %s
     all_names: true
     paths: [{external: %s, internal: /%s/*}]
-    users: [%s]
+    %s
     site: back.lab.test
     upstream: {port: %d, servers: [{connect: "%s", port: %d}]}
     delegation: %s
     spns: [%s]
-""" % (listener, path, listener, path, inside or PATHS[delegation], users, at[1], *at, delegation, spn)
+""" % (listener, path, listener, path, inside or PATHS[delegation], "users: [%s]" % users if users else "", at[1], *at, delegation, spn)
 
 
 class Served:
@@ -255,13 +257,10 @@ def wininet():
 
 
 # ---- servers that know whose a connection is (Persistent-Auth, MS-N2HT) ---------------------------------------------
-def basic_of(user):
-    return {"Authorization": "Basic " + base64.b64encode(("LAB\\%s:%s" % (user, USERS[user][0])).encode()).decode()}
-
-
-def asked(c, path, user, body=None):
+def asked(c, path, user, body=None, password=None):
     """What the server got, over a connection that stays."""
-    c.request("POST" if body else "GET", path, body=body, headers=basic_of(user))
+    basic = base64.b64encode(("LAB\\%s:%s" % (user, password or USERS[user][0])).encode()).decode()
+    c.request("POST" if body else "GET", path, body=body, headers={"Authorization": "Basic " + basic})
     r = c.getresponse()
     text = r.read().decode()
     try:
@@ -285,6 +284,17 @@ def kept():
         equal("the server keeps who it is: %s, over a connection of that user's own" % what, before[1] == said.get("port"), before[0] == user)
         before = user, said.get("port")
     c.close()
+
+
+def unchecked():
+    """A rule for everybody sends on what the client brings, and the server judges (B-27): who signed in a moment ago is no proof."""
+    for how, name in (("ntlm", "LAB\\alice"), ("negotiate", "alice@LAB.TEST")):
+        c = http.client.HTTPConnection("127.0.0.1", PORTS["basic"], timeout=30)
+        for password, passes in ((None, True), (None, True), ("Nothing.Pw1", False), (None, True), ("Nothing.Pw2", False)):
+            said = asked(c, "/anyone-%s/" % how, "alice", password=password)
+            equal("a rule for everybody, %s, %s password" % (how, "a wrong" if password else "the right"), (said["status"] == 200, said.get("user")),
+                  (passes, name if passes else None), said)
+        c.close()
 
 
 class Moody(threading.Thread):
@@ -388,7 +398,7 @@ def lost():
 
 
 def main():
-    parts = (offers, matrix, wininet, kept, moods, isolation, lost)
+    parts = (offers, matrix, wininet, kept, unchecked, moods, isolation, lost)
     try:
         refused_at_load()
         checks()
