@@ -151,6 +151,8 @@ void haproxy_patience(struct haproxy *h, const struct plan_rule *r)
     long patience = rule_read_timeout(h->plan, r);
     if (patience != DEFAULT)
         write_line(&h->w, "timeout server %s", haproxy_seconds(h, patience));
+    if (rule_waits(r))
+        write_line(&h->w, "option http-no-delay    # bodies that talk, in both directions (B-74)");
     if (r->websocket)
         write_line(&h->w, "timeout tunnel %s", haproxy_seconds(h, 3600));
 }
