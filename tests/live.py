@@ -104,13 +104,13 @@ class Stream:
 
 class Server:
     """Calls handler(stream) on a thread for each connection, and counts them. errors: what handlers raised."""
-    def __init__(self, handler, context=None):
+    def __init__(self, handler, context=None, at=("127.0.0.1", 0)):
         self.handler, self.context = handler, context
         self.listening = socket.socket()
         self.listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listening.bind(("127.0.0.1", 0))
+        self.listening.bind(at)
         self.listening.listen(512)
-        self.port = self.listening.getsockname()[1]
+        self.address, self.port = self.listening.getsockname()
         self.connections, self.errors = 0, []
 
     def serve(self):
