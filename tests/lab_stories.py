@@ -6,15 +6,11 @@ Prints lines of JSON like tests/lab_cases.py; what stands between them, by two s
 by tmgc; their site maps say where the lab is. Only what a story is about is then changed in publishd.yaml.
 """
 import base64
-import http.client
 import itertools
 import json
 import os
 import re
 import shutil
-import signal
-import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -24,10 +20,9 @@ import uuid
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from lab import Lab, USERS
-from live import Stream, answering, free_port, server_context, Server
-from localise import localise, own_folders
-import exchange
-from exchange import AUTODISCOVER, client_access_server, command, conn_a1, conn_b1, front_end, pdu, read_pdu, rts, soap
+from live import Server, answering, server_context
+from exchange import AUTODISCOVER, REQUEST, client_access_server, conn_a1, conn_b1, front_end, pdu, read_pdu, soap
+from published import Published
 from windows import Ntlm, ticket
 
 BUILD = sys.argv[1]
@@ -52,118 +47,6 @@ def tell(text=""):
 
 def show(arrow, what, *more):
     tell("%s %s" % (arrow, "  ".join(filter(None, (what,) + more))))
-
-
-# ---- from the export to what runs ---------------------------------------------------------------------------------------
-class Published:
-    """A sample, converted and running: publishd alone, or behind a proxy (proxy: "haproxy", "nginx")."""
-    def __init__(self, sample, backends, proxy="", change=lambda text: text):
-        self.folder, self.proxy, self.processes = lab.path("run", "story-%s-%s" % (sample, uuid.uuid4().hex[:6])), proxy, []
-        self.export = os.path.join(HERE, "..", "samples", sample, "export.xml")
-        self.https, self.http = free_port(), free_port()
-        place = localise(self.export, os.path.join(HERE, "..", "samples", sample, "site.yaml"), self.folder, http=self.http, https=self.https)
-        self.ca, self.listeners = place["ca"], place["listeners"]
-        self.pair = [os.path.join(self.folder, "server" + end) for end in (".pem", ".key")]
-        self.site, self.backends, self.change = os.path.join(self.folder, "site.yaml"), backends, change
-
-    def write_site(self):
-        """The site map with the lab's servers, its domain and its keytab."""
-        with open(self.site) as f:
-            text = f.read().replace("CONTOSO", "LAB")
-        for name, server in self.backends.items():
-            text = re.sub(r'(?m)^(  "%s": )\S+$' % re.escape(name), r"\g<1>%s:%d" % (server.address, server.port), text)
-        if self.proxy:
-            text += "preauth: publishd\npreauth_port: %d\n" % free_port()
-        text += ("publishd:\n  loops: 2\n  forms: {account_limit: 0, address_limit: 0}\n  log: %s/access.log\n  sign_in:\n    ad: kerberos\n"
-                 "    domains: [{netbios: LAB, realm: LAB.TEST}]\n    kerberos: {config: %s, keytab: %s, principal: HTTP/front.lab.test@LAB.TEST}\n"
-                 % (self.folder, lab.path("krb5.conf"), lab.path("kt", "front.keytab")))
-        with open(self.site, "w") as f:
-            f.write(text)
-
-    def tmgc(self, *words):
-        return subprocess.run([os.path.join(BUILD, "tmgc"), *words], capture_output=True, text=True)
-
-    def start(self, command, where):
-        with open(lab.path("run", "leaks"), "w") as f:   # gss-ntlmssp 1.2.0 loses a context of OpenSSL's at each handshake; everything else counts
-            f.write("leak:gssntlmssp\n")
-        env = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin", ASAN_OPTIONS="fast_unwind_on_malloc=0",
-                   LSAN_OPTIONS="print_suppressions=0:suppressions=" + lab.path("run", "leaks"))
-        log = open(os.path.join(self.folder, "log"), "ab")
-        p = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=env)
-        log.close()
-        self.processes.append(p)
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            with socket.socket() as s:
-                if s.connect_ex(where) == 0:
-                    return
-            if p.poll() is not None:
-                break
-            time.sleep(0.05)
-        with open(os.path.join(self.folder, "log"), errors="replace") as f:
-            raise RuntimeError("%s does not start: %s" % (command[0], f.read()[-3000:]))
-
-    def __enter__(self):
-        try:
-            self.write_site()
-            r = self.tmgc("convert", self.export, "-m", self.site, "-o", self.folder, "--fail-on", "never", "-q")
-            if r.returncode:
-                raise RuntimeError(r.stderr)
-            file = os.path.join(self.folder, "publishd", "publishd.yaml")
-            with open(file) as f:
-                text = f.read()
-            with open(file, "w") as f:
-                f.write(self.change(text))
-            at = (self.listeners[0]["addresses"][0], self.https)
-            first = re.search(r"address: \"([0-9.]+)\"\s+port: (\d+)", text)
-            self.start([os.path.join(BUILD, "publishd"), "-f", "-c", file], (first.group(1), int(first.group(2))))
-            if self.proxy == "nginx":
-                with open(os.path.join(self.folder, "nginx", "nginx.conf")) as f:
-                    text = own_folders(f.read(), self.folder).replace("worker_processes auto;", "worker_processes 1;\npid %s/pid;\ndaemon off;" % self.folder)
-                with open(os.path.join(self.folder, "nginx.conf"), "w") as f:
-                    f.write(text)
-                self.start(["nginx", "-c", os.path.join(self.folder, "nginx.conf"), "-e", os.path.join(self.folder, "error.log")], at)
-            elif self.proxy:
-                self.start(["haproxy", "-db", "-f", os.path.join(self.folder, "haproxy", "haproxy.cfg")], at)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        for p in self.processes:
-            p.send_signal(signal.SIGTERM)
-        codes = []
-        for p in self.processes:
-            try:
-                codes.append(p.wait(30))
-            except subprocess.TimeoutExpired:
-                p.kill()
-                codes.append(p.wait())
-        if codes:
-            with open(os.path.join(self.folder, "log"), errors="replace") as f:
-                text = f.read()
-            equal("publishd ended well", codes[0], 0, text[-1000:])
-            say("no sanitizer says anything", "Sanitizer" not in text and "runtime error" not in text, text[-1500:])
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def address(self, listener):
-        return next(l["addresses"][0] for l in self.listeners if l["name"] == listener)
-
-    def connect(self, listener, host, timeout=40):
-        sock = socket.create_connection((self.address(listener), self.https), timeout)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return Stream(ssl.create_default_context(cafile=self.ca).wrap_socket(sock, server_hostname=host))
-
-    def curl(self, listener, host, target, *options, env=None, plain=False, stdin=b"", more=()):
-        """(status, body) of the last answer; more: further targets on the same connection."""
-        port, urls = self.http if plain else self.https, []
-        base = ["-sS", "-m", "40", "--noproxy", "*", "--cacert", self.ca, "--resolve", "%s:%d:%s" % (host, port, self.address(listener)), "-w", "\n%{http_code}\n", *options]
-        for t in (target, *more):
-            urls += (["--next"] if urls else []) + base + ["%s://%s:%d%s" % ("http" if plain else "https", host, port, t)]
-        p = subprocess.run(["curl", *urls], input=stdin, capture_output=True, env={**os.environ, **(env or {})}, timeout=120)
-        *body, status, _ = ["", ""] + p.stdout.decode("utf-8", "replace").split("\n")
-        return int(status or 0), "\n".join(body).strip() or p.stderr.decode()
 
 
 def ordered(*servers):
@@ -262,7 +145,7 @@ class Farm:
 class Exchange:
     """The sample exchange-2010 before the farm; a `with` for both."""
     def __init__(self, proxy="", change=lambda text: text):
-        self.at = Published("exchange-2010", {}, proxy, change)
+        self.at = Published(lab, BUILD, "exchange-2010", say, proxy=proxy, change=change)
         self.farm = Farm(self.at.pair)
 
     def __enter__(self):
@@ -287,7 +170,7 @@ class Exchange:
 
 
 def diagnosis():
-    at = Published("exchange-2010", {})
+    at = Published(lab, BUILD, "exchange-2010", say)
     try:
         r = at.tmgc("check", at.export, "-m", at.site)
         for line in r.stderr.splitlines():
@@ -367,7 +250,7 @@ def outlook(e):
     wrong, times = [], []
     for n in range(rounds):                              # each is answered before the next is sent
         begun = time.monotonic()
-        inn.stream.send(pdu(exchange.REQUEST, b"say %d" % n, n))
+        inn.stream.send(pdu(REQUEST, b"say %d" % n, n))
         got = read_pdu(out.stream)
         if got is None or got[1] != n or got[2] != b"alice@LAB.TEST|say %d" % n:
             wrong.append((n, got))
@@ -375,7 +258,7 @@ def outlook(e):
         times.append(time.monotonic() - begun)
     equal("RPC: %d calls and answers, one after the other, both channels open" % rounds, wrong, [])
     say("none of them waits for more to come", sorted(times)[len(times) // 2] < 0.1, "half of them took longer than %.3f s" % sorted(times)[len(times) // 2])
-    sender = threading.Thread(target=lambda: [inn.stream.send(pdu(exchange.REQUEST, b"x" * 5000, n)) for n in range(rounds)])
+    sender = threading.Thread(target=lambda: [inn.stream.send(pdu(REQUEST, b"x" * 5000, n)) for n in range(rounds)])
     sender.start()
     got = [read_pdu(out.stream) for _ in range(rounds)]
     sender.join()
@@ -443,6 +326,10 @@ def empty_posts(e):
     c.close()
     status, body = e.curl(DISCOVER, *BY_NTLM["alice"], "-X", "POST", "-d", "", host=AUTO)
     equal("curl's empty POST", (status, "<ErrorCode>600<" in body), (200, True), body)
+    e.farm.clear()
+    status, body = e.curl(DISCOVER, *BY_NTLM["alice"], "-X", "POST", "-d", "", host=AUTO, more=(DISCOVER, DISCOVER))
+    equal("curl's, three on a connection: asked again, it answers", (status, body.count("<ErrorCode>600<")), (200, 3), body)
+    equal("which arrive, once each", e.farm.seen(), [("POST", DISCOVER.lower(), "alice@LAB.TEST", 0)] * 3)
 
 
 def negotiate_offered():
@@ -578,7 +465,7 @@ def through_nginx():
 # ---- Lync -----------------------------------------------------------------------------------------------------------------
 class Lync:
     def __init__(self, sample):
-        self.at = Published(sample, {})
+        self.at = Published(lab, BUILD, sample, say)
         self.secure = front_end(context=server_context(self.at.pair), ntlm=lab.path("apache", "ntlm"))
         self.plain = front_end()
         self.at.backends = {"lyncfe01.corp.contoso.example:4443": self.secure, "lyncfe01.corp.contoso.example:8080": self.plain}
