@@ -564,7 +564,8 @@ static void kill_h2(struct client *c)
 static void wipe_and_free(void *p, void *user)
 {
     (void)user;
-    explicit_bzero(p, p ? malloc_usable_size(p) : 0);
+    if (p)
+        explicit_bzero(p, malloc_usable_size(p));
     free(p);
 }
 

@@ -319,7 +319,7 @@ void exchange_free(struct exchange *e)
 static uint16_t port_of(const struct probe *b, size_t n)
 {
     size_t ports = (size_t)b->port_high - b->port_low + 1;
-    return b->port_low ? (uint16_t)(b->port_low + n % ports) : 0;
+    return (uint16_t)(b->port_low ? b->port_low + n % ports : 0);
 }
 
 void client_ask(struct client *c, SSL_CTX *const tls[SHOWN], const struct probe *b, size_t n, struct endpoint to,
