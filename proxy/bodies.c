@@ -134,6 +134,11 @@ bool bodies_judge(struct exchange *x, const char *p, size_t n, bool end, struct 
     return r == CHAIN_MORE || r == CHAIN_FULL;
 }
 
+const char *bodies_why(const struct exchange *x)
+{
+    return x->chain ? chain_why(x->chain) : NULL;
+}
+
 void bodies_free(struct exchange *x)
 {
     chain_free(x->chain);

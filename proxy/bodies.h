@@ -22,5 +22,6 @@ void bodies_ended(struct exchange *x);
 /* A piece of the request's body through x->judge; end: the last one. out gets what may go on to
  * the server. false: the HTTP filter refuses it. */
 bool bodies_judge(struct exchange *x, const char *p, size_t n, bool end, struct strbuf *out);
+const char *bodies_why(const struct exchange *x);    /* of REFUSED and BROKEN, for the log; NULL: nobody knows */
 void bodies_free(struct exchange *x);
 #endif

@@ -417,6 +417,7 @@ static void follow(struct exchange *x, enum bodies_result r)
         x->paused = true;
         upstream_read(x->up, false);
     } else if (r == BODIES_REFUSED || r == BODIES_BROKEN) {
+        x->left_alone = bodies_why(x);
         x->cause = r == BODIES_REFUSED ? CAUSE_FILTERED_ANSWER : CAUSE_GARBAGE;
         if (x->head_sent)
             abort_both(x);

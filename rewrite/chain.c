@@ -149,6 +149,18 @@ static struct recoding recoding_of(const struct rewriting *w, const struct chain
     return c;
 }
 
+/* Pages whose letters are wider than a byte: the texts of a dictionary are not looked for in them. */
+static bool is_wide(const char *content_type)
+{
+    for (const char *p = strchr(content_type, ';'); p; p = strchr(p, ';')) {
+        p += 1 + strspn(p + 1, " \t");
+        if (!ascii_ncasecmp(p, "charset=", 8))
+            return !ascii_ncasecmp(p + 8 + (p[8] == '"'), "utf-16", 6) ||
+                   !ascii_ncasecmp(p + 8 + (p[8] == '"'), "utf-32", 6);
+    }
+    return false;
+}
+
 struct body_chain *chain_answer(const struct rewriting *w, const struct chain_about *about, struct head *answer,
                                 const char **skipped)
 {
@@ -165,6 +177,8 @@ struct body_chain *chain_answer(const struct rewriting *w, const struct chain_ab
     bool unknown = coding_of(head_value(answer, FIELD_CONTENT_ENCODING)) == CODING_UNKNOWN;
     if (unknown && (links || needles))
         *skipped = "the body has a content coding that is not read";
+    else if (links && is_wide(head_value(answer, FIELD_CONTENT_TYPE)))
+        *skipped = "links in a page of UTF-16 or UTF-32 are not translated";
     else if (links && answer->status == 206)
         *skipped = "links in a part of a page are not translated";
     links = links && !*skipped;

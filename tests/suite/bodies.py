@@ -1,5 +1,6 @@
 """publishd changes and looks into bodies: link translation, codings and the HTTP filter, on real traffic."""
 import gzip
+import json
 import time
 import zlib
 
@@ -149,3 +150,29 @@ def test_filter_live(t, build):
         t.check(not any(b"\x00\xff\x00\xff" in b for b in seen), "nothing that was refused was seen whole")
         t.equal(p.stop(), 0, "ends cleanly")
         t.check("ERROR" not in p.said(), p.said()[-2000:])
+
+
+@test_each("plain")
+def test_left_alone(t, build):
+    """A page that is not translated goes on as it came, and the log says why."""
+    wide = "<a href=\"http://in.example/\">".encode("utf-16")
+    pages = {"part": (206, b"text/html", b"Content-Range: bytes 0-9/99\r\n", b"http://in."), "brotli": (200, b"text/html", b"Content-Encoding: br\r\n", b"\x0b\x02\x80abc\x03"),
+             "wide": (200, b"text/html; charset=\"UTF-16LE\"", b"", wide), "cut": (200, b"text/html", b"Content-Encoding: gzip\r\n", gzip.compress(b"<p>page" * 999)[:-9]),
+             "right": (200, b"text/html; charset=utf-8", b"", b"<p>http://in.example/")}
+
+    def answer(stream):
+        head, _ = stream.request()
+        status, kind, fields, body = pages[head.split()[1].decode().strip("/")]
+        stream.send(b"HTTP/1.1 %d OK\r\nContent-Type: %s\r\n%sContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (status, kind, fields, len(body), body))
+
+    log = t.path("access.log")
+    with Server(answer) as s, start(t, build, [rule(s.port, site="in.example", more=LINKS)], top="service: {log: %s}" % log) as p:
+        for name, (status, _, _, body) in pages.items():
+            got = p.ask(get(b"/" + name.encode(), fields=b"Accept-Encoding: gzip\r\n"))
+            if name in ("part", "brotli", "wide"):
+                t.equal((got[0], got[2]), (status, body), name + ": as it came")
+        p.stop()
+    with open(log) as f:
+        said = {e["target"].strip("/"): e.get("body") for e in map(json.loads, f)}
+    t.equal(said, {"part": "links in a part of a page are not translated", "brotli": "the body has a content coding that is not read",
+                   "wide": "links in a page of UTF-16 or UTF-32 are not translated", "cut": "the server's coded body is cut short", "right": None}, "what the log says")
