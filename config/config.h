@@ -114,6 +114,7 @@ struct config {
     const char *trust;
     const char *error_pages;         /* folder; NULL: those built in */
     enum bodyless_post bodyless_post;
+    bool flood;                      /* limits for each client address (B-77) */
     bool kerberos_in_spnego, fqdn_realm;
     VEC(struct parameter) parameters;
     VEC(struct link_mapping) links;

@@ -429,6 +429,7 @@ static const struct field config_fields[] = {
     FILENAME(config, trust, "certificates of the authorities that vouch for TLS servers, PEM"),
     FILENAME(config, error_pages, "folder of pages `<status>.html` or `<code>.html` that replace those built in"),
     WORD(config, bodyless_post, bodyless, BODYLESS_CHALLENGE, "what becomes of an empty POST that begins a handshake"),
+    BOOL(config, flood, false, "a client address has the source's limits: 160 connections at a time, 600 new ones and 600 requests a minute"),
     BOOL(config, kerberos_in_spnego, false, "delegated tickets are wrapped in SPNEGO"),
     BOOL(config, fqdn_realm, false, "the realm is the domain's full name"),
     LIST(config, parameters, parameter_schema, "vendor parameters of the whole array"),

@@ -356,11 +356,11 @@ static void assess_policy(struct assessing *s, bool all_names, bool dots, size_t
             "a '..' segment on a rewritten path, or one spelled with a backslash or encoded twice, gets 403 even where it would stay inside");
     on_policy(s, F_ERROR_PAGES, ON_PROXIES,
               "when no published server answers, the target's own 502, 503 or 504 is sent");
-    on_policy(s, F_FLOOD_LIMITS, s->plan->flood ? ON(TARGET_PUBLISHD) : ON_ALL,
-              "the source's flood mitigation is not emitted");
+    if (!s->plan->flood)
+        on_policy(s, F_FLOOD_LIMITS, ON_ALL, "the source's flood mitigation is not emitted");
     if (s->plan->flood)
         on_policy(
-            s, F_FLOOD_EMITTED, ON_PROXIES,
+            s, F_FLOOD_EMITTED, ON_ALL,
             "a client address has the source's default limits: 160 connections at a time and 600 requests a minute");
     on_policy(s, F_VIA_GONE, ON_ALL,
               "no Via header is added to requests and responses unless the site map asks for it");

@@ -112,8 +112,6 @@ enum { RULES_SHOWN = 2000 };
 /* Keeps the text only as far as the blocks of the first `rules` rules go: what a report still quotes when the file is written. */
 void emission_trim(struct emission *e, size_t rules);
 
-/* The source's limits for one client address by default (B-77): connections at a time, new ones and requests a minute. */
-enum { FLOOD_CONNECTIONS = 160, FLOOD_NEW_CONNECTIONS = 600, FLOOD_REQUESTS = 600 };
 /* The rule has places where servers hold an answer open and say more bit by bit: long polls, RPC over HTTP (B-76). */
 bool rule_waits(const struct plan_rule *r);
 /* HAProxy compresses the rule's answers (B-65). Not where a server speaks bit by bit, for its last bytes would be held back until

@@ -313,6 +313,7 @@ static void write_switches(struct publishd *p)
 {
     const struct policy *policy = p->plan->policy;
     pd_line(p, "bodyless_post", "challenge");
+    pd_bool(p, "flood", p->plan->flood, false);
     pd_bool(p, "kerberos_in_spnego", parameter_is(policy, "EnableKcdWithSPNego", "1"), false);
     pd_bool(p, "fqdn_realm", parameter_is(policy, "UseFQDNinKerberosTicket", "2"), false);
     pd_parameters(p, policy->parameters.v, policy->parameters.n);

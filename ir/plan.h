@@ -114,6 +114,9 @@ struct plan {
     VEC(const char *) certificates_missing;
 };
 
+/* The source's limits for one client address by default (B-77): connections at a time, new ones and requests a minute. */
+enum { FLOOD_CONNECTIONS = 160, FLOOD_NEW_CONNECTIONS = 600, FLOOD_REQUESTS = 600 };
+
 /* publishd's port for what comes over HTTP or HTTPS through this proxy; 0: none. In the order HAProxy http, HAProxy https, nginx
  * http, nginx https. */
 uint16_t preauth_port(const struct plan_listener *l, enum target t, bool tls);

@@ -1,6 +1,7 @@
 /* client: what every front does when a connection begins and ends. */
 #include "client.h"
 #include "client_trust.h"
+#include "flood.h"
 #include "signing.h"
 #include "upstream.h"
 
@@ -29,11 +30,17 @@ void client_begin(struct client *c, const struct arrival *a)
     l->clients.n++;
     count(&l->counts, connections, 1);
     atomic_fetch_add_explicit(counter(c), 1, memory_order_relaxed);
+    if (c->serving->snapshot->config->flood && c->at->client_from == CLIENT_OF_CONNECTION) {
+        c->held = c->address;
+        flood_holds(c->held, l->now);
+    }
 }
 
 void client_end(struct client *c)
 {
     upstream_close_bound(c);
+    if (c->held)
+        flood_leaves(c->held);
     if (c->served && c->served_free)
         c->served_free(c->served);
     if (c->identity && c->identity_free)

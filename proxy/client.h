@@ -15,6 +15,7 @@ struct client {
     const struct serving_socket *at;     /* where it came in; in serving */
     uint32_t address;                    /* IPv4, host byte order */
     uint16_t port;                       /* the client's */
+    uint32_t held;                       /* the address for which it counts as a connection (flood.h); 0: none */
     bool tls;
     SSL *ssl;                            /* NULL without TLS of our own; the socket's: gone when that is closed */
     struct shown *shown;                 /* the client's certificate, as client_trust.c judged it; NULL: not looked at */

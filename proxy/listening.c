@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "listening.h"
 #include "client.h"
+#include "flood.h"
 #include "introduction.h"
 #include "tell.h"
 #include <arpa/inet.h>
@@ -96,9 +97,16 @@ static bool is_full(const struct listening *k)
     return atomic_load_explicit(&l->connections->n, memory_order_relaxed) >= l->most;
 }
 
+/* Of who speaks for many clients the connections are not the clients'. */
+static bool floods(const struct arrival *a)
+{
+    return a->serving->snapshot->config->flood && a->at->client_from == CLIENT_OF_CONNECTION &&
+           !flood_connects(a->address, a->loop->now);
+}
+
 static void arrive(const struct arrival *a)
 {
-    if (a->at->proxies && !ipset_has(a->at->proxies, a->address))
+    if ((a->at->proxies && !ipset_has(a->at->proxies, a->address)) || floods(a))
         close(a->fd);
     else if (a->at->client_from == CLIENT_BY_PROXY_PROTOCOL)
         introduction_await(a);

@@ -3,6 +3,7 @@
 #include "answer.h"
 #include "bodies.h"
 #include "delegation.h"
+#include "flood.h"
 #include "forward.h"
 #include "members.h"
 #include "signing.h"
@@ -80,6 +81,10 @@ void steer(struct exchange *x)
 {
     if (x->client->at->client_from == CLIENT_BY_HEADER && !named_in_header(x)) {
         exchange_page(x, CAUSE_BAD_REQUEST);
+        return;
+    }
+    if (x->client->serving->snapshot->config->flood && !flood_asks(x->client->address, x->loop->now)) {
+        exchange_page(x, CAUSE_FLOOD);
         return;
     }
     ask(x);

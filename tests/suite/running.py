@@ -233,7 +233,7 @@ def test_ends(t):
 
 
 class Served:
-    """nginx or HAProxy on what convert wrote, with a published server of its own behind, on ports that are free here."""
+    """nginx, HAProxy or publishd on what convert wrote, with a published server of its own behind, on ports that are free here."""
 
     def __init__(self, t, target, policy, site):
         self.backend = Backend()
@@ -245,7 +245,8 @@ class Served:
                   site=t.write(target + "-site.yaml", site + 'backends: {"127.0.0.1": "127.0.0.1:%d"}\n' % self.backend.server_port))
         command = {"nginx": ["nginx", "-e", t.path("nginx.log"), "-c", os.path.join(out, "nginx", "nginx.conf"),
                              "-g", "daemon off; pid %s;" % t.path("nginx.pid")],
-                   "haproxy": ["haproxy", "-db", "-f", os.path.join(out, "haproxy", "haproxy.cfg")]}[target]
+                   "haproxy": ["haproxy", "-db", "-f", os.path.join(out, "haproxy", "haproxy.cfg")],
+                   "publishd": [os.path.join(t.build, "publishd"), "-f", "-c", os.path.join(out, "publishd", "publishd.yaml")]}[target]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(200):
             try:
@@ -339,7 +340,7 @@ def test_limits(t):
     """Flood limits and a listener's limit, with the real numbers: who is above is refused, others are served (B-76, B-77)."""
     policy = t.run("ir", t.write("small.xml", small(rule()))).out.decode()
     notes = []
-    for target in ("nginx", "haproxy"):
+    for target in ("nginx", "haproxy", "publishd"):
         served = Served(t, target, policy, "site: 1\nflood: true\n")
         try:
             one = served.connection("127.0.0.7")
