@@ -14,7 +14,7 @@ def in_lab(t, *scripts, least=200):
     root = [] if os.geteuid() == 0 else ["sudo", "-n"]
     tests = os.path.join(TOP, "tests")
     words = [shlex.join([python, os.path.join(tests, script), *arguments]) for python, script, *arguments in scripts]
-    p = subprocess.run(root + [sys.executable, os.path.join(tests, "lab.py"), "run", "sh", "-c", " && ".join(words)], capture_output=True, timeout=500)
+    p = subprocess.run(root + [sys.executable, os.path.join(tests, "lab.py"), "run", "sh", "-c", " && ".join(words)], capture_output=True, timeout=900)
     for line in p.stdout.decode("utf-8", "replace").splitlines():
         if line.startswith("["):
             name, passed, what = json.loads(line)
