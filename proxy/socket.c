@@ -12,7 +12,8 @@
 enum {
     BLOCK = 16 << 10, /* what a queue begins with, and a TLS record holds */
     LARGE = 8 << 10,  /* a piece that is sent at once */
-    SPARES = 64       /* blocks that a loop keeps */
+    SPARES = 64,      /* blocks that a loop keeps */
+    REST_TIME = 1000  /* ms */
 };
 
 /* ---- the queue ------------------------------------------------------------------------ */
@@ -219,6 +220,28 @@ void sock_finish(struct sock *s)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
+/* OpenSSL's buffers, 17 kB each way, are given back behind each record (SSL_MODE_RELEASE_BUFFERS), and zeroed for what was
+ * in them. That is right for the many connections that wait, but costs a busy one more than all else in a request: one that
+ * reads again soon keeps them until it rests. */
+static void keep_warm(struct sock *s)
+{
+    if (!s->warm && s->rest.back) {
+        s->warm = true;
+        SSL_clear_mode(s->ssl, SSL_MODE_RELEASE_BUFFERS);
+    }
+    timer_set(s->loop, &s->rest, REST_TIME);
+}
+
+static void on_rest(struct timer *t)
+{
+    struct sock *s = container_of(t, struct sock, rest);
+    if (!s->warm)
+        return;
+    s->warm = false;
+    SSL_set_mode(s->ssl, SSL_MODE_RELEASE_BUFFERS);
+    SSL_free_buffers(s->ssl); /* does nothing while something is in them: the next record's end does it */
+}
+
 static long read_tls(struct sock *s, char *p, size_t n)
 {
     size_t got = 0;
@@ -242,6 +265,8 @@ static long read_tls(struct sock *s, char *p, size_t n)
         s->error = 0;
         return SOCK_ERROR;
     }
+    if (got)
+        keep_warm(s);
     return (long)got;
 }
 
@@ -378,6 +403,7 @@ bool sock_open(struct sock *s, struct loop *l, int fd, SSL *ssl, const struct so
                         .calls = calls,
                         .flush.run = flush,
                         .read.run = read_again,
+                        .rest.fire = on_rest,
                         .room_at = NO_ROOM_CALL,
                         .connecting = connecting,
                         .handshaken = !connecting && !ssl,
@@ -406,6 +432,7 @@ void sock_close(struct sock *s)
     s->watch.fd = -1;
     task_cancel(&s->flush);
     task_cancel(&s->read);
+    timer_stop(&s->rest);
 }
 
 void sock_abort(struct sock *s)

@@ -31,6 +31,7 @@ struct sock {
     const struct sock_calls *calls;
     struct { char *p; size_t at, n, cap; } queue;        /* bytes at..n wait */
     struct task flush, read;
+    struct timer rest;                   /* TLS: since the last read, for a while */
     uint32_t room_at;                    /* call room once when no more than these bytes wait; NO_ROOM_CALL */
     bool connecting, handshaken;
     bool readable;                       /* the system has more, or an end, as far as is known */
@@ -38,6 +39,7 @@ struct sock {
     bool blocked;                        /* the system takes no more now */
     bool broken;                         /* failed is, or will be, called */
     bool told;                           /* it was */
+    bool warm;                           /* TLS: its buffers are kept from one record to the next */
     bool ended, reset;                   /* the peer has ended its sending; and takes nothing */
     bool secret;                         /* what is queued holds credentials: it is zeroed when it has left */
     bool closing;                        /* sock_finish: our sending ends when the queue is empty */
