@@ -37,13 +37,13 @@ def test_lab_served(t):
 @test
 def test_lab_certificates(t):
     """Client certificates: the row of the matrix, who is refused, the directory, beside a form."""
-    in_lab(t, "lab_certificates.py", t.asan, least=70)
+    in_lab(t, (sys.executable, "lab_certificates.py", t.asan), least=70)
 
 
 @test
 def test_lab_isolation(t):
     """64 clients as 16 users at once (make isolation: for a minute under ThreadSanitizer)."""
-    in_lab(t, (sys.executable, "lab_isolation.py", t.asan, str(4 * THOROUGH)), least=6)
+    in_lab(t, (sys.executable, "lab_isolation.py", t.asan, str(4 * THOROUGH)), least=5)
 
 
 @test
