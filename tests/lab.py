@@ -404,8 +404,9 @@ class Lab:
                 f.write("%s:%s\n%s\\%s:%s\n" % (name, hashed, DOMAIN, name, hashed))
         for name in ("apache/ntlm", "kt/back.keytab"):
             shutil.chown(self.path(name), "www-data")
-        env = dict(os.environ, KRB5_CONFIG=self.path("krb5.conf"), KRB5RCACHEDIR=self.path("run"), GSS_USE_PROXY="0",
-                   NTLM_USER_FILE=self.path("apache", "ntlm"))
+        env = self.environ()
+        # /ntlm asks winbindd, and it must be the lab's: gss-ntlmssp's own file knows ASCII names alone where no locale is set, as in Apache.
+        env.pop("NSS_WRAPPER_HOSTS", None)               # gives an address once for each of its names: Apache would listen on it twice
         self.start("apache", ["/usr/sbin/apache2", "-f", self.path("apache", "conf"), "-DFOREGROUND"], env)
         self.wait(HTTP_PORT, "apache")
 
