@@ -103,6 +103,9 @@ soak: $(if $(filter address,$(SANITIZER)),asan) $(if $(filter thread,$(SANITIZER
 isolation: tsan                       ## 64 clients as 16 users in a domain of its own for a minute, publishd under ThreadSanitizer
 	tests/lab.py run tests/lab_isolation.py $(BUILD)-tsan 60
 
+multitool: all                        ## what Microsoft's SARIF multitool says about the reports; fetches it by npm
+	tests/sarif_multitool.py $(BUILD)
+
 # Every C file of tests/fuzz is a harness; tests/fuzz/seeds says what it begins with. What is found stays in build-fuzz.
 SECONDS ?= 20
 FUZZERS ?= $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
@@ -142,4 +145,4 @@ clean:                                ## removes what was built
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz $(BUILD)-clang $(BUILD)-gcc-werror $(BUILD)-clang-werror
 help:                                 ## this list
 	@sed -n 's/^\([a-z-]*\):.*## *\(.*\)/  make \1\t\2/p' Makefile | expand -t 18
-.PHONY: all isolation lab_auth unit check check-now demo demo-auth bench lint lint-now asan tsan soak fuzz fuzz-now clang goldens docs format install clean help
+.PHONY: all isolation multitool lab_auth unit check check-now demo demo-auth bench lint lint-now asan tsan soak fuzz fuzz-now clang goldens docs format install clean help

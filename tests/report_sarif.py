@@ -1,7 +1,6 @@
-"""The findings as SARIF and CSV: valid by the schema, read by another program, and the same as report.json says.
+"""The findings as SARIF and CSV: valid by the standard's schema (tests/sarif), and the same as report.json says.
 
-Run by tests/run; alone: tests/run report-sarif report-csv. The schema and the other program are Microsoft's SARIF
-multitool, an npm package that is installed below the build folder.
+Run by tests/run; alone: tests/run report-sarif report-csv. What another program makes of them: make multitool.
 """
 import csv
 import io
@@ -14,25 +13,9 @@ from urllib.parse import unquote
 
 from suite.common import SAMPLES, TOP, export_of, read, site_of, test
 
-MULTITOOL = ("@microsoft/sarif-multitool-linux", "5.7.0")
+SCHEMA = os.path.join(TOP, "tests", "sarif", "sarif-2.1.0.json")
 LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 HOSTILE = '=cmd|"/c calc"!A1, {0} [click](javascript:alert(1)) \\ é'
-
-
-def multitool(t):
-    """The program and the schema that it ships; installed once a build folder."""
-    folder = os.path.join(t.build, "npm")
-    package = os.path.join(folder, "node_modules", *MULTITOOL[0].split("/"))
-    program = os.path.join(package, "Sarif.Multitool")
-    if not os.path.exists(program):
-        os.makedirs(folder, exist_ok=True)
-        with open(os.path.join(folder, "package.json"), "w") as out:
-            json.dump({"name": "tmgc-tests", "private": True, "dependencies": {MULTITOOL[0]: MULTITOOL[1]}}, out)
-        p = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder, capture_output=True, timeout=300)
-        if p.returncode:
-            raise RuntimeError("npm install failed: " + p.stderr.decode()[-500:])
-    os.chmod(program, 0o755)
-    return program, os.path.join(package, "sarif-2.1.0.json")
 
 
 def made(t, sample, out, **options):
@@ -48,50 +31,34 @@ def hostile_export(t):
     return t.write("hostile export: 1.xml", text.replace(">Outlook Anywhere<", ">%s<" % escape(HOSTILE)))
 
 
+def reports(t):
+    """report.sarif of every sample, of a hostile export and of standard input: name and file."""
+    for sample in SAMPLES:
+        made(t, sample, t.path(sample))
+    t.convert(hostile_export(t), t.path("hostile"), "--fail-on", "never", site=site_of("exchange-2010"))
+    with open(export_of("sharepoint"), "rb") as f:
+        t.convert("-", t.path("piped"), "--fail-on", "never", stdin=f.read())
+    return {name: t.path(name, "report.sarif") for name in [*SAMPLES, "hostile", "piped"]}
+
+
 @test
 def test_report_sarif_schema(t):
-    """The official schema, and the multitool's own rules, find nothing to say."""
+    """The official schema finds nothing to say, and would."""
     try:
         import jsonschema
     except ImportError:                  # Debian's, where another Python comes first
         sys.path.append("/usr/lib/python3/dist-packages")
         import jsonschema
-    program, schema_file = multitool(t)
-    schema = json.loads(read(schema_file).decode("utf-8-sig"))
+    schema = json.loads(read(SCHEMA))
     validator = jsonschema.validators.validator_for(schema)(schema)
-    files = {}
-    for sample in SAMPLES:
-        made(t, sample, t.path(sample))
-        files[sample] = t.path(sample, "report.sarif")
-    t.convert(hostile_export(t), t.path("hostile"), "--fail-on", "never", site=site_of("exchange-2010"))
-    files["hostile"] = t.path("hostile", "report.sarif")
-    with open(export_of("sharepoint"), "rb") as f:
-        t.convert("-", t.path("piped"), "--fail-on", "never", stdin=f.read())
-    files["piped"] = t.path("piped", "report.sarif")
+    files = reports(t)
     for name, file in files.items():
-        wrong = ["/".join(map(str, e.path)) + ": " + e.message[:200] for e in validator.iter_errors(json.loads(read(file)))]
+        log = json.loads(read(file))
+        wrong = ["/".join(map(str, e.path)) + ": " + e.message[:200] for e in validator.iter_errors(log)]
         t.check(not wrong, name + ": not valid by the schema", wrong[:3])
-    p = subprocess.run([program, "validate", *files.values()], capture_output=True, timeout=300, env=dict(os.environ, DOTNET_SYSTEM_GLOBALIZATION_INVARIANT="1"))
-    said = [line for line in p.stdout.decode().splitlines() if (": warning " in line or ": error " in line) and " SARIF2005: " not in line]
-    t.check(p.returncode == 0 and not said, "the multitool says", p.returncode, said[:5])       # SARIF2005: we have no web page
+        log["runs"][0]["results"][0]["level"] = "info"
+        t.check(not validator.is_valid(log), name + ": a level that there is not is valid")
     t.note = "%d files" % len(files)
-
-
-@test
-def test_report_sarif_read(t):
-    """Another program reads out of it what report.json says."""
-    program, _ = multitool(t)
-    for sample in SAMPLES:
-        _, report = made(t, sample, t.path(sample))
-        p = subprocess.run([program, "project", t.path(sample, "report.sarif"), "--format", "ndjson", "--first-location-only", "--columns",
-                            "RuleId,Level,Location.Uri,Location.Region.StartLine,Message.Text"], capture_output=True, timeout=120,
-                           env=dict(os.environ, DOTNET_SYSTEM_GLOBALIZATION_INVARIANT="1"))
-        rows = [json.loads(line) for line in p.stdout.decode("utf-8-sig").splitlines() if line.startswith("{")]
-        t.equal(len(rows), len(report["findings"]), sample + ": results")
-        for row, f in zip(rows, report["findings"]):
-            got = [str(v) for v in row.values()]
-            t.check(got[0] == f["code"] and got[1].lower() == LEVELS[f["severity"]] and got[2].endswith(f["file"] or "") and
-                    got[3] == str(f["line"] or 1) and f["message"] in got[4].replace("{{", "{").replace("}}", "}"), sample + ": read as", got, f)
 
 
 @test
@@ -109,6 +76,8 @@ def test_report_sarif_places(t):
             t.check(order.index(rule["defaultConfiguration"]["level"]) >= order.index(result["level"]), where + " the rule's level is below the result's")
             t.equal(result["level"], LEVELS[f["severity"]], where + " level")
             t.equal([s["justification"] for s in result.get("suppressions", [])], [f["accepted"]] if f["accepted"] else [], where + " suppressions")
+            said = re.sub(r"([{}])\1|\\([][\\])", r"\1\2", result["message"]["text"])      # as a viewer shows it (the standard's 3.11)
+            t.check(f["message"] in said, where + " message", said, f["message"])
             place = result["locations"][0]["physicalLocation"]
             t.check(place["artifactLocation"]["uri"] == f["file"] and place["region"]["startLine"] == (f["line"] or 1), where, place)
             for related in result.get("relatedLocations", []):
