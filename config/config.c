@@ -197,3 +197,11 @@ void config_free(struct config *c)
     if (c)
         arena_free(c->arena);
 }
+
+const struct conf_rule *config_transparent(const struct config *c)
+{
+    for (size_t i = 0; i < c->rules.n; i++)
+        if (c->rules.v[i].forward_client_address && c->rules.v[i].closed != CLOSED_ALWAYS)
+            return &c->rules.v[i];
+    return NULL;
+}

@@ -131,6 +131,9 @@ struct config {
 struct config *config_read(const char *file, struct strbuf *err);
 void config_free(struct config *c);
 
+/* The first rule that answers and connects to its servers from the client's address (B-59); NULL: none does. */
+const struct conf_rule *config_transparent(const struct config *c);
+
 /* The literal of a path's internal, which is written in the kind of its external: "/x/" "*", "/x" "*" or "/x". NULL: it is
  * not one. */
 const char *conf_internal(struct arena *a, enum path_kind kind, const char *internal);

@@ -388,7 +388,7 @@ static const struct field rule_fields[] = {
     RANGES(conf_rule, compress_for, "only for clients with these addresses; for all if left out"),
     BOOL(conf_rule, asks_gzip, false, "the server is asked for gzip, which is unpacked for clients that do not take it"),
     BOOL(conf_rule, front_end_https, false, "the header Front-End-Https: On is added"),
-    BOOL(conf_rule, forward_client_address, false, "requests appear to come from the client's own address"),
+    BOOL(conf_rule, forward_client_address, false, "server connections come from the client's own address; needs CAP_NET_ADMIN and a host that is ready for it"),
     BOOL(conf_rule, x_forwarded_for, false, "X-Forwarded-For is set to the client's address"),
     { MEMBER(conf_rule, via), .type = Y_TEXT, .text = TEXT_HEADER, .help = "value of the Via header to add" },
     BOOL(conf_rule, websocket, false, "WebSocket passes"),

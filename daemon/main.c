@@ -1,6 +1,7 @@
 /* publishd: the command line. */
 #include "supervise.h"
 #include "tools.h"
+#include "../proxy/privileges.h"
 #include "../proxy/serve.h"
 #include "../proxy/tell.h"
 #include "../config/config.h"
@@ -32,12 +33,13 @@ static int check(const char *file)
 {
     struct strbuf err = { 0 };
     struct config *c = config_read(file, &err);
-    if (c)
+    bool good = c && privileges_suffice(c, &err);
+    if (good)
         printf("%s: ok, %zu listener%s, %zu rule%s\n", file, c->listeners.n, c->listeners.n == 1 ? "" : "s", c->rules.n,
                c->rules.n == 1 ? "" : "s");
     else
         fprintf(stderr, "%s%s", err.p ? err.p : "", err.n && err.p[err.n - 1] == '\n' ? "" : "\n");
-    int status = c ? EXIT_GOOD : EXIT_BAD;
+    int status = good ? EXIT_GOOD : EXIT_BAD;
     config_free(c);
     buf_free(&err);
     return status;

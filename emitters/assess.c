@@ -227,10 +227,10 @@ static void assess_forwarding(struct assessing *s, struct plan_rule *r)
             s, F_CLIENT_CERTIFICATE_LOST, ON_ALL, rule, "backend_certificate", "SSLClientCertificate",
             "the client certificate that was shown to the published server is not in the export, and the site map has no files for it");
     if (r->transparent)
-        about(s, F_TRANSPARENT, ON_PROXIES, rule, "forward_client_address", "",
+        about(s, F_TRANSPARENT, ON_ALL, rule, "forward_client_address", "",
               "connects to its published server from the client's own address, which the host must be made ready for");
-    if (rule->forward_client_address)
-        about(s, F_SOURCE_IP_LOST, r->transparent ? ON(TARGET_PUBLISHD) : ON_ALL, rule, "forward_client_address", "",
+    else if (rule->forward_client_address)
+        about(s, F_SOURCE_IP_LOST, ON_ALL, rule, "forward_client_address", "",
               "requests no longer appear to come from the client's own address");
     if (rule->block_attachments_public || rule->block_attachments_private)
         about(s, F_ATTACHMENTS_LOST, ON_ALL, rule,

@@ -144,7 +144,7 @@ static void write_headers(struct publishd *p, const struct plan_rule *r)
         pd_ranges(p, "compress_for", &r->compresses_for);
     pd_bool(p, "asks_gzip", r->asks_gzip && !rule->accept_encoding, false);
     pd_bool(p, "front_end_https", rule->front_end_https, false);
-    pd_bool(p, "forward_client_address", rule->forward_client_address, false);
+    pd_bool(p, "forward_client_address", r->transparent, false);
     pd_bool(p, "x_forwarded_for", r->x_forwarded_for, false);
     pd_text(p, "via", r->via);
     pd_bool(p, "websocket", r->websocket, false);

@@ -75,6 +75,7 @@ struct exchange {
     struct arena *arena;                 /* the decision's strings; reset with the exchange */
     struct decision decision;
     const struct serving_rule *rule;     /* NULL: none answered */
+    uint32_t from;                       /* its server connection's own address (B-59), host byte order; 0: the host's */
     const char *method, *host, *target;  /* as the client sent them: what request had before it was changed */
     const char *accept_encoding;         /* likewise; NULL */
     struct peer *peer;                   /* the server that was chosen; NULL */

@@ -27,7 +27,7 @@ static void list(struct upstream **first, struct upstream *u)
 static struct upstream *take_own(const struct exchange *x)
 {
     for (struct upstream *u = x->client->bound; u; u = u->next)
-        if (u->peer == x->peer && u->state == U_IDLE)
+        if (u->peer == x->peer && u->from == x->from && u->state == U_IDLE)
             return u;
     return NULL;
 }
@@ -38,6 +38,8 @@ struct upstream *pool_take(struct exchange *x)
     if (u)
         return u;
     u = x->peer->idle[x->loop->index].first;
+    while (u && u->from != x->from)
+        u = u->next;
     if (u)
         upstream_unlist(u);
     return u;

@@ -20,6 +20,7 @@ struct upstream {
     struct upstream *next, **back;       /* among the idle of its peer, or the owner's; back NULL: in no list */
     struct addresses *tried;             /* a reference, while connecting */
     size_t address;                      /* index of the next to try */
+    uint32_t from;                       /* the client's address that it comes from (B-59); 0: the host's. For requests of that client alone */
     enum upstream_state state;
     uint64_t patience;                   /* ms to wait for the server */
     struct strbuf in;                    /* a head that is not whole yet */

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -58,6 +60,24 @@ int privileges_drop(const char *user, bool transparent, struct strbuf *err)
         return -1;
     }
     return 0;
+}
+
+bool privileges_suffice(const struct config *c, struct strbuf *err)
+{
+    const struct conf_rule *r = config_transparent(c);
+    if (!r)
+        return true;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool good = fd >= 0 && setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &(int){ 1 }, sizeof(int)) == 0;
+    if (!good)
+        buf_printf(
+            err,
+            "forward_client_address: the rule \"%.200s\" connects from clients' addresses, which this process may "
+            "not (%s): it needs CAP_NET_ADMIN, which publishd keeps if root starts it with such a rule\n",
+            r->name, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return good;
 }
 
 bool privileges_confine(void)

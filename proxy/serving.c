@@ -100,6 +100,7 @@ static void add_rule(struct serving *s, size_t i, const struct tls_trust *trust)
     const struct plan_rule *p = &s->snapshot->plan->rules.v[i];
     struct serving_rule *r = vec_push(s->arena, &s->rules);
     r->counts = arena_alloc(s->arena, sizeof *r->counts);
+    r->transparent = p->transparent;
     r->farm = p->farm;
     r->by_address = p->rule->affinity_by_address;
     long timeout = s->snapshot->config->rules.v[i].read_timeout;

@@ -22,6 +22,7 @@ struct serving_member { struct peer *peer; bool drained; };
 struct rule_counts { atomic_ulong requests, refused, failed; };
 struct serving_rule {
     struct { struct serving_member *v; size_t n; } members[2];       /* for requests over HTTP, HTTPS */
+    bool transparent;                    /* connects from the client's address (B-59) */
     bool farm, by_address;               /* affinity: by cookie, or by the client's address (B-116) */
     char cookie[24];                     /* its name */
     const char *cookies[2];              /* the same, as forward.h wants it */

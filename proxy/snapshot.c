@@ -222,6 +222,7 @@ static void plan_rule(struct snapshot *s, uint32_t index)
     p->asks_gzip = c->asks_gzip;
     p->websocket = c->websocket;
     p->x_forwarded_for = c->x_forwarded_for;
+    p->transparent = c->forward_client_address;
     p->via = c->via;
     p->filter = make_filter(s->arena, c);
     p->closed = c->closed == CLOSED_ALWAYS ? ON(TARGET_PUBLISHD) : 0;

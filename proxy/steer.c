@@ -46,8 +46,10 @@ static void ask(struct exchange *x)
                          .certificate = shown && shown->state == SHOWN_GOOD ? 1 : -1 };
     route_ask(s, &x->request, x->arena, &q);
     route(s, &q, x->arena, &x->decision);
-    if (x->decision.rule >= 0)
-        x->rule = &c->serving->rules.v[x->decision.rule];
+    if (x->decision.rule < 0)
+        return;
+    x->rule = &c->serving->rules.v[x->decision.rule];
+    x->from = x->rule->transparent ? c->address : 0;
 }
 
 static void redirect(struct exchange *x)

@@ -114,6 +114,15 @@ static void on_ready(struct sock *s)
 
 static const struct sock_calls calls;
 
+/* The connection will come from that address of a client, and a port that its destination leaves free (B-59). */
+static bool come_from(int fd, uint32_t address)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(address) };
+    return setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &(int){ 1 }, sizeof(int)) == 0 &&
+           setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){ 1 }, sizeof(int)) == 0 &&
+           bind(fd, (const struct sockaddr *)&at, sizeof at) == 0;
+}
+
 /* Begins to connect to the next address. false: there is none left. */
 static bool try_address(struct upstream *u)
 {
@@ -122,6 +131,10 @@ static bool try_address(struct upstream *u)
         int fd = socket(a->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0)
             continue;
+        if (u->from && (a->at.ss_family != AF_INET || !come_from(fd, u->from))) {
+            close(fd);
+            continue;
+        }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
         SSL *ssl = NULL;
@@ -169,6 +182,7 @@ static struct upstream *upstream_new(struct exchange *x)
         mem_fatal();
     u->loop = x->loop;
     u->peer = peer_ref(x->peer);
+    u->from = x->from;
     u->timer.fire = on_timer;
     u->nowhere.run = not_connected;
     u->state = U_CONNECTING;

@@ -1,6 +1,6 @@
 /* upstream: a connection to a server, and the pool of those that are idle. Speaks HTTP/1.1, one request at a time (B-67).
  *
- * Pools are per loop and peer. A connection is used again only if the last answer ended by its own framing with nothing
+ * Pools are per loop and peer, and where a rule's connections come from their client's address (B-59) per client. A connection is used again only if the last answer ended by its own framing with nothing
  * behind it, the request was sent whole and both sides keep alive. It becomes private to the client's connection as soon
  * as the client sends Authorization: NTLM or Negotiate, or the server asks for one of them (B-68, B-102), and is then
  * never pooled.

@@ -59,10 +59,9 @@ static void judge_server(const struct judge *j, const struct decision *d, const 
     const char *shows = s->tls && r->shows && j->target != TARGET_PUBLISHD ? r->shows->chain : "none"; /* B-51 */
     if (strcmp(shown, shows) != 0)
         differs(out, shows, shown, "certificate shown");
-    bool transparent = r->transparent && j->target != TARGET_PUBLISHD; /* B-59 */
-    if (transparent && geteuid() == 0 && s->from != client)
+    if (r->transparent && geteuid() == 0 && s->from != client) /* B-59 */
         differs(out, "the client's", "another", "address of the connection");
-    if (!transparent && s->from == client)
+    if (!r->transparent && s->from == client)
         differs(out, "the target's", "the client's", "address of the connection");
     if (s->times != 1)
         differs(out, "once", "several times", "forwarded");

@@ -2,6 +2,7 @@
  * quotes. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../ir/yaml.h"
 #include "internal.h"
@@ -119,6 +120,8 @@ static void rule_item(const struct yaml_text *t, const struct node *rule)
         for (const struct node *server = first_item(node_value(rule, upstreams[i]), "servers"); server;
              server = server->next)
             server_item(t, server);
+    if (geteuid() != 0) /* which only root may ask for */
+        replace(t, node_value(rule, "forward_client_address"), "false");
 }
 
 /* How it runs on its host - logs, its own ports, the account - is no part of what is asked: commented out. */
