@@ -57,13 +57,21 @@ static bool is_upstream(const struct nginx_text *t, const char *at, size_t n)
     return false;
 }
 
+/* Of a stream: a host, and the port that the client connected to. Maps hold such, too. */
+static bool host_with_own_port(struct nginx_text *t, struct word w)
+{
+    static const char own_port[] = ":$server_port";
+    const size_t n = sizeof own_port - 1;
+    if (w.n <= n || memcmp(w.at + w.n - n, own_port, n) != 0)
+        return false;
+    substitute_server(t->s, w.at, w.n - n);
+    return true;
+}
+
 static void proxy_pass(struct nginx_text *t, struct word w)
 {
-    static const char own_port[] = ":$server_port"; /* of a stream: a host, and the port that the client connected to */
-    if (w.n > sizeof own_port && memcmp(w.at + w.n - (sizeof own_port - 1), own_port, sizeof own_port - 1) == 0) {
-        substitute_server(t->s, w.at, w.n - (sizeof own_port - 1));
+    if (host_with_own_port(t, w))
         return;
-    }
     size_t skip = word_begins(w, "http://") ? 7 : word_begins(w, "https://") ? 8 : w.n;
     size_t n = 0;
     while (skip + n < w.n && !strchr("/$?", w.at[skip + n]))
@@ -138,7 +146,9 @@ static void nginx_directive(struct nginx_text *t)
         substitute_listen(t->s, w[1].at, w[1].n, n > 2 && word_is(w[2], "udp"));
     else if (word_is(block, "upstream") && word_is(name, "server"))
         substitute_server(t->s, w[1].at, w[1].n);
-    else if (word_is(name, "proxy_pass") || word_is(block, "map"))
+    else if (word_is(block, "map"))
+        host_with_own_port(t, w[1]);
+    else if (word_is(name, "proxy_pass"))
         proxy_pass(t, w[1]);
     else if (word_is(name, "ssl_certificate") || word_is(name, "ssl_certificate_key") ||
              word_is(name, "proxy_ssl_certificate") || word_is(name, "proxy_ssl_certificate_key"))
