@@ -220,6 +220,9 @@ int supervise(int (*work)(void *context, struct parent *p), void *context, bool 
         }
         int ended = tend(&w, &kept, signals, &stopping);
         status = status_of(ended);
+        if (!ever_ready && WIFSIGNALED(ended)) /* else it has said why itself */
+            tell(LOG_ERR, "the worker was ended by signal %d (%s) before it served", WTERMSIG(ended),
+                 strsignal(WTERMSIG(ended)));
         if (!ever_ready || status == 0)
             break; /* it could not begin, or it ended because it was done */
         pause = next_pause(&deaths, began);

@@ -201,6 +201,7 @@ def test_upsets_kept(t):
         p.sockets = one + at % more
         p.write([rule(server.port)])
         with p:
+            t.equal(p.ask(get())[0], 200, "the first worker")
             kill_worker(p)
             early = p.connect(port=more)                 # before anybody serves again
             early.send(get())
