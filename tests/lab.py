@@ -57,6 +57,8 @@ SERVICES = {
     "svc-other": ("Other.Pw1.long", ("HTTP/other.lab.test",), None, ()),
 }
 RADIUS_SECRET = "radius-secret"
+# For ASAN_OPTIONS: outside namespaces libnss_wrapper is loaded before the sanitizer.
+PRELOADED = "verify_asan_link_order=0"
 
 BASE_CONF = """[global]
 	log file = {d}/dc/log/log.%m

@@ -18,7 +18,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from lab import Lab, USERS, HTTP_PORT
+from lab import Lab, USERS, HTTP_PORT, PRELOADED
 
 BUILD = sys.argv[1]
 lab = Lab(os.environ["LAB_DIR"])
@@ -98,7 +98,7 @@ class Served:
         # gss-ntlmssp 1.2.0 loses a context of OpenSSL's at each NTLM handshake with a server; everything else counts.
         with open(lab.path("run", "leaks"), "w") as f:
             f.write("leak:gssntlmssp\n")
-        env = dict(os.environ, ASAN_OPTIONS="fast_unwind_on_malloc=0", LSAN_OPTIONS="print_suppressions=0:suppressions=" + lab.path("run", "leaks"))
+        env = dict(os.environ, ASAN_OPTIONS="fast_unwind_on_malloc=0:" + PRELOADED, LSAN_OPTIONS="print_suppressions=0:suppressions=" + lab.path("run", "leaks"))
         self.p = subprocess.Popen([os.path.join(BUILD, "publishd"), "-f", "-c", self.file], stderr=self.err, env=env)
         end = time.monotonic() + 20
         while time.monotonic() < end:
