@@ -41,8 +41,6 @@ void client_end(struct client *c)
     upstream_close_bound(c);
     if (c->held)
         flood_leaves(c->held);
-    if (c->served && c->served_free)
-        c->served_free(c->served);
     if (c->identity && c->identity_free)
         c->identity_free(c->identity);
     shown_forget(c);

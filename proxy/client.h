@@ -24,10 +24,8 @@ struct client {
     /* What signing.c remembers of the connection: who signed in on it, a handshake that is under way. */
     void *identity;
     void (*identity_free)(void *identity);
-    void *served;                        /* whom the bound connections speak for: delegation.c's */
-    void (*served_free)(void *served);
     /* Server connections that are this client's alone, because NTLM or Negotiate was seen on them (B-68, B-102).
-     * Closed with the client's. Chained by upstream->next; upstream.c takes and adds. */
+     * Each speaks for one user (pool.h). Closed with the client's. Chained by upstream->next; pool.c takes and adds. */
     struct upstream *bound;
     struct client *next, **back;         /* in loop->clients */
     void (*drain)(struct client *c);     /* the front's: no further requests; ends when those under way have */

@@ -20,38 +20,6 @@ static bool has_handshake(enum delegation d)
     return d == DELEGATE_NTLM || d == DELEGATE_NEGOTIATE || d == DELEGATE_KERBEROS;
 }
 
-/* ---- whose the client's own server connections are ------------------------------------------------------------ */
-static void served_free(void *who)
-{
-    identity_release(who);
-}
-
-/* The same user, and where a password signs in at the server the same password: where the rule is for everybody nobody has
- * checked it (B-27), and a wrong one must not go over what the right one signed in. */
-static bool same_user(const struct exchange *x, const struct identity *a, const struct identity *b)
-{
-    bool by_password = rule_of(x)->delegation != DELEGATE_KERBEROS;
-    return identity_same(a, b) && (!by_password || a->password == b->password ||
-                                   (a->password && b->password && secret_equal(a->password, b->password)));
-}
-
-/* who: NULL for requests that say nothing of a user. Those that somebody is signed in on must not carry them either. */
-static bool claim_connections(struct exchange *x, struct identity *who)
-{
-    struct client *c = x->client;
-    struct identity *before = c->served;
-    if (before == who || (before && who && same_user(x, before, who)))
-        return true;
-    if (before && x->request.version == 20)
-        return false; /* another request may be under way on them */
-    if (before)
-        upstream_close_bound(c);
-    identity_release(before);
-    c->served = identity_hold(who);
-    c->served_free = served_free;
-    return true;
-}
-
 /* ---- legs -------------------------------------------------------------------------------------------------------- */
 static const char *challenge_of(struct exchange *x, const char *scheme)
 {
@@ -310,10 +278,7 @@ void delegate_to_another(struct exchange *x)
 void delegate(struct exchange *x)
 {
     enum delegation how = rule_of(x)->delegation;
-    struct identity *who = has_handshake(how) ? x->who : NULL;
-    if (!claim_connections(x, who))
-        exchange_page(x, CAUSE_BUSY);
-    else if (who)
+    if (x->who && has_handshake(how))
         with_handshake(x);
     else if (x->who && how == DELEGATE_BASIC)
         with_basic(x);

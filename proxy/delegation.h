@@ -1,7 +1,7 @@
 /* delegation: telling the server who the user is, by the rule's way (B-100 to B-115).
  *
  * Connections to servers on which somebody is signed in by Kerberos or NTLM are the client connection's alone, and speak
- * for one user: when another comes over the same client connection, they are closed.
+ * for one user (pool.h): whoever else comes over the same client connection, before, behind or beside, gets another.
  */
 #ifndef PROXY_DELEGATION_H
 #define PROXY_DELEGATION_H

@@ -108,12 +108,12 @@ static member *in_turn(const struct exchange *x, member *v, size_t n, const stru
 
 /* ---- choosing ---------------------------------------------------------------------------- */
 
-/* A server connection of the client's own decides where it stays (B-68). */
+/* A server connection of the client's own decides where its user stays (B-68). */
 static struct peer *by_own_connection(const struct exchange *x, member *v, size_t n)
 {
     for (const struct upstream *u = x->client->bound; u; u = upstream_next_bound(u))
         for (size_t i = 0; i < n; i++)
-            if (v[i].peer == upstream_peer(u))
+            if (v[i].peer == upstream_peer(u) && upstream_speaks_for(u, x))
                 return v[i].peer;
     return NULL;
 }

@@ -1,5 +1,6 @@
 /* pool: idle connections per loop and peer, the last used first; a client's own connections. */
 #include "pool.h"
+#include "../auth/identity.h"
 
 enum { IDLE_TIME = 30000, IDLE_MOST = 512 }; /* ms; connections of one loop to one peer */
 
@@ -24,12 +25,35 @@ static void list(struct upstream **first, struct upstream *u)
     *first = u;
 }
 
+static enum delegation delegation_of(const struct exchange *x)
+{
+    return x->client->serving->snapshot->plan->rules.v[x->decision.rule].rule->delegation;
+}
+
+/* The same user with the same password: where a rule is for everybody nobody has checked it (B-27), and a wrong one must not
+ * go over what the right one signed in. */
+bool upstream_speaks_for(const struct upstream *u, const struct exchange *x)
+{
+    const struct identity *a = u->who, *b = x->who;
+    return a == b ||
+           (a && b && identity_same(a, b) &&
+            (a->password == b->password || (a->password && b->password && secret_equal(a->password, b->password))));
+}
+
+static bool is_for(const struct upstream *u, const struct exchange *x)
+{
+    return u->delegation == delegation_of(x) && upstream_speaks_for(u, x);
+}
+
+/* If there is a choice, one where x's rule has signed in. */
 static struct upstream *take_own(const struct exchange *x)
 {
+    struct upstream *found = NULL;
     for (struct upstream *u = x->client->bound; u; u = u->next)
-        if (u->peer == x->peer && u->from == x->from && u->state == U_IDLE)
-            return u;
-    return NULL;
+        if (u->peer == x->peer && u->from == x->from && u->state == U_IDLE && (!found || u->rule == x->rule) &&
+            is_for(u, x))
+            found = u;
+    return found;
 }
 
 struct upstream *pool_take(struct exchange *x)
@@ -64,11 +88,26 @@ void pool_give(struct upstream *u)
     timer_set(u->loop, &u->timer, IDLE_TIME);
 }
 
+/* One more for x: one that waits for somebody else goes. Not where the client itself signed in at the server (B-102), which it
+ * expects to last - unless that is what x does. */
+static void make_room(const struct exchange *x)
+{
+    for (struct upstream *u = x->client->bound; u; u = u->next)
+        if (u->peer == x->peer && u->state == U_IDLE && !is_for(u, x) &&
+            (u->delegation != DELEGATE_NONE_PASS || delegation_of(x) == DELEGATE_NONE_PASS)) {
+            upstream_drop(u);
+            return;
+        }
+}
+
 void upstream_bind(struct upstream *u)
 {
     if (u->owner || !u->x)
         return;
+    make_room(u->x);
     u->owner = u->x->client;
+    u->who = identity_hold(u->x->who);
+    u->delegation = delegation_of(u->x);
     list(&u->owner->bound, u);
 }
 

@@ -1,5 +1,6 @@
 /* upstream: sending requests to servers and reading their answers. The pool is in pool.c. */
 #include "pool.h"
+#include "../auth/identity.h"
 #include "../http/http1.h"
 #include <errno.h>
 #include <arpa/inet.h>
@@ -33,6 +34,8 @@ void upstream_drop(struct upstream *u)
     u->state = U_CLOSED;
     u->x = NULL;
     upstream_unlist(u);
+    identity_release(u->who);
+    u->who = NULL;
     timer_stop(&u->timer);
     task_cancel(&u->nowhere);
     if (sock_queued(&u->s))

@@ -3,7 +3,7 @@
  * Pools are per loop and peer, and where a rule's connections come from their client's address (B-59) per client. A connection is used again only if the last answer ended by its own framing with nothing
  * behind it, the request was sent whole and both sides keep alive. It becomes private to the client's connection as soon
  * as the client sends Authorization: NTLM or Negotiate, or the server asks for one of them (B-68, B-102), and is then
- * never pooled.
+ * never pooled: it carries only what the same user sends over the same client connection by the same way of delegation.
  *
  * A request is sent a second time only if it went over a connection that had been idle, which ended before a byte of
  * an answer, with nothing of a body sent.
@@ -26,7 +26,7 @@ bool upstream_goes_on(const struct upstream *u);     /* answered, and it will ta
 bool upstream_takes_rest(const struct upstream *u);  /* answered early, but it will take the rest of the body */
 void upstream_release(struct upstream *u);           /* its exchange is done: to the pool, its client, or closed */
 void upstream_drop(struct upstream *u);              /* closes it; its exchange hears nothing any more */
-void upstream_bind(struct upstream *u);              /* from now on its client's alone */
+void upstream_bind(struct upstream *u);              /* from now on its client's and user's alone */
 /* The server takes what comes over a connection as its user's, without a word of who that is: by NTLM's last leg, or because it
  * said so of a ticket. */
 enum signed_in { SIGNED_IN_NOT, SIGNED_IN_BY_NTLM, SIGNED_IN_BY_TICKET };
@@ -36,4 +36,5 @@ void upstream_close_bound(struct client *c);         /* with the client's connec
 void upstream_close_idle(struct loop *l);            /* of this loop, all */
 struct peer *upstream_peer(const struct upstream *u);
 struct upstream *upstream_next_bound(const struct upstream *u);
+bool upstream_speaks_for(const struct upstream *u, const struct exchange *x);        /* a client's own: for x's user, by whichever way */
 #endif

@@ -35,6 +35,12 @@ def test_lab_served(t):
 
 
 @test
+def test_lab_shared(t):
+    """Several users on one client connection, by HTTP/2: one after the other and at the same time."""
+    in_lab(t, (sys.executable, "lab_shared.py", t.asan), least=25)
+
+
+@test
 def test_lab_certificates(t):
     """Client certificates: the row of the matrix, who is refused, the directory, beside a form."""
     in_lab(t, (sys.executable, "lab_certificates.py", t.asan), least=70)
