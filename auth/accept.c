@@ -102,6 +102,7 @@ static struct identity *kerberos_identity(struct auth *auth, gss_name_t name, st
                               .sids = known ? pac.sids.v : NULL,
                               .sids_n = known ? pac.sids.n : 0,
                               .groups_known = known,
+                              .password_expires = known ? pac.password_expires : 0,
                               .evidence = evidence };
     struct identity *i = *facts.account ? identity_new(&facts) : NULL;
     arena_free(a);

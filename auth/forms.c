@@ -7,7 +7,8 @@
 
 enum { FILE_BYTES = 1 << 20, NESTING = 4, SECTIONS = 8, LANGUAGES = 64 };
 
-const char *const form_files[FORMS] = { "sign-in.html", "password.html", "sign-out.html", "signed-off.html" };
+const char *const form_files[FORMS] = { "sign-in.html", "password.html", "sign-out.html", "signed-off.html",
+                                        "expires.html" };
 
 struct text {
     const char *name, *value;

@@ -17,10 +17,14 @@ static inline bool gate_passcodes(const struct gate *g)
     return g->forms == FORMS_RADIUS_OTP || g->forms == FORMS_SECURID;
 }
 
-/* Only these two change passwords (B-94). */
+/* Only these two change passwords, and say when they run out (B-94). */
+static inline bool gate_of_domain(const struct gate *g)
+{
+    return g->forms == FORMS_AD || g->forms == FORMS_LDAP;
+}
 static inline bool gate_changes_passwords(const struct gate *g)
 {
-    return g->sessions.form.change_password && (g->forms == FORMS_AD || g->forms == FORMS_LDAP);
+    return g->sessions.form.change_password && gate_of_domain(g);
 }
 
 /* gate_answer.c: status with the engine's page; a header is skipped where there is no room for it. */

@@ -9,13 +9,14 @@
 #include <openssl/crypto.h>
 
 #define FORM_COOKIE "__Host-publishd-form"
-enum { NONCE = 16, TOKEN_PLAIN = NONCE + 8 };
+enum { NONCE = 16, TOKEN_PLAIN = NONCE + 8, DAY = 86400 };
 
 struct form_state {
     const char *error, *notice; /* names of texts, or NULL */
     const char *user, *url;
     bool private_computer;
     long wait;
+    long left; /* days that the password is still good */
 };
 
 /* ---- heads ------------------------------------------------------------------------------- */
@@ -153,13 +154,14 @@ static const char *place_link(struct gate_at *at, const char *place, const char 
 
 static void page(struct gate_at *at, enum form which, int status, const struct form_state *f)
 {
-    static const char *const actions[FORMS] = { PLACE_SIGN_IN_PATH, PLACE_PASSWORD_PATH, PLACE_SIGN_OUT_PATH, "" };
+    static const char *const actions[FORMS] = { PLACE_SIGN_IN_PATH, PLACE_PASSWORD_PATH, PLACE_SIGN_OUT_PATH, "", "" };
     const struct forms_settings *form = &at->g->sessions.form;
     const char *language = forms_language(at->g->pages, head_value(at->q->head, FIELD_ACCEPT_LANGUAGE));
     const char *url = f->url ? f->url : "/";
     const struct form_value times[] = { { "public_time", duration(at, language, form->public_timeout) },
                                         { "private_time", duration(at, language, form->private_timeout) },
-                                        { "wait", duration(at, language, (f->wait + 59) / 60 * 60) } };
+                                        { "wait", duration(at, language, (f->wait + 59) / 60 * 60) },
+                                        { "left", duration(at, language, f->left * DAY) } };
     bool token = which == FORM_SIGN_IN || which == FORM_PASSWORD;
     gate_refuse(at, status, f->error);
     const struct form_value values[] = {
@@ -171,12 +173,12 @@ static void page(struct gate_at *at, enum form which, int status, const struct f
         { "url", url },
         { "user", f->user },
         { "private", f->private_computer ? "1" : "" },
-        { "error", text(at, language, f->error, times, 3) },
-        { "notice", text(at, language, f->notice, times, 3) },
+        { "error", text(at, language, f->error, times, 4) },
+        { "notice", text(at, language, f->notice, times, 4) },
         { "public_hint",
-          text(at, language, form->absolute_timeout ? "public_hint_absolute" : "public_hint", times, 3) },
+          text(at, language, form->absolute_timeout ? "public_hint_absolute" : "public_hint", times, 4) },
         { "private_hint",
-          text(at, language, form->absolute_timeout ? "private_hint_absolute" : "private_hint", times, 3) },
+          text(at, language, form->absolute_timeout ? "private_hint_absolute" : "private_hint", times, 4) },
         { "passcode", gate_passcodes(at->g) ? "1" : "" },
         { "collect", at->g->keep_password ? "1" : "" },
         { "change", gate_changes_passwords(at->g) ? place_link(at, PLACE_PASSWORD_PATH, url) : "" },
@@ -265,14 +267,26 @@ static void from_old_place(struct gate_at *at, const char *query)
     gate_redirect(at, 302, place_link(at, PLACE_SIGN_IN_PATH, url && return_allowed(url) ? url : "/"));
 }
 
+/* Whoever is signed in need not write the name again. */
+static void show_password(struct gate_at *at, const char *query)
+{
+    struct form_state f = { .url = url_of(at, query, strlen(query)) };
+    struct session s;
+    if (gate_session(at, &s) == SESSION_GOOD) {
+        f.user = *s.domain  ? arena_printf(at->a, "%s\\%s", s.domain, s.account)
+                 : *s.realm ? arena_printf(at->a, "%s@%s", s.account, s.realm)
+                            : arena_strdup(at->a, s.account);
+        session_end(&s);
+    }
+    page(at, FORM_PASSWORD, 200, &f);
+}
+
 static void get_place(struct gate_at *at, enum place place, const char *rest)
 {
     switch (place) {
     case PLACE_SIGN_IN: show_sign_in(at, rest); break;
     case PLACE_SIGN_OUT: show_sign_out(at); break;
-    case PLACE_PASSWORD:
-        page(at, FORM_PASSWORD, 200, &(struct form_state){ .url = url_of(at, rest, strlen(rest)) });
-        break;
+    case PLACE_PASSWORD: show_password(at, rest); break;
     case PLACE_FILE: send_file(at, rest); break;
     default: gate_refuse(at, 404, NULL); break;
     }
@@ -468,6 +482,23 @@ static void failed(struct gate_at *at, const struct gate_job *j, enum form which
         arena_printf(at->a, "%s%s%s", verdict_names[j->verdict], j->why.n ? ": " : "", j->why.p ? j->why.p : "");
 }
 
+/* Is the password's end so near that it is to be said? (B-94) */
+static bool ends_soon(const struct gate_at *at, const struct identity *who)
+{
+    long days = at->g->sessions.form.expiry_notice;
+    return days && gate_of_domain(at->g) && who->password_expires &&
+           who->password_expires <= at->q->now + (long long)days * DAY;
+}
+
+/* The answer to the form itself, so that nobody else can have it shown. */
+static void tell_end(struct gate_at *at, const struct gate_job *j)
+{
+    long long left = (j->who->password_expires - at->q->now) / DAY;
+    struct form_state f = { .url = j->url, .left = left > 0 ? (long)left : 0 };
+    f.notice = f.left ? "expires_in" : "expires_today";
+    page(at, FORM_EXPIRES, 200, &f);
+}
+
 static void signed_in(struct gate_at *at, const struct gate_job *j)
 {
     struct session s;
@@ -480,7 +511,10 @@ static void signed_in(struct gate_at *at, const struct gate_job *j)
         gate_refuse(at, 403, "the user's name is too long for a session");
         return;
     }
-    gate_redirect(at, 303, j->url);
+    if (ends_soon(at, j->who))
+        tell_end(at, j);
+    else
+        gate_redirect(at, 303, j->url);
     gate_cookie(at, &s);
     session_end(&s);
 }

@@ -201,6 +201,7 @@ struct identity *identity_new(const struct identity *f)
     i->groups_n = f->groups_n;
     i->groups_known = f->groups_known;
     i->proof = f->proof;
+    i->password_expires = f->password_expires;
     i->password = secret_hold(f->password);
     i->evidence = evidence_hold(f->evidence);
     i->references = 1;

@@ -50,6 +50,7 @@ struct identity {
     const char *const *groups;       /* names of groups, "LAB\webusers" or "webusers"; where SIDs are not had */
     size_t groups_n;
     bool groups_known;               /* false: nobody said which groups there are; auth/users.h then asks the directory */
+    long long password_expires;      /* seconds since 1970; 0: never, or nobody said */
     struct secret *password;         /* NULL unless proof is PROOF_PASSWORD */
     struct evidence *evidence;       /* NULL unless the client's ticket can serve as evidence */
     _Atomic unsigned references;     /* of identity.c alone */

@@ -115,6 +115,7 @@ struct ldap_object {
     const char *realm;               /* from the DN's last parts, "LAB.TEST"; "" */
     unsigned long control;           /* userAccountControl; 0: not said */
     bool locked, expired, must_change;
+    long long password_expires;      /* seconds since 1970; 0: never, or not said */
     bool several;                    /* with LDAP_ABSENT: there is more than one, so none is meant */
     strings member_of;               /* common names of the groups that it is in itself */
     strings delegates_to;            /* msDS-AllowedToDelegateTo */

@@ -2,6 +2,7 @@
  * which the server must grant. A connection is one call's; the server's certificate is checked against its name. */
 #include "internal.h"
 #include "pac.h"
+#include "pac.h"
 
 #include <ldap.h>
 #include <stdlib.h>
@@ -164,11 +165,11 @@ static const char *dn_parts(const char *text, struct arena *to, const char **fir
 /* Bits of msDS-User-Account-Control-Computed (MS-ADTS 2.2.16): locked out, password expired. */
 enum { COMPUTED_LOCKED = 0x10, COMPUTED_EXPIRED = 0x800000 };
 
-/* 100 ns since 1601 against now; 0 and the greatest number mean never. */
-static bool is_past(const char *text)
+/* An attribute that holds a time, as windows_time says. */
+static long long time_in(LDAP *l, LDAPMessage *entry, const char *attribute, struct arena *to)
 {
-    long long t = text ? strtoll(text, NULL, 10) : 0;
-    return t > 0 && t != INT64_MAX && t / 10000000 - 11644473600 < (long long)time(NULL);
+    const char *text = value(l, entry, attribute, to);
+    return windows_time(text ? strtoll(text, NULL, 10) : 0);
 }
 
 static void read_object(LDAP *l, LDAPMessage *entry, struct arena *to, struct ldap_object *out)
@@ -191,7 +192,9 @@ static void read_object(LDAP *l, LDAPMessage *entry, struct arena *to, struct ld
     out->control = control ? strtoul(control, NULL, 10) : 0;
     out->locked = bits & COMPUTED_LOCKED;
     out->must_change = bits & COMPUTED_EXPIRED || (set && !strcmp(set, "0"));
-    out->expired = is_past(value(l, entry, "accountExpires", to));
+    long long ends = time_in(l, entry, "accountExpires", to);
+    out->expired = ends && ends < (long long)time(NULL);
+    out->password_expires = time_in(l, entry, "msDS-UserPasswordExpiryTimeComputed", to);
     strings groups = values(l, entry, "memberOf", to);
     for (size_t i = 0; i < groups.n; i++) {
         dn_parts(groups.v[i], to, &first);
@@ -210,6 +213,7 @@ enum ldap_found ldap_lookup(struct auth *a, LDAP *l, const char *attribute, cons
                                          "userAccountControl",
                                          "pwdLastSet",
                                          "msDS-User-Account-Control-Computed",
+                                         "msDS-UserPasswordExpiryTimeComputed",
                                          "accountExpires",
                                          "memberOf",
                                          "msDS-AllowedToDelegateTo",

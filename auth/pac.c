@@ -41,6 +41,7 @@ struct text {
 enum { EFFECTIVE_NAME, FULL_NAME, SCRIPT, PROFILE, HOME, DRIVE, LOGON_SERVER, LOGON_DOMAIN, TEXTS };
 struct info {
     struct text texts[TEXTS];
+    int64_t must_change;
     uint32_t user, primary, groups_n, groups, domain_sid, sids_n, sids, resource_sid, resources_n, resources;
 };
 
@@ -54,7 +55,9 @@ static struct text text(struct ndr *r)
 
 static void fixed(struct ndr *r, struct info *i)
 {
-    bytes(r, 48); /* six times */
+    bytes(r, 40); /* five times */
+    uint32_t low = u32(r);
+    i->must_change = (int64_t)((uint64_t)u32(r) << 32 | low);
     for (int k = EFFECTIVE_NAME; k <= DRIVE; k++)
         i->texts[k] = text(r);
     bytes(r, 4); /* counts of logons */
@@ -218,6 +221,7 @@ bool pac_read(struct arena *a, const void *start, size_t n, struct pac *out)
     if (!u32(&r))
         return false;
     fixed(&r, &info);
+    out->password_expires = windows_time(info.must_change);
     out->account = target_text(&r, a, info.texts[EFFECTIVE_NAME]);
     for (int k = FULL_NAME; k <= DRIVE; k++)
         target_text(&r, a, info.texts[k]);

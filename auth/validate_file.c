@@ -1,19 +1,21 @@
 /* validate_file: the local file of hashed passwords, for who has no domain.
  *
  * One line an account, "name:hash:groups:flags"; the last two may be left out. hash is crypt(5)'s, made by
- * `publishd --hash-password`; groups are names with commas between; flags are "disabled" and "must-change". Empty lines
- * and those that begin with # are passed over. Names compare without case (ASCII). */
+ * `publishd --hash-password`; groups are names with commas between; flags are "disabled", "must-change" and
+ * "expires=2026-12-31", after which day (UTC) it must be changed. Empty lines and those that begin with # are passed over. Names compare without case (ASCII). */
 #include "internal.h"
 
 #include <crypt.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct file_account {
     const char *name, *hash;
     strings groups;
     bool disabled, must_change;
+    long long expires; /* seconds since 1970; 0: never */
 };
 struct password_file {
     struct arena *arena;
@@ -40,6 +42,17 @@ static char *part(char **rest, char sep)
     return s;
 }
 
+/* The end of that day. 0: it is none. */
+static long long day_end(const char *text)
+{
+    int year, month, day, n = 0;
+    if (sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &n) != 3 || text[n] || year < 1971)
+        return 0;
+    struct tm t = { .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day };
+    long long begins = timegm(&t); /* 31 February becomes a day in March */
+    return t.tm_mon == month - 1 && t.tm_mday == day ? begins + 86400 : 0;
+}
+
 static bool read_flags(char *flags, struct file_account *f)
 {
     for (char *word; (word = part(&flags, ','));) {
@@ -47,7 +60,10 @@ static bool read_flags(char *flags, struct file_account *f)
             f->disabled = true;
         else if (!strcmp(word, "must-change"))
             f->must_change = true;
-        else if (*word)
+        else if (!strncmp(word, "expires=", 8)) {
+            if (!(f->expires = day_end(word + 8)))
+                return false;
+        } else if (*word)
             return false;
     }
     return true;
@@ -62,7 +78,7 @@ static const char *read_line(struct password_file *p, char *line)
     if (*f.hash != '$' || crypt_checksalt(f.hash) == CRYPT_SALT_INVALID)
         return "the hash is none of crypt's; make one with publishd --hash-password";
     if (!read_flags(flags, &f))
-        return "flags are disabled and must-change";
+        return "flags are disabled, must-change and expires=YEAR-MONTH-DAY";
     for (char *g; (g = part(&groups, ','));)
         if (*g)
             vec_add(p->arena, &f.groups, g);
@@ -146,6 +162,7 @@ static struct identity *identity_of(struct auth *a, const struct file_account *f
                                             .groups = f->groups.v,
                                             .groups_n = f->groups.n,
                                             .groups_known = true,
+                                            .password_expires = f->expires,
                                             .password = password });
 }
 
@@ -185,7 +202,8 @@ enum verdict check_by_file(struct auth *a, const struct user_name *name, struct 
                              : "");
     if (!f || !fits)
         return f ? VERDICT_WRONG : VERDICT_UNKNOWN;
-    if (f->disabled || f->must_change)
+    bool over = f->expires && f->expires <= (long long)time(NULL);
+    if (f->disabled || f->must_change || over)
         return f->disabled ? VERDICT_DISABLED : VERDICT_MUST_CHANGE;
     *who = identity_of(a, f, name, PROOF_PASSWORD, password);
     return VERDICT_OK;

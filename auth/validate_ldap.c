@@ -87,6 +87,7 @@ static struct identity *identity_of(struct auth *a, LDAP *l, const struct user_n
                               .groups = o.member_of.v,
                               .groups_n = o.member_of.n,
                               .groups_known = true,
+                              .password_expires = o.password_expires,
                               .password = password };
     return identity_new(&facts);
 }

@@ -51,6 +51,8 @@ static struct identity *identity_of(struct auth *a, const struct user_name *name
                               .sids = sids.v,
                               .sids_n = sids.n,
                               .groups_known = sids.n > 1,
+                              .password_expires =
+                                  info->pass_must_change_time < INT64_MAX ? (long long)info->pass_must_change_time : 0,
                               .password = password };
     struct identity *i = identity_new(&facts);
     arena_free(arena);

@@ -420,12 +420,15 @@ static void assess_listener(struct assessing *s, const struct plan_listener *pl)
     if (l->sso)
         about_listener(s, F_SSO_LOST, alone, l, "sso", "SSOEnabled",
                        "single sign-on across its names needs pre-authentication, which the target does not have");
-    if (l->form.directory || l->form.change_password)
-        about_listener(s, F_FORM_LOST, l->form.directory ? ON_ALL : alone, l,
-                       l->form.directory ? "form.directory" : "form.change_password",
-                       l->form.directory ? "CustomFormsDirectory" : "ChangePasswordAllowed",
-                       l->form.directory ? "its custom sign-in form is not in the export"
-                                         : "passwords can no longer be changed on the sign-in form");
+    if (l->form.directory)
+        about_listener(s, F_FORM_LOST, ON_ALL, l, "form.directory", "CustomFormsDirectory",
+                       "its custom sign-in form is not in the export");
+    if (l->form.change_password)
+        about_listener(s, F_FORM_LOST, alone, l, "form.change_password", "ChangePasswordAllowed",
+                       "passwords can no longer be changed on the sign-in form");
+    if (l->form.expiry_notice)
+        about_listener(s, F_FORM_LOST, alone, l, "form.expiry_notice", "PasswordExpirationWarningEnabled",
+                       "nobody is told any more that a password is about to expire");
     if (l->max_connections)
         about_listener(
             s, F_LIMITS_DIFFER, ON(TARGET_NGINX), l, "max_connections", "NumberOfConnections",

@@ -38,6 +38,8 @@ static void write_form(struct publishd *p, const struct forms_settings *f, bool 
     pd_line(p, "private_timeout", arena_printf(p->a, "%ld", f->private_timeout));
     pd_bool(p, "absolute_timeout", f->absolute_timeout, false);
     pd_bool(p, "change_password", f->change_password, false);
+    if (f->expiry_notice)
+        pd_line(p, "expiry_notice", arena_printf(p->a, "%ld", f->expiry_notice));
     if (asks) /* else its rules are closed, or it was accepted that the form is alone */
         pd_bool(p, "client_certificate", f->client_certificate, false);
     PD_WORD(p, "persistent_cookies", levels, f->persistent_cookies, 0);

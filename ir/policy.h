@@ -68,6 +68,7 @@ struct forms_settings {
     const char *directory;           /* custom forms; NULL */
     long public_timeout, private_timeout;     /* seconds: 600 and 21600 (B-86) */
     bool absolute_timeout, change_password, client_certificate;
+    long expiry_notice;              /* days before a password runs out that signing in says so; 0: never (B-94) */
     long persistent_cookies;         /* 0 never, 1 private computers, 2 all */
     const char *cookie;              /* NULL: the product's own */
 };

@@ -133,6 +133,7 @@ static const struct field form_fields[] = {
     NUMBER(forms_settings, private_timeout, 21600, "seconds, on private computers"),
     BOOL(forms_settings, absolute_timeout, false, "the time counts from the sign-in, not from the last request"),
     BOOL(forms_settings, change_password, false, "the form offers to change the password"),
+    NUMBER(forms_settings, expiry_notice, 0, "so many days before a password runs out, signing in says so; 0: never"),
     BOOL(forms_settings, client_certificate, false, "a client certificate is required besides"),
     LEVEL(forms_settings, persistent_cookies, cookie_levels, "on which computers the session survives the browser"),
     TEXT(forms_settings, cookie, "name of the session cookie"),

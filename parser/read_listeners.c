@@ -136,6 +136,8 @@ static void read_forms(struct reader *r, struct about *who, struct listener *l, 
     f->private_timeout = in_seconds(&o, S_FORMS_PRIVATE, S_FORMS_PRIVATE_UNIT);
     f->absolute_timeout = object_bool(&o, S_FORMS_ABSOLUTE);
     f->change_password = object_bool(&o, S_FORMS_PASSWORD);
+    long days = object_int(&o, S_FORMS_WARNING_DAYS, 1, 999);
+    f->expiry_notice = object_bool(&o, S_FORMS_WARNING) ? days : 0;
     f->client_certificate = object_bool(&o, S_FORMS_CERTIFICATE);
     f->persistent_cookies = object_int(&o, S_FORMS_PERSISTENT, 0, 2);
     f->cookie = object_string(&o, S_FORMS_COOKIE);

@@ -41,6 +41,7 @@ USERS = {
     "gina": ("Gina.Pw1", ("locked",)),
     "zoë": ("Zoe.Pw1", ()),
     "hana": ("Hana.Pw1", ("upn",)),              # hana.m@mail.example is her UPN
+    "ivan": ("Ivan.Pw1", ("soon",)),             # the password runs out in two days and a half
 }
 # For many at once (tests/lab_isolation.py).
 CROWD = {"crowd%02d" % n: "Crowd.Pw%02d" % n for n in range(16)}
@@ -533,6 +534,8 @@ def populate(d):
             modify(found.dn, accountExpires=str(132000000000000000))
         if "locked" in marks:                            # what a wrong password too many would write
             modify(found.dn, controls=["local_oid:1.3.6.1.4.1.7165.4.3.12:0"], lockoutTime=str(int((time.time() + 11644473600) * 10000000)))
+        if "soon" in marks:                              # it is good for 42 days
+            modify(found.dn, controls=["local_oid:1.3.6.1.4.1.7165.4.3.12:0"], pwdLastSet=str(int((time.time() - 39.5 * 86400 + 11644473600) * 10000000)))
         if "upn" in marks:
             modify(found.dn, userPrincipalName="hana.m@mail.example")
     for name, password in CROWD.items():

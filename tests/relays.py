@@ -7,8 +7,9 @@ import time
 
 class Relay:
     """TCP connections to there, on a port of their own. delay: seconds that each answer is late; silent: what is sent gets there, and
-    no answer comes back; gone: nobody listens."""
-    def __init__(self, address, there, port=0):
+    no answer comes back; gone: nobody listens. source: the address that they come from there."""
+    def __init__(self, address, there, port=0, source=None):
+        self.source = (source, 0) if source else None
         self.there, self.delay, self.silent, self.connections = there, 0.0, False, 0
         self.address, self.port = address, port
         self.back()
@@ -33,7 +34,7 @@ class Relay:
 
     def both(self, client):
         try:
-            with client, socket.create_connection(self.there, 30) as server:
+            with client, socket.create_connection(self.there, 30, self.source) as server:
                 while True:
                     for ready in select.select((client, server), (), ())[0]:
                         data = ready.recv(65536)

@@ -5,6 +5,8 @@ import shlex
 import subprocess
 import sys
 
+import browser
+
 from .common import THOROUGH, TOP, test
 
 
@@ -44,6 +46,15 @@ def test_lab_shared(t):
 def test_lab_certificates(t):
     """Client certificates: the row of the matrix, who is refused, the directory, beside a form."""
     in_lab(t, (sys.executable, "lab_certificates.py", t.asan), least=70)
+
+
+@test
+def test_lab_forms(t):
+    """Chromium: the notice that a password is about to expire, one that must be changed, a copied session."""
+    if not browser.available():
+        t.check(False, "chromium is missing: tests/setup pages")
+        return
+    in_lab(t, (sys.executable, "lab_forms.py", t.asan), least=30)
 
 
 @test

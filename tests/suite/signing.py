@@ -172,6 +172,41 @@ def test_signing_form(t, build):
         t.check("secret" not in front.said() and "ERROR" not in front.said(), "nothing of a password in what it says", front.said()[-2000:])
 
 
+def days_ahead(n):
+    return "expires=" + time.strftime("%Y-%m-%d", time.gmtime(time.time() + n * 86400))
+
+
+@test_each(*BUILDS)
+def test_signing_expiry(t, build):
+    """The notice that a password is about to expire (B-94), as the file says when."""
+    accounts = [(name, "secret", "staff", flags) for name, flags in (("alice", ""), ("today", days_ahead(0)), ("soon", days_ahead(3)), ("later", days_ahead(9)), ("over", days_ahead(-2)))]
+    with Server(echoing) as server, Front(t, server, build, form="expiry_notice: 5", accounts=accounts) as front:
+        for user, said in (("today", "less than a day"), ("soon", "expires in 3 days")):
+            c = Client(front)
+            status, place, page = c.form(user, "secret", "/owa/?a=b&c=d")
+            t.check(status == 200 and not place and said in page, user + " is told", status, place, page)
+            t.check('href="/.publishd/password?url=/owa/%3Fa%3Db%26c%3Dd"' in page and 'href="/owa/?a=b&amp;c=d"' in page and "<form" not in page, "and can change it, or go on", page)
+            t.check(len(c.session()) == 1 and c.ask("/owa/")[0] == 200, "in")
+            t.check('value="LAB\\%s"' % user in c.ask("/.publishd/password")[2], "the page for it knows the name")
+        t.check('value=""' in Client(front).ask("/.publishd/password")[2], "but none of somebody who is not signed in")
+        for user in ("alice", "later"):
+            t.equal(Client(front).form(user, "secret")[:2], (303, front.url("/")), user + " is not")
+        status, _, page = Client(front).form("over", "secret")
+        t.check(status == 403 and "has expired" in page, "over: it must be changed", status, page)
+        status, _, page = Client(front).form("over", "wrong")
+        t.check(status == 403 and "is not right" in page and "expire" not in page, "which nobody else learns", status, page)
+        status, _, page = Client(front).form("soon", "wrong")
+        t.check(status == 403 and "expire" not in page, "nor when it will", status, page)
+        german = Client(front, fields=FIREFOX + b"Accept-Language: de\r\n")
+        german.form("soon", "secret")
+        status, _, page = german.form("soon", "secret", "/\"><b>")
+        t.check("in 3 Tagen ab" in page and "<b>" not in page, "in German, and nothing breaks out of the link", page)
+        phone = Client(front, fields=b"User-Agent: Apple-iPhone/1\r\n")
+        t.equal(phone.ask("/", fields=basic("soon", "secret"))[0], 200, "who signs in by Basic is told nothing")
+        t.equal(front.stop(), 0, "ends cleanly")
+        t.check("ERROR" not in front.said(), "nothing to say", front.said()[-2000:])
+
+
 @test
 def test_signing_absolute(t):
     """The time counts from the sign-in, however much the session is used; and where cookies are bound to no address."""
@@ -384,19 +419,24 @@ def test_signing_pages(t):
         least = Math.min(least, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05));
       }
       return least"""
-    with Server(echoing) as server, Front(t, server) as front, browser.Browser(1280, 800, local=True) as b:
+    accounts = (("alice", "secret", "staff", ""), ("soon", "secret", "staff", days_ahead(3)))
+    with Server(echoing) as server, Front(t, server, form="expiry_notice: 5", accounts=accounts) as front, browser.Browser(1280, 800, local=True) as b:
         for width, height in ((1280, 800), (390, 844), (320, 600)):
             for scheme in ("light", "dark"):
                 b.size(width, height)
                 b.media(prefers_color_scheme=scheme)
-                for path in ("/.publishd/sign-in?why=ended", "/.publishd/sign-in?why=interrupted", "/.publishd/password", "/.publishd/sign-out"):
+                for path in ("/.publishd/sign-in?why=ended", "/.publishd/sign-in?why=interrupted", "/.publishd/password", "/.publishd/sign-out", "/.publishd/sign-in?why=ended&soon"):
                     b.go(front.url(path))
+                    if path.endswith("soon"):
+                        sign_in(b, "soon", "secret")
+                        t.check("expires in 3 days" in text(b), "the notice", text(b))
                     what = "%s at %d, %s" % (path, width, scheme)
                     t.check(b.run("return document.documentElement.scrollWidth <= innerWidth"), what + ": nothing sticks out")
                     t.equal(b.run("return [...document.querySelectorAll('input:not([type=hidden])')].filter(i => !i.labels.length).length"), 0, what + ": labels")
                     t.equal(b.run("return document.scripts.length + document.querySelectorAll('[src], link[href^=http]').length"), 0, what + ": no script, nothing from elsewhere")
                     least = b.run(contrast)
                     t.check(least >= 4.5, what + ": contrast", least)
+        b.go(front.url("/.publishd/sign-out"))
         b.scripts(False)
         b.go(front.url("/owa/"))
         sign_in_by_keys(b)

@@ -223,6 +223,36 @@ static void test_change(void)
     gate_after(&g, &q, r.job, arena, &r);
     check(answers(403) && strstr(r.body, "has expired. Choose") && strstr(r.body, "name=\"again\""),
           "must be changed: the page for it");
+    static const struct {
+        long days;
+        long long expires;
+        const char *says; /* NULL: nothing */
+    } near[] = { { 15, T0 + 15 * 86400, "expires in 15 days" },
+                 { 15, T0 + 15 * 86400 + 1, NULL },
+                 { 15, T0 + 2 * 86400 - 1, "expires in 1 day." },
+                 { 15, T0 + 86399, "less than a day" },
+                 { 15, T0 - 5, "less than a day" },
+                 { 15, 0, NULL },
+                 { 999, INT64_MAX, NULL },
+                 { 0, T0 + 60, NULL } };
+    for (size_t i = 0; i < sizeof near / sizeof *near; i++) {
+        for (int may = 1; may >= 0; may--) {
+            g.sessions.form.expiry_notice = near[i].days;
+            g.sessions.form.change_password = may;
+            ask("POST " PLACE_SIGN_IN_PATH, browser(FROM_HERE));
+            gate_body(&g, &q, body, strlen(body), arena, &r);
+            r.job->verdict = VERDICT_OK;
+            r.job->who = identity_new(&(struct identity){
+                .account = "alice", .domain = "LAB", .realm = "", .password_expires = near[i].expires });
+            gate_after(&g, &q, r.job, arena, &r);
+            check(near[i].says ? answers(200) && strstr(r.body, near[i].says) && strstr(r.body, "href=\"/owa/\"")
+                               : answers(303),
+                  near[i].says ? near[i].says : "no notice");
+            check(has("Set-Cookie", "publishd"), "in either way");
+            check(!near[i].says || !strstr(r.body, PLACE_PASSWORD_PATH) == !may, "to change it only where one may");
+        }
+    }
+    g.sessions.form.expiry_notice = 0;
     g.sessions.form.change_password = false;
     ask("GET /.publishd/password", browser(""));
     check(answers(404), "not offered");
