@@ -149,9 +149,12 @@ static bool above_root(const char *p, size_t n)
     return false;
 }
 
-/* The target answered 400 by itself. Why that is no disagreement: a finding's id, -1 for a decision that allows it, -2 for nothing. */
+/* The target answered 400 by itself. Why that is no disagreement: a finding's id, -1 for a decision that allows it, -2 for nothing. publishd
+ * has none: it answers as the rules say. */
 static int excuse(const struct judge *j, const struct probe *b, const struct decision *d)
 {
+    if (j->target == TARGET_PUBLISHD)
+        return -2;
     bool nginx = j->target == TARGET_NGINX, refused = d->answer != ANSWER_FORWARD;
     const char *slashes = *b->target == '/' ? NULL : strstr(b->target, "://");
     const char *path = slashes ? slashes + 3 + strcspn(slashes + 3, "/?") : b->target;
@@ -303,13 +306,16 @@ static void judge_challenge(const struct judge *j, const struct probe *b, const 
     }
 }
 
-static void judge_bad_certificate(const struct exchange *e, const struct sighting *s, struct judgement *out)
+/* publishd has the source's own status (B-37). */
+static void judge_bad_certificate(const struct judge *j, const struct exchange *e, const struct sighting *s,
+                                  struct judgement *out)
 {
-    if (s->times == 0 && e->status >= 500 && e->status <= 504)
+    bool exact = j->target == TARGET_PUBLISHD;
+    if (s->times == 0 && (exact ? e->status == 500 : e->status >= 500 && e->status <= 504))
         return;
     out->verdict = VERDICT_DISAGREED;
-    buf_puts(&out->expected,
-             "502 or 503, nothing forwarded: the published server's certificate is for another name (D-14)");
+    buf_printf(&out->expected, "%s, nothing forwarded: the published server's certificate is for another name (D-14)",
+               exact ? "500" : "502 or 503");
     describe_answer(e, &out->got);
     buf_puts(&out->got, s->times ? ", forwarded all the same" : ", nothing forwarded");
 }
@@ -405,7 +411,7 @@ static void judge_at(const struct judge *j, const struct probe *b, size_t number
     else if (d.answer != ANSWER_FORWARD)
         ; /* it was refused as it came to be known */
     else if (b->bad_certificate)
-        judge_bad_certificate(e, s, out);
+        judge_bad_certificate(j, e, s, out);
     else if (s->times == 0)
         judge_unforwarded(j, b, &d, e, out);
     else

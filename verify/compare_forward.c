@@ -56,7 +56,7 @@ static void judge_server(const struct judge *j, const struct decision *d, const 
     const char *shown = s->certificate >= 0 && (size_t)s->certificate < j->places->certificates.n
                             ? j->places->certificates.v[s->certificate].name
                             : "none";
-    const char *shows = s->tls && r->shows && j->target != TARGET_PUBLISHD ? r->shows->chain : "none"; /* B-51 */
+    const char *shows = s->tls && r->shows ? r->shows->chain : "none"; /* B-51 */
     if (strcmp(shown, shows) != 0)
         differs(out, shows, shown, "certificate shown");
     if (r->transparent && geteuid() == 0 && s->from != client) /* B-59 */

@@ -30,7 +30,7 @@ void judge_affinity(struct run *r, struct client *c, size_t number, const struct
     const struct probe *b = &r->probes.v[number];
     char *cookie = affinity_cookie(first);
     const struct plan_rule *rule = b->aimed >= 0 ? &r->plan->rules.v[b->aimed] : NULL;
-    if (rule && !rule->rule->affinity_by_address && r->target == TARGET_HAPROXY && cookie == NULL)
+    if (rule && !rule->rule->affinity_by_address && r->target != TARGET_NGINX && cookie == NULL)
         differs(g, "a cookie for the member", "none", "affinity");
     for (int i = 0; i < 2; i++) {
         struct exchange e = { 0 };

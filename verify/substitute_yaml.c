@@ -59,17 +59,20 @@ static uint16_t port_of(const struct node *port)
     return v > 65535 ? 0 : (uint16_t)v;
 }
 
+static void certificate_file(const struct yaml_text *t, const struct node *name)
+{
+    struct span w = span_of(t, name);
+    if (w.n)
+        substitute_certificate(t->s, w.at, w.n);
+}
+
 static void socket_item(const struct yaml_text *t, const struct node *item)
 {
     const struct node *address = node_value(item, "address"), *port = node_value(item, "port");
-    const struct node *chain = node_value(item, "chain"), *key = node_value(item, "key");
     if (address && address->kind == NODE_SCALAR)
         replace_place(t, address, port, places_listen(t->s->places, address->text, port_of(port)));
-    struct span c = span_of(t, chain), k = span_of(t, key);
-    if (c.n)
-        substitute_certificate(t->s, c.at, c.n);
-    if (k.n)
-        substitute_certificate(t->s, k.at, k.n);
+    certificate_file(t, node_value(item, "chain"));
+    certificate_file(t, node_value(item, "key"));
 }
 
 static void server_item(const struct yaml_text *t, const struct node *item)
@@ -120,6 +123,8 @@ static void rule_item(const struct yaml_text *t, const struct node *rule)
         for (const struct node *server = first_item(node_value(rule, upstreams[i]), "servers"); server;
              server = server->next)
             server_item(t, server);
+    certificate_file(t, node_value(rule, "backend_chain"));
+    certificate_file(t, node_value(rule, "backend_key"));
     if (geteuid() != 0) /* which only root may ask for */
         replace(t, node_value(rule, "forward_client_address"), "false");
 }
