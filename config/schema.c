@@ -242,7 +242,7 @@ static const struct field farm_fields[] = {
     NAME(conf_farm, name, "rules refer to it by this name"),
     WORD(conf_farm, probe, probes, PROBE_HTTP, "how members are checked, every 30 seconds"),
     TEXT(conf_farm, probe_url, "for http; a star stands for the member's name"),
-    TEXT(conf_farm, probe_host, "Host header of the check"),
+    TEXT(conf_farm, probe_host, "Host header of the check; the URL's own if left out"),
     PORT(conf_farm, probe_port, "for tcp"),
     NUMBER(conf_farm, probe_threshold, 5000, "milliseconds until a member counts as down"),
 };

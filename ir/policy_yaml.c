@@ -196,7 +196,7 @@ static const struct field farm_fields[] = {
     LIST(farm, members, member_schema, "the servers"),
     WORD(farm, probe, probes, PROBE_HTTP, "how members are checked"),
     TEXT(farm, probe_url, "a star stands for the member's name"),
-    TEXT(farm, probe_host, "Host header of the check"),
+    TEXT(farm, probe_host, "Host header of the check; the URL's own if left out"),
     PORT(farm, probe_port, 0, "for tcp"),
     NUMBER(farm, probe_threshold, 5000, "milliseconds until a member counts as down"),
     EXPORT(farm),

@@ -1,5 +1,8 @@
 #include "probe.h"
 
+/* Nothing else gets into a Host header, whatever an export says. */
+static const char of_hosts[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:*[]";
+
 struct probe_url probe_url_parse(struct arena *a, const char *url)
 {
     struct probe_url u = { .path = "/" };
@@ -21,7 +24,18 @@ struct probe_url probe_url_parse(struct arena *a, const char *url)
         buf_printf(&path, *p <= ' ' || *p > '~' ? "%%%02X" : "%c", (unsigned char)*p);
     u.path = arena_strdup(a, path.p);
     buf_free(&path);
+    u.authority = n && strspn(authority, of_hosts) >= n ? arena_strndup(a, authority, n) : NULL;
     return u;
+}
+
+const char *probe_host(struct arena *a, const struct farm *f, const struct probe_url *u, const char *member)
+{
+    bool own = f->probe_host && strspn(f->probe_host, of_hosts) == strlen(f->probe_host);
+    if (own || !u->authority)
+        return own ? f->probe_host : member;
+    size_t n = strcspn(u->authority, "*");
+    return u->authority[n] ? arena_printf(a, "%.*s%s%s", (int)n, u->authority, member, u->authority + n + 1)
+                           : u->authority;
 }
 
 uint16_t probe_port(const struct farm *f, const struct probe_url *u, uint16_t own, uint16_t at)

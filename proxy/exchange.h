@@ -79,7 +79,7 @@ struct exchange {
     const char *method, *host, *target;  /* as the client sent them: what request had before it was changed */
     const char *accept_encoding;         /* likewise; NULL */
     struct peer *peer;                   /* the server that was chosen; NULL */
-    struct peer *affinity;               /* that the client's cookie named; NULL */
+    const struct serving_member *affinity;           /* that the client's cookie named; NULL */
     bool set_affinity;                   /* the answer sets the farm's cookie for peer (B-116) */
     struct upstream *up;                 /* NULL while there is none */
     bool body_wanted, body_ended;        /* of the request */

@@ -1,6 +1,6 @@
-/* health: one thread, an event loop of its own, and a small state machine for each member: connect, send, read a status
+/* health: one thread, an event loop of its own, and a small state machine for each check: connect, send, read a status
  * line. A verdict is reached by that, by an error, or by the threshold's timer; the next attempt starts 30 s after the
- * last began. */
+ * last began. A name with several addresses is asked at the first that can be connected, where traffic goes too. */
 #include "health.h"
 #include <errno.h>
 #include <netinet/in.h>
@@ -14,48 +14,54 @@ enum { INTERVAL = 30000, SOON = 1000, ANSWER = 256 }; /* ms; bytes that are read
 
 enum stage { RESTING, CONNECTING, SHAKING, SENDING, READING };
 struct probe {
-    struct health_check what;
+    struct check *check; /* a reference */
     struct health *health;
-    bool begun;
+    struct probe *next; /* in the health's list */
+    unsigned round;     /* the last health_set that named it */
     struct grave grave;
     struct watch io;
     struct timer clock, again;
     enum stage stage;
+    struct addresses *known; /* that the attempt may go to */
+    size_t at;               /* the one after that which it goes to */
     SSL *ssl;
-    struct strbuf request;
     size_t sent, got;
     char answer[ANSWER];
-};
-struct probes {
-    struct probe **v;
-    size_t n;
 };
 struct health {
     pthread_t thread;
     struct loop *loop;
-    void (*told)(const struct peer *p, bool up, const char *why);
+    void (*told)(const struct check *c, bool up, const char *why);
     SSL_CTX *unverified;
-    struct probes now; /* the thread's own */
+    struct probe *probes; /* the thread's own */
+    unsigned round;
 };
 
 /* ---- one attempt ------------------------------------------------------------------------ */
 
-static void probe_rest(struct probe *p)
+static void probe_close(struct probe *p)
 {
-    timer_stop(&p->clock);
     SSL_free(p->ssl);
     if (p->io.fd >= 0)
         close(p->io.fd);
     p->ssl = NULL;
     p->io.fd = -1;
+}
+
+static void probe_rest(struct probe *p)
+{
+    timer_stop(&p->clock);
+    probe_close(p);
+    addresses_release(p->known);
+    p->known = NULL;
     p->stage = RESTING;
 }
 
 static void probe_verdict(struct probe *p, bool up, const char *why)
 {
     probe_rest(p);
-    if (atomic_exchange(&p->what.peer->state.up, up) != up && p->health->told)
-        p->health->told(p->what.peer, up, why);
+    if (check_verdict(p->check, up, why) && p->health->told)
+        p->health->told(p->check, up, why);
 }
 
 /* After a call that did not succeed: true if it is to be tried again when the socket is ready. */
@@ -88,7 +94,7 @@ static void probe_read(struct probe *p)
         }
         p->got += (size_t)n;
         p->answer[p->got] = '\0';
-        if (p->what.kind == PROBE_PING)
+        if (p->check->what.kind == PROBE_PING)
             probe_verdict(p, true, "ping");
         else if (p->got >= 12 || memchr(p->answer, '\n', p->got))
             judge_status(p);
@@ -97,9 +103,10 @@ static void probe_read(struct probe *p)
 
 static void probe_send(struct probe *p)
 {
-    while (p->sent < p->request.n) {
-        const char *from = p->request.p + p->sent;
-        size_t left = p->request.n - p->sent;
+    const struct strbuf *request = &p->check->request;
+    while (p->sent < request->n) {
+        const char *from = request->p + p->sent;
+        size_t left = request->n - p->sent;
         ssize_t n = p->ssl ? SSL_write(p->ssl, from, (int)left) : send(p->io.fd, from, left, MSG_NOSIGNAL);
         if (n <= 0) {
             if (!must_wait(p, n))
@@ -122,7 +129,8 @@ static void probe_shake(struct probe *p)
 
 static SSL *probe_tls(struct probe *p)
 {
-    SSL *ssl = p->what.peer->tls ? peer_tls(p->what.peer) : SSL_new(p->health->unverified);
+    struct peer *peer = p->check->what.peer;
+    SSL *ssl = peer->tls ? peer_tls(peer) : SSL_new(p->health->unverified);
     if (ssl && SSL_set_fd(ssl, p->io.fd) == 1) {
         SSL_set_connect_state(ssl);
         return ssl;
@@ -131,16 +139,20 @@ static SSL *probe_tls(struct probe *p)
     return NULL;
 }
 
+static void probe_connect(struct probe *p);
+
 static void probe_connected(struct probe *p)
 {
     int error = 0;
     socklen_t n = sizeof error;
     getsockopt(p->io.fd, SOL_SOCKET, SO_ERROR, &error, &n);
-    if (error)
+    if (error && p->at < p->known->n)
+        probe_connect(p);
+    else if (error)
         probe_verdict(p, false, strerror(error));
-    else if (p->what.kind != PROBE_HTTP)
+    else if (p->check->what.kind != PROBE_HTTP)
         probe_verdict(p, true, "connected");
-    else if (!p->what.tls)
+    else if (!p->check->what.tls)
         p->stage = SENDING;
     else if ((p->ssl = probe_tls(p)))
         p->stage = SHAKING;
@@ -184,126 +196,93 @@ static bool probe_ping(struct probe *p, const struct address *to)
     return true;
 }
 
-static void probe_connect(struct probe *p, struct address to)
+static bool begin_connecting(struct probe *p, struct address to)
 {
+    in_port_t port = htons(p->check->what.port);
     if (to.at.ss_family == AF_INET6)
-        ((struct sockaddr_in6 *)(void *)&to.at)->sin6_port = htons(p->what.port);
+        ((struct sockaddr_in6 *)(void *)&to.at)->sin6_port = port;
     else
-        ((struct sockaddr_in *)(void *)&to.at)->sin_port = htons(p->what.port);
+        ((struct sockaddr_in *)(void *)&to.at)->sin_port = port;
     p->io.fd = socket(to.at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (p->io.fd < 0 || (connect(p->io.fd, (struct sockaddr *)&to.at, to.n) && errno != EINPROGRESS) ||
-        !loop_watch(p->health->loop, &p->io))
-        probe_verdict(p, false, strerror(errno));
-    else
+    return p->io.fd >= 0 && (!connect(p->io.fd, (struct sockaddr *)&to.at, to.n) || errno == EINPROGRESS) &&
+           loop_watch(p->health->loop, &p->io);
+}
+
+/* To the next address that can be tried at all. */
+static void probe_connect(struct probe *p)
+{
+    bool begun = false;
+    while (!begun && p->at < p->known->n) {
+        probe_close(p);
+        begun = begin_connecting(p, p->known->v[p->at++]);
+    }
+    if (begun)
         p->stage = CONNECTING;
+    else
+        probe_verdict(p, false, strerror(errno));
 }
 
 static void probe_start(struct timer *t)
 {
     struct probe *p = container_of(t, struct probe, again);
     struct loop *l = p->health->loop;
+    const struct check_about *what = &p->check->what;
     probe_rest(p);
-    p->sent = p->got = 0;
-    struct addresses *known = peer_addresses(p->what.peer);
-    timer_set(l, &p->again, known && known->n ? INTERVAL : SOON);
-    if (known && known->n) {
-        timer_set(l, &p->clock, p->what.threshold);
-        if (p->what.kind != PROBE_PING || !probe_ping(p, &known->v[0]))
-            probe_connect(p, known->v[0]);
-    } else { /* the resolver has not been there yet, or the name leads nowhere: traffic finds out */
-        probe_rest(p);
+    p->sent = p->got = p->at = 0;
+    p->known = peer_addresses(what->peer);
+    bool some = p->known && p->known->n;
+    timer_set(l, &p->again, some || peer_is_nowhere(what->peer) ? INTERVAL : SOON);
+    if (some) {
+        timer_set(l, &p->clock, what->threshold);
+        if (what->kind != PROBE_PING || !probe_ping(p, &p->known->v[0]))
+            probe_connect(p);
+    } else if (peer_is_nowhere(what->peer)) {
+        probe_verdict(p, false, "its name leads nowhere");
     }
-    if (known)
-        addresses_release(known);
 }
 
 /* ---- the list of them ---------------------------------------------------------------------- */
 
-static void probe_free(struct probe *p)
+static void release(struct grave *g)
 {
-    peer_release(p->what.peer);
-    buf_free(&p->request);
+    struct probe *p = container_of(g, struct probe, grave);
+    check_release(p->check);
     free(p);
 }
 
-static void release(struct grave *g)
-{
-    probe_free(container_of(g, struct probe, grave));
-}
-
-/* One that has begun may be in the hands of the loop until its turn is over. */
+/* It may be in the hands of the loop until the turn is over. */
 static void probe_end(struct probe *p)
 {
-    if (!p->begun) {
-        probe_free(p);
-        return;
-    }
     probe_rest(p);
     timer_stop(&p->again);
+    p->check->probe = NULL;
+    atomic_store(&p->check->up, true);
     loop_bury(p->health->loop, &p->grave, release);
 }
 
-static void probes_free(struct probes *list)
-{
-    for (size_t i = 0; i < list->n; i++)
-        if (list->v[i])
-            probe_end(list->v[i]);
-    free(list->v);
-    *list = (struct probes){ 0 };
-}
-
-static struct probe *probe_new(struct health *h, const struct health_check *what)
+static void probe_begin(struct health *h, struct check *c)
 {
     struct probe *p = calloc(1, sizeof *p);
     if (!p)
         mem_fatal();
-    p->health = h;
-    p->what = *what;
-    p->what.path = p->what.host = NULL;
-    p->io = (struct watch){ -1, probe_ready };
+    *p = (struct probe){ .check = check_ref(c), .health = h, .next = h->probes, .io = { -1, probe_ready } };
     p->clock.fire = probe_late;
     p->again.fire = probe_start;
-    peer_ref(what->peer);
-    if (what->kind == PROBE_HTTP)
-        buf_printf(&p->request, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", what->path, what->host);
-    return p;
+    c->probe = h->probes = p;
+    probe_start(&p->again);
 }
 
-static bool same_check(const struct probe *x, const struct probe *y)
+static void end_others(struct health *h)
 {
-    return x->what.peer == y->what.peer && x->what.kind == y->what.kind && x->what.port == y->what.port &&
-           x->what.tls == y->what.tls && x->what.threshold == y->what.threshold && x->request.n == y->request.n &&
-           (!x->request.n || !memcmp(x->request.p, y->request.p, x->request.n));
-}
-
-static bool still_checked(const struct probes *list, const struct peer *peer)
-{
-    for (size_t i = 0; i < list->n; i++)
-        if (list->v[i] && list->v[i]->what.peer == peer)
-            return true;
-    return false;
-}
-
-/* Probes that were there go on undisturbed; the others begin, or end. */
-static void adopt(struct health *h, struct probes next)
-{
-    for (size_t i = 0; i < next.n; i++)
-        for (size_t j = 0; j < h->now.n && !next.v[i]->begun; j++)
-            if (h->now.v[j] && same_check(next.v[i], h->now.v[j])) {
-                probe_free(next.v[i]);
-                next.v[i] = h->now.v[j];
-                h->now.v[j] = NULL;
-            }
-    for (size_t j = 0; j < h->now.n; j++)
-        if (h->now.v[j] && !still_checked(&next, h->now.v[j]->what.peer))
-            atomic_store(&h->now.v[j]->what.peer->state.up, true);
-    probes_free(&h->now);
-    h->now = next;
-    for (size_t i = 0; i < next.n; i++)
-        if (!next.v[i]->begun) {
-            next.v[i]->begun = true;
-            probe_start(&next.v[i]->again);
+    for (struct probe **at = &h->probes; *at;) {
+        struct probe *p = *at;
+        if (p->round == h->round) {
+            at = &p->next;
+        } else {
+            *at = p->next;
+            probe_end(p);
         }
+    }
 }
 
 /* ---- the thread --------------------------------------------------------------------------------- */
@@ -311,35 +290,42 @@ static void adopt(struct health *h, struct probes next)
 struct change {
     struct message m;
     struct health *health;
-    struct probes next;
     bool stop;
+    size_t n;
+    struct check *checks[]; /* references */
 };
 
+/* Checks that were there go on undisturbed; the others begin, or end. */
 static void run_change(struct loop *l, struct message *m)
 {
     struct change *c = container_of(m, struct change, m);
-    adopt(c->health, c->next);
+    struct health *h = c->health;
+    h->round++;
+    for (size_t i = 0; i < c->n; i++) {
+        if (!c->checks[i]->probe)
+            probe_begin(h, c->checks[i]);
+        c->checks[i]->probe->round = h->round;
+        check_release(c->checks[i]);
+    }
+    end_others(h);
     l->stop = c->stop;
     free(c);
 }
 
-static void post(struct health *h, struct probes next, bool stop)
+static void post(struct health *h, struct check *const *checks, size_t n, bool stop)
 {
-    struct change *c = malloc(sizeof *c);
+    struct change *c = malloc(sizeof *c + n * sizeof(struct check *));
     if (!c)
         mem_fatal();
-    *c = (struct change){ { .run = run_change }, h, next, stop };
+    *c = (struct change){ { .run = run_change }, h, stop, n };
+    for (size_t i = 0; i < n; i++)
+        c->checks[i] = check_ref(checks[i]);
     loop_post(h->loop, &c->m);
 }
 
-void health_set(struct health *h, const struct health_check *checks, size_t n)
+void health_set(struct health *h, struct check *const *checks, size_t n)
 {
-    struct probes next = { .v = calloc(n + 1, sizeof *next.v), .n = n };
-    if (!next.v)
-        mem_fatal();
-    for (size_t i = 0; i < n; i++)
-        next.v[i] = probe_new(h, &checks[i]);
-    post(h, next, false);
+    post(h, checks, n, false);
 }
 
 static void *run(void *health)
@@ -348,7 +334,7 @@ static void *run(void *health)
     return NULL;
 }
 
-struct health *health_new(void (*told)(const struct peer *p, bool up, const char *why))
+struct health *health_new(void (*told)(const struct check *c, bool up, const char *why))
 {
     struct health *h = calloc(1, sizeof *h);
     if (!h || !(h->unverified = SSL_CTX_new(TLS_client_method())))
@@ -367,9 +353,8 @@ void health_free(struct health *h)
 {
     if (!h)
         return;
-    post(h, (struct probes){ 0 }, true);
+    post(h, NULL, 0, true);
     pthread_join(h->thread, NULL);
-    free(h->now.v);
     loop_free(h->loop);
     SSL_CTX_free(h->unverified);
     free(h);

@@ -34,9 +34,9 @@ void member_left(struct exchange *x)
     x->peer = NULL;
 }
 
-static bool is_up(const struct peer *p)
+static bool is_up(const struct serving_member *m)
 {
-    return atomic_load_explicit(&p->state.up, memory_order_relaxed);
+    return !m->check || atomic_load_explicit(&m->check->up, memory_order_relaxed);
 }
 
 /* ---- affinity ------------------------------------------------------------------------ */
@@ -62,7 +62,7 @@ static const char *cookie_value(const struct head *h, const char *name, size_t *
 }
 
 /* Also one that is drained, for its old clients (D-13). */
-struct peer *member_in_cookie(const struct exchange *x)
+const struct serving_member *member_in_cookie(const struct exchange *x)
 {
     if (!x->rule->farm || x->rule->by_address)
         return NULL;
@@ -71,7 +71,7 @@ struct peer *member_in_cookie(const struct exchange *x)
     member *v = x->rule->members[x->client->tls].v;
     for (size_t i = 0; value && i < x->rule->members[x->client->tls].n; i++)
         if (strlen(v[i].peer->id) == value_n && memcmp(v[i].peer->id, value, value_n) == 0)
-            return v[i].peer;
+            return &v[i];
     return NULL;
 }
 
@@ -81,7 +81,7 @@ static member *by_address(const struct exchange *x, member *v, size_t n, const s
     member *best = NULL;
     uint64_t most = 0;
     for (size_t i = 0; i < n; i++) {
-        if (v[i].drained || !is_up(v[i].peer) || v[i].peer == not )
+        if (v[i].drained || !is_up(&v[i]) || v[i].peer == not )
             continue;
         uint64_t h = hash(UINT64_C(0xcbf29ce484222325), v[i].peer->id, sizeof v[i].peer->id - 1);
         h = hash(h, &x->client->address, sizeof x->client->address);
@@ -100,7 +100,7 @@ static member *in_turn(const struct exchange *x, member *v, size_t n, const stru
     unsigned start = x->loop->turns++;
     for (size_t i = 0; i < n; i++) {
         member *m = &v[(start + i) % n];
-        if (!m->drained && is_up(m->peer) && m->peer != not )
+        if (!m->drained && is_up(m) && m->peer != not )
             return m;
     }
     return NULL;
@@ -133,7 +133,7 @@ bool member_choose(struct exchange *x)
     }
     struct peer *old = by_own_connection(x, v, n);
     if (!old && x->affinity && is_up(x->affinity))
-        old = x->affinity;
+        old = x->affinity->peer;
     if (old) {
         take(x, old);
         return true;

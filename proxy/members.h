@@ -5,7 +5,7 @@
 #include "exchange.h"
 
 /* The member that the client's cookie names, of the rule's; NULL. Asked before the request's head is changed. */
-struct peer *member_in_cookie(const struct exchange *x);
+const struct serving_member *member_in_cookie(const struct exchange *x);
 bool member_choose(struct exchange *x);  /* sets x->peer and x->set_affinity; false: no member takes it */
 bool member_another(struct exchange *x); /* x->peer cannot be reached: another one, where the rule has one that may do */
 void member_left(struct exchange *x);    /* the exchange with x->peer is over */

@@ -1,7 +1,6 @@
 #include "overview.h"
 #include "access.h"
 #include "tell.h"
-#include "../ir/probe.h"
 #include <stdlib.h>
 #include <time.h>
 
@@ -48,36 +47,91 @@ static void add_rule(struct arena *a, const struct serving *s, size_t i, struct 
     r->failed = atomic_load(&n->failed);
 }
 
-static bool has_member(const struct status *out, const char *farm, const char *server)
+/* ---- members ----------------------------------------------------------------------------- */
+
+enum { MEMBERS_SHOWN = 1000 }; /* each is compared with those before */
+
+/* What stands in one line: the same server for different sites, or with other certificates, is several peers; they may be
+ * checked one by one. */
+struct line {
+    VEC(const struct peer *) peers;
+    VEC(const struct check *) checks;
+};
+struct lines {
+    struct arena *arena;
+    struct status *out;
+    VEC(struct line) v; /* as out->members */
+};
+
+static bool has(const void *const *v, size_t n, const void *x)
 {
-    for (size_t i = 0; i < out->members.n; i++)
-        if (str_equal(out->members.v[i].farm, farm) && str_equal(out->members.v[i].server, server))
+    for (size_t i = 0; i < n; i++)
+        if (v[i] == x)
             return true;
     return false;
 }
 
-static void add_members(struct arena *a, const struct serving *s, size_t i, struct status *out)
+static size_t line_of(struct lines *lines, const char *farm, const struct peer *p)
+{
+    struct arena *a = lines->arena;
+    struct status *out = lines->out;
+    char server[300];
+    snprintf(server, sizeof server, "%s:%u", p->host, p->port);
+    for (size_t i = 0; i < out->members.n; i++)
+        if (str_equal(out->members.v[i].farm, farm) && str_equal(out->members.v[i].server, server))
+            return i;
+    vec_add(a, &out->members, ((struct status_member){ arena_strdup(a, farm), arena_strdup(a, server), .up = true }));
+    vec_push(a, &lines->v);
+    return out->members.n - 1;
+}
+
+static void add_check(struct arena *a, struct check *c, struct status_member *to)
+{
+    char why[CHECK_WHY];
+    struct strbuf text = { 0 };
+    long long since = check_last(c, why);
+    bool up = atomic_load(&c->up);
+    if (!to->check || (to->up && !up)) { /* of several the one that is down says why */
+        check_text(c, &text);
+        to->check = arena_strdup(a, text.p);
+        to->said = arena_strdup(a, since ? why : "not asked yet");
+        to->since = since;
+    }
+    to->up &= up;
+    to->asked += atomic_load(&c->asked);
+    to->failed += atomic_load(&c->failed);
+    buf_free(&text);
+}
+
+static void add_member(struct lines *lines, const char *farm, const struct serving_member *m)
+{
+    struct arena *a = lines->arena;
+    size_t i = line_of(lines, farm, m->peer);
+    struct status_member *to = &lines->out->members.v[i];
+    struct line *line = &lines->v.v[i];
+    if (!has((const void *const *)line->peers.v, line->peers.n, m->peer)) {
+        vec_add(a, &line->peers, m->peer);
+        to->requests += atomic_load(&m->peer->state.requests);
+        to->failures += atomic_load(&m->peer->state.failures);
+        to->current += atomic_load(&m->peer->state.current);
+    }
+    if (m->check && !has((const void *const *)line->checks.v, line->checks.n, m->check)) {
+        vec_add(a, &line->checks, m->check);
+        add_check(a, m->check, to);
+    }
+    to->drained |= m->drained;
+    to->state = !m->check ? "not checked" : !to->up ? "down" : to->since ? "up" : "not asked yet";
+}
+
+static void add_members(struct lines *lines, const struct serving *s, size_t i)
 {
     const struct conf_rule *c = &s->snapshot->config->rules.v[i];
     for (int t = 0; t < 2; t++)
-        for (size_t k = 0; k < s->rules.v[i].members[t].n; k++) {
-            const struct serving_member *m = &s->rules.v[i].members[t].v[k];
-            const char *farm = arena_strdup(a, c->farm ? c->farm : c->name);
-            const char *server = arena_printf(a, "%s:%u", m->peer->host, m->peer->port);
-            if (has_member(out, farm, server))
-                continue;
-            struct status_member *to = vec_push(a, &out->members);
-            to->farm = farm;
-            to->server = server;
-            to->up = atomic_load(&m->peer->state.up);
-            to->state = m->drained ? "draining" : !to->up ? "down" : c->farm ? "up" : "not checked";
-            to->requests = atomic_load(&m->peer->state.requests);
-            to->failures = atomic_load(&m->peer->state.failures);
-            to->current = atomic_load(&m->peer->state.current);
-        }
+        for (size_t k = 0; k < s->rules.v[i].members[t].n && lines->out->members.n < MEMBERS_SHOWN; k++)
+            add_member(lines, c->farm ? c->farm : c->name, &s->rules.v[i].members[t].v[k]);
 }
 
-enum { MEMBERS_SHOWN = 1000 }; /* each is compared with those before */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 void overview(void *server, struct arena *a, struct status *out)
 {
@@ -103,62 +157,33 @@ void overview(void *server, struct arena *a, struct status *out)
     add_listeners(a, s, out);
     for (size_t i = 0; i < out->listeners.n; i++)
         out->clients += out->listeners.v[i].clients;
+    struct lines lines = { .arena = a, .out = out };
     for (size_t i = 0; i < s->rules.n; i++) {
         add_rule(a, s, i, out);
-        if (out->members.n < MEMBERS_SHOWN)
-            add_members(a, s, i, out);
+        add_members(&lines, s, i);
     }
     serving_release(s);
 }
 
 /* ---- the health checker ---------------------------------------------------------------------- */
 
-void overview_tell(const struct peer *p, bool up, const char *why)
+void overview_tell(const struct check *c, bool up, const char *why)
 {
-    tell(up ? LOG_NOTICE : LOG_WARNING, "%s:%u is %s: %s", p->host, p->port, up ? "up" : "down", why);
-}
-
-typedef VEC(struct health_check) checks;
-
-static bool is_listed(const checks *list, const struct peer *p)
-{
-    for (size_t i = 0; i < list->n; i++)
-        if (list->v[i].peer == p)
-            return true;
-    return false;
-}
-
-static void add_check(struct arena *a, const struct plan_rule *r, const struct plan_upstream *to, struct peer *p,
-                      checks *list)
-{
-    const struct farm *f = r->farm;
-    struct probe_url url = probe_url_parse(a, f->probe_url);
-    *(struct health_check *)vec_push(a, list) = (struct health_check){
-        .peer = p,
-        .kind = f->probe,
-        .threshold = (unsigned)(f->probe_threshold > 0 && f->probe_threshold < 3600000 ? f->probe_threshold : 5000),
-        .port = probe_port(f, &url, to->port, p->port),
-        .tls = url.tls,
-        .path = url.path,
-        .host = f->probe_host   ? f->probe_host
-                : r->rule->site ? r->rule->site
-                                : p->host,
-    };
+    struct strbuf text = { 0 };
+    check_text(c, &text);
+    tell(up ? LOG_NOTICE : LOG_WARNING, "%s is %s: %s (%s)", c->what.peer->host, up ? "up" : "down", why, text.p);
+    buf_free(&text);
 }
 
 void health_watch(struct health *h, const struct serving *s)
 {
     struct arena *a = arena_new();
-    checks list = { 0 };
-    for (size_t i = 0; i < s->rules.n; i++) {
-        const struct plan_rule *r = &s->snapshot->plan->rules.v[i];
-        for (int t = 0; r->farm && t < 2; t++)
-            for (size_t k = 0; k < s->rules.v[i].members[t].n; k++) {
-                struct peer *p = s->rules.v[i].members[t].v[k].peer;
-                if (!is_listed(&list, p))
-                    add_check(a, r, &r->to[t], p, &list);
-            }
-    }
-    health_set(h, list.v, list.n);
+    VEC(struct check *) all = { 0 };
+    for (size_t i = 0; i < s->rules.n; i++)
+        for (int t = 0; t < 2; t++)
+            for (size_t k = 0; k < s->rules.v[i].members[t].n; k++)
+                if (s->rules.v[i].members[t].v[k].check)
+                    vec_add(a, &all, s->rules.v[i].members[t].v[k].check);
+    health_set(h, all.v, all.n);
     arena_free(a);
 }

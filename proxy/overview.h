@@ -30,5 +30,5 @@ void overview(void *server, struct arena *a, struct status *out);
 /* Members of farms are checked from now on (B-118). */
 void health_watch(struct health *h, const struct serving *s);
 /* For health_new. */
-void overview_tell(const struct peer *p, bool up, const char *why);
+void overview_tell(const struct check *c, bool up, const char *why);
 #endif

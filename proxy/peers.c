@@ -13,6 +13,7 @@ struct peer_private {
     struct addresses *addresses;
     SSL_SESSION *session;
     bool numeric, looking; /* host is an address; a job is looking it up */
+    bool nowhere;          /* the last look found nothing */
     char digest[65];       /* of whom it trusts and what it shows: another content is another peer */
 };
 
@@ -77,12 +78,14 @@ struct look_up {
     struct job job;
     struct peer *peer;
     struct addresses *found;
+    bool ran;
 };
 
 static void run_look_up(struct job *j)
 {
     struct look_up *u = container_of(j, struct look_up, job);
     u->found = look_up(u->peer->host, u->peer->port, AI_ADDRCONFIG);
+    u->ran = true;
 }
 
 static void done_look_up(struct job *j)
@@ -96,6 +99,7 @@ static void done_look_up(struct job *j)
         p->addresses = u->found;
     }
     p->looking = false;
+    p->nowhere = u->ran && !u->found;
     pthread_mutex_unlock(&p->lock);
     addresses_release(old);
     peer_release(u->peer);
@@ -139,6 +143,14 @@ bool peers_looking(void)
     bool looking = false;
     peers_each(is_looking, &looking);
     return looking;
+}
+
+bool peer_is_nowhere(struct peer *p)
+{
+    pthread_mutex_lock(&p->p->lock);
+    bool nowhere = p->p->nowhere;
+    pthread_mutex_unlock(&p->p->lock);
+    return nowhere;
 }
 
 /* ---- TLS sessions --------------------------------------------------------------------------- */
@@ -203,7 +215,6 @@ static struct peer *peer_new(const char *host, uint16_t port, const char *site, 
     int n = snprintf(name, sizeof name, "%s:%u", host, port);
     tls_digest(name, (size_t)n < sizeof name ? (size_t)n : sizeof name - 1, sum);
     memcpy(p->id, sum, sizeof p->id - 1);
-    atomic_init(&p->state.up, true);
     atomic_init(&p->p->refs, 1);
     pthread_mutex_init(&p->p->lock, NULL);
     p->p->addresses = look_up(host, port, AI_NUMERICHOST);

@@ -1,9 +1,9 @@
 /* peers: the servers that requests go to. A peer is one server under one name: where to connect, whether over TLS and
  * for which name its certificate must stand, whom one trusts there and which certificate one shows: connections that were made
  * as somebody else are another peer's (B-51). Peers are shared by all loops and outlive a reload: the same server in
- * the next configuration is the same peer, with its health and its idle connections.
+ * the next configuration is the same peer, with its idle connections.
  *
- * What other threads write is atomic: `up` (the health checker), addresses (the resolver), counters.
+ * What other threads write is atomic or locked: addresses (the resolver), counters.
  */
 #ifndef PROXY_PEERS_H
 #define PROXY_PEERS_H
@@ -12,9 +12,8 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
-/* What is known about a server, for affinity, the checker and the status page. */
+/* What is counted of a server, for the status page. */
 struct member_state {
-    atomic_bool up;                      /* true until a checker says otherwise */
     atomic_ulong current;                /* exchanges under way */
     atomic_ulong requests, failures;     /* since the start */
 };
@@ -46,6 +45,7 @@ void addresses_release(struct addresses *a);
 struct jobs;
 void peers_resolve(struct jobs *pool);
 bool peers_looking(void);                /* a look-up is under way. Any thread */
+bool peer_is_nowhere(struct peer *p);    /* the last look-up of its name found nothing. Any thread */
 
 /* The beginning of a TLS connection to it: its name is asked for and expected (D-14), its last session offered. NULL: none
  * can be made. Any thread. */

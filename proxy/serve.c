@@ -180,10 +180,10 @@ static void put(struct server *s, struct serving *next)
     s->loaded = time(NULL);
     pthread_mutex_unlock(&s->lock);
     serving_release(old);
-    health_watch(s->health, next);
     peers_resolve(s->jobs);
     for (int i = 0; i < NAMES_TIME / 20 && peers_looking(); i++)
         nanosleep(&(struct timespec){ 0, 20000000 }, NULL); /* the first request should find its server */
+    health_watch(s->health, next);
 }
 
 static const struct service *service_of(const struct serving *s)

@@ -3,6 +3,7 @@
 #include "members.h"
 #include "resumption.h"
 #include "signing.h"
+#include "../ir/probe.h"
 #include <stdlib.h>
 
 enum { SECOND = 1000 };
@@ -95,6 +96,39 @@ static bool add_listener(struct serving *s, size_t i, const struct serving *befo
 
 /* ---- rules ------------------------------------------------------------------------------- */
 
+/* What the farm's verifier asks of a member (B-118). a: for a short time. */
+static struct check *check_of(struct arena *a, const struct plan_rule *r, const struct plan_upstream *to,
+                              const struct plan_server *at, struct peer *p)
+{
+    const struct farm *f = r->farm;
+    struct probe_url url = probe_url_parse(a, f->probe_url);
+    struct check_about about = {
+        .peer = p,
+        .kind = f->probe,
+        .threshold = (unsigned)(f->probe_threshold > 0 && f->probe_threshold < 3600000 ? f->probe_threshold : 5000),
+        .port = probe_port(f, &url, to->port, p->port),
+        .tls = f->probe == PROBE_HTTP && url.tls,
+        .path = url.path,
+        .host = probe_host(a, f, &url, at->member ? at->member : at->host),
+    };
+    return check_get(&about);
+}
+
+static void add_members(struct serving *s, const struct plan_rule *p, const struct plan_upstream *to,
+                        const struct tls_trust *trust, struct serving_members *out)
+{
+    struct arena *a = arena_new();
+    out->v = arena_alloc(s->arena, (to->servers.n + 1) * sizeof *out->v);
+    for (size_t k = 0; k < to->servers.n; k++) {
+        const struct plan_server *at = &to->servers.v[k];
+        struct serving_member *m = &out->v[out->n++];
+        m->peer = peer_get(at->host, at->port, p->rule->site ? p->rule->site : at->host, to->tls ? trust : NULL);
+        m->check = p->farm ? check_of(a, p, to, at, m->peer) : NULL;
+        m->drained = at->drained;
+    }
+    arena_free(a);
+}
+
 static void add_rule(struct serving *s, size_t i, const struct tls_trust *trust)
 {
     const struct plan_rule *p = &s->snapshot->plan->rules.v[i];
@@ -107,16 +141,8 @@ static void add_rule(struct serving *s, size_t i, const struct tls_trust *trust)
     r->read_timeout = (uint64_t)(timeout > 0 ? timeout : 120) * SECOND;
     if (p->farm)
         member_cookie(r->cookie, p->farm->name);
-    for (int t = 0; t < 2; t++) {
-        const struct plan_upstream *to = &p->to[t];
-        r->members[t].v = arena_alloc(s->arena, (to->servers.n + 1) * sizeof *r->members[t].v);
-        for (size_t k = 0; k < to->servers.n; k++) {
-            const struct plan_server *at = &to->servers.v[k];
-            struct serving_member *m = &r->members[t].v[r->members[t].n++];
-            m->peer = peer_get(at->host, at->port, p->rule->site ? p->rule->site : at->host, to->tls ? trust : NULL);
-            m->drained = at->drained;
-        }
-    }
+    for (int t = 0; t < 2; t++)
+        add_members(s, p, &p->to[t], trust, &r->members[t]);
 }
 
 /* What is shown to servers: read once for each certificate, however many rules show it. */
@@ -198,8 +224,10 @@ struct serving *serving_ref(struct serving *s)
 static void free_rule(struct serving_rule *r)
 {
     for (int t = 0; t < 2; t++)
-        for (size_t k = 0; k < r->members[t].n; k++)
+        for (size_t k = 0; k < r->members[t].n; k++) {
+            check_release(r->members[t].v[k].check);
             peer_release(r->members[t].v[k].peer);
+        }
 }
 
 void serving_release(struct serving *s)

@@ -3,8 +3,8 @@
  */
 #ifndef PROXY_SERVING_H
 #define PROXY_SERVING_H
+#include "checks.h"
 #include "client_trust.h"
-#include "peers.h"
 #include "snapshot.h"
 #include "../rewrite/chain.h"
 
@@ -17,11 +17,16 @@ struct serving_socket {
     SSL_CTX *ctx;                        /* for TLS: the address's first certificate, others by SNI */
     size_t listener;                     /* index into snapshot->plan->listeners */
 };
-struct serving_member { struct peer *peer; bool drained; };
+struct serving_member {
+    struct peer *peer;
+    struct check *check;                 /* by which it is up or down; NULL: nobody asks, it counts as up */
+    bool drained;
+};
+struct serving_members { struct serving_member *v; size_t n; };
 /* Since the configuration was loaded. Any loop counts, anybody reads. */
 struct rule_counts { atomic_ulong requests, refused, failed; };
 struct serving_rule {
-    struct { struct serving_member *v; size_t n; } members[2];       /* for requests over HTTP, HTTPS */
+    struct serving_members members[2];   /* for requests over HTTP, HTTPS */
     bool transparent;                    /* connects from the client's address (B-59) */
     bool farm, by_address;               /* affinity: by cookie, or by the client's address (B-116) */
     char cookie[24];                     /* its name */

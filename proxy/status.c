@@ -112,19 +112,41 @@ static void page_listeners(struct strbuf *b, const struct status *s)
     buf_puts(b, "</table></div>\n");
 }
 
+static void member_state(struct strbuf *b, const struct status_member *m)
+{
+    buf_printf(b, "<td class=%s>", m->up ? "up" : "down");
+    html(b, m->state);
+    if (m->since) {
+        buf_puts(b, " since ");
+        moment(b, m->since);
+    }
+    if (m->drained)
+        buf_puts(b, "<br>draining: no new clients");
+}
+
+static void member_check(struct strbuf *b, const struct status_member *m)
+{
+    cell(b, m->check);
+    if (!m->since)
+        return;
+    buf_puts(b, "<br>");
+    html(b, m->said);
+    buf_printf(b, "; asked %" PRIu64 " times, in vain %" PRIu64, m->asked, m->failed);
+}
+
 static void page_members(struct strbuf *b, const struct status *s)
 {
     if (!s->members.n)
         return;
-    buf_puts(b, "<h2>Published servers</h2>\n<div class=wide><table><tr><th>farm or rule<th>server<th>state"
+    buf_puts(b, "<h2>Published servers</h2>\n<div class=wide><table><tr><th>farm or rule<th>server<th>state<th>check"
                 "<th class=n>now<th class=n>requests<th class=n>failures\n");
     for (size_t i = 0; i < s->members.n; i++) {
         const struct status_member *m = &s->members.v[i];
         buf_puts(b, "<tr>");
         cell(b, m->farm);
         cell(b, m->server);
-        buf_printf(b, "<td class=%s>", m->up ? "up" : "down");
-        html(b, m->state);
+        member_state(b, m);
+        member_check(b, m);
         number(b, m->current);
         number(b, m->requests);
         number(b, m->failures);
@@ -212,19 +234,41 @@ static void rule_metric(struct strbuf *b, const struct status *s, const char *na
     }
 }
 
-static void member_metric(struct strbuf *b, const struct status *s, const char *name, const char *type,
-                          const char *help, size_t member)
+enum which_members { ALL_MEMBERS, CHECKED_MEMBERS };
+
+static void member_metric(struct strbuf *b, const struct status *s, enum which_members which, const char *name,
+                          const char *type, const char *help, uint64_t (*value)(const struct status_member *m))
 {
     family(b, name, type, help);
     for (size_t i = 0; i < s->members.n; i++) {
         const struct status_member *m = &s->members.v[i];
+        if (which == CHECKED_MEMBERS && !m->check)
+            continue;
         buf_printf(b, "publishd_%s{", name);
         label(b, "farm", m->farm);
         buf_putc(b, ',');
         label(b, "server", m->server);
-        buf_printf(b, "} %" PRIu64 "\n", member ? *(const uint64_t *)((const char *)m + member) : (uint64_t)m->up);
+        buf_printf(b, "} %" PRIu64 "\n", value(m));
     }
 }
+
+/* Every number of a member: its name, who has it, its type, its help and where it stands. */
+#define MEMBER_METRICS(X)                                                                                              \
+    X(member_up, ALL_MEMBERS, "gauge", "1: the server takes requests, as far as is known", up)                         \
+    X(member_draining, ALL_MEMBERS, "gauge", "1: it takes no new clients", drained)                                    \
+    X(member_requests_total, ALL_MEMBERS, "counter", "requests that went there", requests)                             \
+    X(member_failures_total, ALL_MEMBERS, "counter", "of them, without an answer", failures)                           \
+    X(member_current, ALL_MEMBERS, "gauge", "requests under way", current)                                             \
+    X(member_checks_total, CHECKED_MEMBERS, "counter", "times it was asked whether it is up", asked)                   \
+    X(member_checks_failed_total, CHECKED_MEMBERS, "counter", "of them, without a good answer", failed)                \
+    X(member_since_seconds, CHECKED_MEMBERS, "gauge", "since when it is up or down; 0: not asked yet", since)
+#define X(name, which, type, help, field)                                                                              \
+    static uint64_t value_of_##name(const struct status_member *m)                                                     \
+    {                                                                                                                  \
+        return (uint64_t)m->field;                                                                                     \
+    }
+MEMBER_METRICS(X)
+#undef X
 
 void status_metrics(struct strbuf *out, const struct status *s)
 {
@@ -243,10 +287,7 @@ void status_metrics(struct strbuf *out, const struct status *s)
     rule_metric(out, s, "rule_refused_total", "of them, answered with 4xx", offsetof(struct status_rule, refused));
     rule_metric(out, s, "rule_failed_total", "of them, answered with 5xx or not at all",
                 offsetof(struct status_rule, failed));
-    member_metric(out, s, "member_up", "gauge", "1: the server takes requests", 0);
-    member_metric(out, s, "member_requests_total", "counter", "requests that went there",
-                  offsetof(struct status_member, requests));
-    member_metric(out, s, "member_failures_total", "counter", "of them, without an answer",
-                  offsetof(struct status_member, failures));
-    member_metric(out, s, "member_current", "gauge", "requests under way", offsetof(struct status_member, current));
+#define X(name, which, type, help, field) member_metric(out, s, which, #name, type, help, value_of_##name);
+    MEMBER_METRICS(X)
+#undef X
 }

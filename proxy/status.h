@@ -39,7 +39,14 @@ void counts_add(struct counts *total, const struct counts *c);
 
 struct status_listener { const char *name; const char *sockets; size_t clients; };
 struct status_rule { const char *name, *listener, *action; long number; uint64_t requests, refused, failed; };
-struct status_member { const char *farm, *server, *state; bool up; uint64_t requests, failures, current; };
+/* A server of a farm, or of a rule without one. Requests are the server's, whichever rules sent them. */
+struct status_member {
+    const char *farm, *server, *state;
+    const char *check, *said;            /* what its farm's verifier asks, and what came of it; NULL: nobody asks */
+    long long since;                     /* seconds since 1970: when it came to that state; 0: not asked yet */
+    bool up, drained;
+    uint64_t requests, failures, current, asked, failed;
+};
 struct status {
     const char *version, *config;
     long long now, started, loaded;      /* seconds since 1970: the configuration's last load */
