@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""Times publishd beside nginx and HAProxy, which run the configs that tmgc wrote from the same export. Usage: bench_serving.py BUILD [PART...]
+"""Times publishd beside nginx and HAProxy, which run the configs that tmgc wrote from the same export.
 
 All three stand in front of one nginx that answers 1 KiB, and take turns of a second; what is compared is CPU time a request of the
 proxy's own processes, since requests a second depend on what else runs and on how fast the machine happens to be. Where valgrind is
 installed, instructions a request in user mode are counted too: those do not depend on anything.
-
-Parts: plain tls h2 handshakes bulk rules memory instructions sign-in (all of them, if none is named).
 """
+import argparse
 import json
 import os
 import re
@@ -23,6 +22,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import lab
 from fpc import *
 from localise import own_folders
 
@@ -321,8 +321,7 @@ class Bench:
 
     def sign_in(self):
         """publishd alone, in a domain of its own; root is needed."""
-        root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        subprocess.run(root + [sys.executable, HERE + "/lab.py", "run", sys.executable, HERE + "/bench_sign_in.py", self.build], check=True)
+        subprocess.run(lab.inside(sys.executable, HERE + "/bench_sign_in.py", self.build), check=True)
 
 
 class Client:
@@ -348,7 +347,15 @@ class Client:
 
 
 def main():
-    build, parts = os.path.abspath(sys.argv[1]), sys.argv[2:] or PARTS
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build", help="the folder with publishd and tmgc")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="%s; all of them, if none is named" % ", ".join(PARTS))
+    options = parser.parse_args()
+    build, parts = os.path.abspath(options.build), options.parts or PARTS
+    if unknown := [p for p in parts if p not in PARTS]:
+        parser.error("there is no part %s" % ", ".join(unknown))
+    if not os.access(os.path.join(build, "publishd"), os.X_OK):
+        parser.error("there is no publishd in %s" % build)
     folder = tempfile.mkdtemp(prefix="publishd-bench-")
     os.chmod(folder, 0o755)
     behind = None

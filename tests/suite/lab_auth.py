@@ -6,17 +6,16 @@ import subprocess
 import sys
 
 import browser
+import lab
 
 from .common import THOROUGH, TOP, test
 
 
 def in_lab(t, *scripts, least=200):
-    """Scripts that print [name, passed, what] lines, one after the other in a lab: (Python, name, arguments…). Root is needed: as somebody else
-    through sudo. least: checks."""
-    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    """Scripts that print [name, passed, what] lines, one after the other in a lab: (Python, name, arguments…). least: checks."""
     tests = os.path.join(TOP, "tests")
     words = [shlex.join([python, os.path.join(tests, script), *arguments]) for python, script, *arguments in scripts]
-    p = subprocess.run(root + [sys.executable, os.path.join(tests, "lab.py"), "run", "sh", "-c", " && ".join(words)], capture_output=True, timeout=900)
+    p = subprocess.run(lab.inside("sh", "-c", " && ".join(words)), capture_output=True, timeout=900)
     for line in p.stdout.decode("utf-8", "replace").splitlines():
         if line.startswith("["):
             name, passed, what = json.loads(line)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import lab
 from live import Server
 from ports import free_port
 from traffic import PROXIES, Traffic, field, site_rule
@@ -199,10 +200,7 @@ def test_times(t):
 def test_ntlm_through(t):
     """NTLM and Negotiate through each proxy to an Apache that demands them: HAProxy and publishd keep a client's server connection
     (B-68, B-102); through nginx it fails, as finding TMG3007 says. In the lab (tests/lab.py)."""
-    root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    tests = os.path.join(TOP, "tests")
-    p = subprocess.run(root + [sys.executable, os.path.join(tests, "lab.py"), "run", sys.executable, os.path.join(tests, "lab_through.py"), t.build],
-                       capture_output=True, timeout=300)
+    p = subprocess.run(lab.inside(sys.executable, os.path.join(TOP, "tests", "lab_through.py"), t.build), capture_output=True, timeout=300)
     for line in p.stdout.decode("utf-8", "replace").splitlines():
         if line.startswith("["):
             passed, what = json.loads(line)
