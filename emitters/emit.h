@@ -119,7 +119,7 @@ bool rule_waits(const struct plan_rule *r);
  * the same field. */
 bool haproxy_compresses(const struct plan_rule *r);
 /* Read times per rule: long polls and RPC over HTTP get an hour (B-76), others the listener's connection timeout. Seconds. */
-long rule_read_timeout(const struct plan *p, const struct plan_rule *r);
+long rule_read_timeout(const struct plan_rule *r);
 
 /* ---- report.c ------------------------------------------------------------------ */
 struct report {

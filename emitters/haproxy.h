@@ -1,5 +1,6 @@
-/* haproxy: what the parts of the HAProxy emitter share. haproxy.c writes the file's frame and the frontends,
- * haproxy_rule.c the backend that is a rule's own block, haproxy_server.c the servers and the farm's probes.
+/* haproxy: what the parts of the HAProxy emitter share. haproxy.c writes the file's frame,
+ * haproxy_frontend.c a listener's frontend, haproxy_conditions.c its lines that say which rule answers, haproxy_rule.c the
+ * backend that is a rule's own block, haproxy_server.c the servers and the farm's probes, haproxy_tcp.c server publishing.
  *
  * Untrusted text reaches the file in two ways only: as ACL patterns and header values through quote(), and as
  * literals inside patterns through Q_REGEX. It never becomes a converter's argument, where HAProxy has a second
@@ -43,6 +44,14 @@ const char *haproxy_seconds(struct haproxy *h, long seconds);
 /* What a line names for a pair of files: HAProxy takes the key from the chain's own file, or from FILE.key beside it. */
 const char *haproxy_pem(struct haproxy *h, const char *chain, const char *key, const char *thumbprint);
 const struct plan_listener *haproxy_listener(const struct plan *p, const struct plan_rule *r);
+
+/* haproxy_frontend.c: the listener's frontend, or a comment where it has no socket. */
+void haproxy_frontend(struct haproxy *h, size_t index);
+bool haproxy_redirects_all(const struct plan_listener *l);                /* D-08, and it has a port to send to */
+/* haproxy_conditions.c: the rule's line, with what it needs before it. */
+void haproxy_dispatch(struct haproxy *h, const struct plan_rule *r);
+/* The sign-in form has places of its own on every name with a rule that goes through publishd, whatever rules say of them. */
+void haproxy_form_places(struct haproxy *h, const struct plan_listener *l);
 
 void haproxy_rule(struct haproxy *h, const struct plan_rule *r);           /* the rule's block, heading included */
 void haproxy_servers(struct haproxy *h, const struct plan_rule *r, const struct plan_upstream *to);

@@ -147,9 +147,8 @@ static void write_server(struct haproxy *h, const struct plan_rule *r, const str
 
 void haproxy_patience(struct haproxy *h, const struct plan_rule *r)
 {
-    enum { DEFAULT = 120 }; /* the `defaults` section's own */
-    long patience = rule_read_timeout(h->plan, r);
-    if (patience != DEFAULT)
+    long patience = rule_read_timeout(r);
+    if (patience != SOURCE_TIMEOUT) /* the `defaults` section's own */
         write_line(&h->w, "timeout server %s", haproxy_seconds(h, patience));
     if (rule_waits(r))
         write_line(&h->w, "option http-no-delay    # bodies that talk, in both directions (B-74)");

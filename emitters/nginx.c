@@ -233,8 +233,8 @@ static void write_cluster(struct maker *m, const struct plan_listener *l, const 
         write_listens(m, http, "");
         write_listens(m, https, "");
         write_server_names(m, c);
-        if (l->listener->connection_timeout > 0 && l->listener->connection_timeout != 120)
-            write_line(&m->body, "keepalive_timeout %lds;", l->listener->connection_timeout);
+        if (listener_timeout(l->listener) != SOURCE_TIMEOUT)
+            write_line(&m->body, "keepalive_timeout %lds;", listener_timeout(l->listener));
         write_limits(m, l);
         write_wildcard_guard(m, c);
         if (!at.simple)

@@ -6,9 +6,8 @@
 #include <string.h>
 
 enum {
-    MOST = 255,       /* texts that nginx takes in one location */
-    VALUE_MAX = 3800, /* bytes of one quoted value: nginx takes no parameter of 4096 */
-    LOOKED_AT = 1000  /* shared mappings that are considered */
+    MOST = 255,      /* texts that nginx takes in one location */
+    LOOKED_AT = 1000 /* shared mappings that are considered */
 };
 
 const char *const nginx_delimiters[NGINX_DELIMITERS] = { "/", "\"", "'", "<", "?", " ", "#", "&", ")", "\\" };
@@ -184,7 +183,7 @@ static bool holds_text(struct arena *a, const char *text, size_t n)
 {
     struct strbuf b = { 0 };
     quote(&b, Q_NGINX, arena_strndup(a, text, n));
-    bool holds = b.n < VALUE_MAX;
+    bool holds = b.n < NGINX_VALUE_MAX;
     buf_free(&b);
     return holds;
 }

@@ -2,7 +2,7 @@
  *
  * nginx.c          the file as a whole: http settings, listeners, servers
  * nginx_cluster.c  which rules of a listener must stand in one server
- * nginx_rule.c     one rule's block: its condition and what it does
+ * nginx_rule.c     one rule's block: nginx_block.h has its parts
  * nginx_filter.c   the rule's HTTP filter
  * nginx_links.c    link translation
  * nginx_stream.c   server publishing rules, in a file of their own
@@ -12,6 +12,8 @@
 #define TMGC_NGINX_PARTS_H
 #include "emit.h"
 #include "nginx_links.h"
+
+enum { NGINX_VALUE_MAX = 3800 };     /* bytes of one quoted value: nginx takes no parameter of 4096 */
 
 /* ---- a table of strings -------------------------------------------------- */
 struct table { struct table_slot *v; size_t n, cap; };
@@ -70,7 +72,6 @@ const char *shared_asks(struct maker *m, const char *clients);
 /* The variable that is 1 where the rule's client addresses, client ports and hours hold; NULL: they always do. */
 const char *shared_conditions(struct maker *m, const struct plan_rule *r);
 bool rule_has_conditions(const struct maker *m, const struct plan_rule *r);             /* whether there is one */
-const struct schedule *rule_schedule(const struct maker *m, const struct plan_rule *r);     /* NULL: at all hours */
 const char *shared_scheme(struct maker *m, const char *name, const char *http, const char *https);
 /* pairs: pattern, value, pattern, value ... for what the header becomes; both already quoted. */
 const char *shared_content_location(struct maker *m, const char *name, const strings *pairs);

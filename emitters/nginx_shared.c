@@ -195,11 +195,6 @@ const char *shared_asks(struct maker *m, const char *clients)
 }
 
 /* ---- hours ------------------------------------------------------------------------- */
-const struct schedule *rule_schedule(const struct maker *m, const struct plan_rule *r)
-{
-    return r->rule->schedule ? policy_schedule(m->plan->policy, r->rule->schedule) : NULL;
-}
-
 /* B-23. $date_local is the one variable that tells the day of the week: "Saturday, 21-Nov-2026 23:45:56 UTC", the host's
  * own time. It belongs to nginx's SSI module, and has this form wherever no SSI command changed it. */
 static const char *shared_schedule(struct maker *m, const struct schedule *s)
@@ -263,12 +258,13 @@ static const char *shared_both(struct maker *m, const char *one, const char *oth
 
 bool rule_has_conditions(const struct maker *m, const struct plan_rule *r)
 {
-    return !r->any_source || rule_schedule(m, r) || r->rule->source_port_low || r->rule->source_port_high;
+    return !r->any_source || policy_schedule(m->plan->policy, r->rule->schedule) || r->rule->source_port_low ||
+           r->rule->source_port_high;
 }
 
 const char *shared_conditions(struct maker *m, const struct plan_rule *r)
 {
-    const struct schedule *s = rule_schedule(m, r);
+    const struct schedule *s = policy_schedule(m->plan->policy, r->rule->schedule);
     const char *from = r->any_source ? NULL : shared_sources(m, r);
     if (s)
         from = shared_both(m, from, shared_schedule(m, s));

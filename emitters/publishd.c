@@ -22,7 +22,7 @@ static bool offers_ntlm_only(const struct plan *p, const struct plan_listener *l
         return said->value && strcmp(said->value, "0");
     for (size_t i = 0; i < l->rules.n; i++) {
         const struct rule *r = p->rules.v[l->rules.v[i]].rule;
-        bool waits = rule_read_timeout(p, &p->rules.v[l->rules.v[i]]) > l->listener->connection_timeout;
+        bool waits = rule_read_timeout(&p->rules.v[l->rules.v[i]]) > l->listener->connection_timeout;
         if (r->delegation == DELEGATE_KERBEROS && (r->application == EXCHANGE || r->ssl_port == LYNC_WEB_SSL || waits))
             return true;
     }
@@ -162,7 +162,7 @@ static void write_listeners(struct publishd *p)
         }
         write_authentication(p, l);
         pd_long(p, "max_connections", li->max_connections, 0);
-        pd_long(p, "connection_timeout", li->connection_timeout, 120);
+        pd_long(p, "connection_timeout", li->connection_timeout, SOURCE_TIMEOUT);
         pd_long(p, "ssl_accelerator_port", li->ssl_accelerator_port, 0);
         pd_close_item(p);
     }

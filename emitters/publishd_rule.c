@@ -149,7 +149,7 @@ static void write_headers(struct publishd *p, const struct plan_rule *r)
     pd_text(p, "via", r->via);
     pd_bool(p, "websocket", r->websocket, false);
     pd_bool(p, "pass_options", rule->pass_options, true);
-    pd_long(p, "read_timeout", rule_read_timeout(p->plan, r), 120);
+    pd_long(p, "read_timeout", rule_read_timeout(r), SOURCE_TIMEOUT);
 }
 
 static void write_links(struct publishd *p, const struct rule *r)
@@ -256,7 +256,8 @@ static void write_action(struct publishd *p, const struct plan_rule *r)
         pd_text(p, "redirect_url", rule->redirect_url);
     }
     PD_WORD(p, "require_ssl", levels, rule->require_ssl, 0);
-    if (p->plan->listeners.v[r->listener - p->plan->policy->listeners.v].publishd_asks) /* else the rule is closed, or that was accepted */
+    if (p->plan->listeners.v[r->listener - p->plan->policy->listeners.v]
+            .publishd_asks) /* else the rule is closed, or that was accepted */
         PD_WORD(p, "client_certificate", claims, (long)rule->client_certificate, CERTIFICATE_IGNORED);
 }
 

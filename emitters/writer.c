@@ -298,11 +298,9 @@ bool rule_waits(const struct plan_rule *r)
     return false;
 }
 
-long rule_read_timeout(const struct plan *p, const struct plan_rule *r)
+long rule_read_timeout(const struct plan_rule *r)
 {
-    enum { HOUR = 3600, SOURCE_DEFAULT = 120 };
-    long seconds =
-        r->listener && r->listener->connection_timeout > 0 ? r->listener->connection_timeout : SOURCE_DEFAULT;
-    (void)p;
+    enum { HOUR = 3600 };
+    long seconds = r->listener ? listener_timeout(r->listener) : SOURCE_TIMEOUT;
     return seconds < HOUR && rule_waits(r) ? HOUR : seconds;
 }

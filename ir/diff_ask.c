@@ -171,7 +171,7 @@ static size_t hour_classes(struct arena *a, const struct walk *w, const struct l
         for (size_t i = 0; i < l[side].n; i++) {
             const struct plan *p = w->d->plan[side];
             const char *name = p->rules.v[l[side].v[i]].rule->schedule;
-            const struct schedule *s = name ? policy_schedule(p->policy, name) : NULL;
+            const struct schedule *s = policy_schedule(p->policy, name);
             size_t k = 0;
             while (k < all.n && all.v[k] != s)
                 k++;

@@ -258,7 +258,7 @@ static void add_conditions(struct making *m, struct strbuf *b, const struct plan
     add_paths(m, b, r);
     for (size_t i = 0; !pr->any_source && !pr->sources_unknown && i < pr->sources.n; i++)
         buf_printf(b, "%x-%x ", pr->sources.v[i].from, pr->sources.v[i].to);
-    const struct schedule *s = r->schedule ? policy_schedule(p->policy, r->schedule) : NULL;
+    const struct schedule *s = policy_schedule(p->policy, r->schedule);
     buf_printf(b, "\n%d %d %s %d\n", pr->any_source, pr->sources_unknown, s ? m->hours[s - p->policy->schedules.v] : "",
                r->schedule_unknown);
 }

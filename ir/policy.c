@@ -83,6 +83,11 @@ bool listener_authenticates(const struct listener *l)
     return l->basic || l->digest || l->integrated || l->client_certificate || l->forms != FORMS_NONE || l->scheme;
 }
 
+long listener_timeout(const struct listener *l)
+{
+    return l->connection_timeout > 0 ? l->connection_timeout : SOURCE_TIMEOUT;
+}
+
 struct ranked {
     struct path path;
     size_t length, at;

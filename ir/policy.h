@@ -92,10 +92,12 @@ struct listener {
     bool sso;
     strings sso_domains;
     long max_connections;            /* 0: unlimited */
-    long connection_timeout;         /* seconds; 120 (B-76) */
+    long connection_timeout;         /* seconds (B-76) */
     long ssl_accelerator_port;       /* 0: none (B-45) */
 };
 bool listener_authenticates(const struct listener *l);    /* any method at all */
+enum { SOURCE_TIMEOUT = 120 };        /* seconds: what a listener has that says nothing of it (B-76) */
+long listener_timeout(const struct listener *l);          /* seconds; SOURCE_TIMEOUT if it has no usable one */
 
 /* ---- farms ------------------------------------------------------------ */
 struct farm_member { const char *host; const char *description; bool drained; uint32_t line; };
@@ -283,7 +285,7 @@ struct policy {
 
 struct policy *policy_new(void);
 void policy_free(struct policy *p);
-/* Names without case. NULL if there is none. */
+/* Names without case. NULL if there is none, or name is NULL. */
 const struct listener *policy_listener(const struct policy *p, const char *name);
 const struct farm *policy_farm(const struct policy *p, const char *name);
 const struct network *policy_network(const struct policy *p, const char *name);

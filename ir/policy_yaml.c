@@ -155,7 +155,8 @@ static const struct field listener_fields[] = {
     BOOL(listener, digest, false, "takes HTTP Digest"),
     BOOL(listener, integrated, false, "takes NTLM and Negotiate"),
     BOOL(listener, client_certificate, false, "takes client certificates"),
-    BOOL(listener, certificates_restricted, false, "only those that fit restrictions of the source, which are not read"),
+    BOOL(listener, certificates_restricted, false,
+         "only those that fit restrictions of the source, which are not read"),
     WORD(listener, forms, form_providers, FORMS_NONE, "shows a sign-in form, checked by this"),
     WORD(listener, validator, validators, VALIDATE_AD, "who checks passwords"),
     TEXT(listener, scheme, "the authentication scheme's name in the source"),
@@ -166,7 +167,7 @@ static const struct field listener_fields[] = {
     BOOL(listener, sso, false, "single sign-on across the listener's names"),
     TEXTS(listener, sso_domains, "domains of single sign-on"),
     NUMBER(listener, max_connections, 0, "0 is unlimited"),
-    NUMBER(listener, connection_timeout, 120, "seconds"),
+    NUMBER(listener, connection_timeout, SOURCE_TIMEOUT, "seconds"),
     PORT(listener, ssl_accelerator_port, 0, "port of a TLS accelerator in front; 0 is none"),
     EXPORT(listener),
 };

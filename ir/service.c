@@ -13,7 +13,8 @@ static void check_service(struct yaml_reader *r, const struct node *node, void *
     if (colon && (size_t)(colon - s->status) < sizeof host)
         memcpy(host, s->status, (size_t)(colon - s->status));
     if (s->status && (!colon || !ip_parse(host, &ip) || !schema_number(colon + 1, &port) || port < 1 || port > 65535))
-        yaml_error(r, node_value(node, "status"), "status: found \"%.200s\", allowed is an IPv4 address and port like 127.0.0.1:9180", s->status);
+        yaml_error(r, node_value(node, "status"),
+                   "status: found \"%.200s\", allowed is an IPv4 address and port like 127.0.0.1:9180", s->status);
 }
 
 static void check_certificate(struct yaml_reader *r, const struct node *node, void *object)
@@ -126,6 +127,7 @@ static const struct field service_fields[] = {
     { MEMBER(status), .type = Y_TEXT, .help = "address and port of the status page and the metrics, like `127.0.0.1:9180`; none if left out" },
 };
 /* clang-format on */
-const struct schema service_schema = {
-    .name = "how publishd runs", .size = sizeof(struct service), .fields = FIELDS(service_fields), .check = check_service
-};
+const struct schema service_schema = { .name = "how publishd runs",
+                                       .size = sizeof(struct service),
+                                       .fields = FIELDS(service_fields),
+                                       .check = check_service };

@@ -259,7 +259,8 @@ static const struct field site_fields[] = {
       .help = "PEM: issuers of the published servers' certificates" },
     { MEMBER(site, client_trust), .type = Y_TEXT, .text = TEXT_FILE, .help = "PEM: issuers of client certificates" },
     { MEMBER(site, client_crl), .type = Y_TEXT, .text = TEXT_FILE,
-      .help = "PEM: revocation lists of those issuers, one for each in a certificate's chain; without it revoked certificates pass" },
+      .help =
+          "PEM: revocation lists of those issuers, one for each in a certificate's chain; without it revoked certificates pass" },
     BOOL(site, flood, "limits requests and connections of a client address as the source did by default"),
     { MEMBER(site, compression), .type = Y_WORD, .words = compressions,
       .help = "whether answers are compressed for clients that take gzip: as in the source, or not, or all texts" },

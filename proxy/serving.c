@@ -83,7 +83,7 @@ static bool add_listener(struct serving *s, size_t i, const struct serving *befo
 {
     const struct conf_listener *c = &s->snapshot->config->listeners.v[i];
     struct serving_listener *l = vec_push(s->arena, &s->listeners);
-    l->idle_timeout = (uint64_t)(c->connection_timeout > 0 ? c->connection_timeout : 120) * SECOND;
+    l->idle_timeout = (uint64_t)(c->connection_timeout > 0 ? c->connection_timeout : SOURCE_TIMEOUT) * SECOND;
     l->most = c->max_connections > 0 ? (unsigned long)c->max_connections : (unsigned long)-1;
     l->connections = connections_of(c->name, before);
     if (c->client_trust && !(l->clients = client_trust_read(c->client_trust, c->client_crl, err)))
@@ -138,7 +138,7 @@ static void add_rule(struct serving *s, size_t i, const struct tls_trust *trust)
     r->farm = p->farm;
     r->by_address = p->rule->affinity_by_address;
     long timeout = s->snapshot->config->rules.v[i].read_timeout;
-    r->read_timeout = (uint64_t)(timeout > 0 ? timeout : 120) * SECOND;
+    r->read_timeout = (uint64_t)(timeout > 0 ? timeout : SOURCE_TIMEOUT) * SECOND;
     if (p->farm)
         member_cookie(r->cookie, p->farm->name);
     for (int t = 0; t < 2; t++)

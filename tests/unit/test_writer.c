@@ -263,9 +263,8 @@ static void test_heading(void)
 static long read_timeout(struct rule r, long connection)
 {
     struct listener l = { .connection_timeout = connection };
-    struct plan p = { 0 };
     struct plan_rule pr = { .rule = &r, .listener = &l };
-    return rule_read_timeout(&p, &pr);
+    return rule_read_timeout(&pr);
 }
 
 static void test_timeouts(void)
