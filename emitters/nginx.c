@@ -224,6 +224,12 @@ static void write_wildcard_guard(struct maker *m, const struct cluster *c)
         }
 }
 
+/* Servers get the Host field as it came, while a target in absolute form names the host that the rules are for (D-01). */
+static void write_host_guard(struct maker *m)
+{
+    write_line(&m->body, "if ($other_host) { return 400; }    # the target and Host name two hosts (D-01)");
+}
+
 static void write_cluster(struct maker *m, const struct plan_listener *l, const struct cluster *c,
                           const socket_list *http, const socket_list *https)
 {
@@ -237,6 +243,7 @@ static void write_cluster(struct maker *m, const struct plan_listener *l, const 
             write_line(&m->body, "keepalive_timeout %lds;", listener_timeout(l->listener));
         write_limits(m, l);
         write_wildcard_guard(m, c);
+        write_host_guard(m);
         if (!at.simple)
             write_subjects(m, c);
     }
@@ -420,6 +427,8 @@ static void write_http_settings(struct writer *w, struct maker *m)
     write_gzip(w, m);
     write_blank(w);
     write_line(w, "map $request_uri $path { default /; \"~^(?<raw>/[^?]*)\" $raw; }    # as the client sent it (D-03)");
+    write_line(w,
+               "map \"$host $http_host\" $other_host { default 1; \"~ $\" 0; \"~*^([^ ]+) \\1\\.?(?::[0-9]*)?$\" 0; }");
     write_zones(w, p);
     if (m->uses_dots) {
         write_line(w, "map $path $dots { default 0; %s 1; }", quoted(w, m->arena, Q_NGINX_REGEX, "~*" REGEX_DOTS));

@@ -82,6 +82,17 @@ static size_t plain_host_length(const char *s)
     return n;
 }
 
+/* n bytes of a host, and behind a colon digits alone: what else stands there a server may take for a name. */
+static bool is_host(const char *s, size_t n)
+{
+    size_t name = *s == '[' ? strcspn(s, "]") : strcspn(s, ":");
+    if (name < n && s[name] == ']')
+        name++;
+    if (name >= n)
+        return *s != '[' || s[n - 1] == ']';
+    return s[name] == ':' && strspn(s + name + 1, "0123456789") >= n - name - 1;
+}
+
 /* Framing, and that what must be said once is said once. The field is h's last. */
 static int read_meaning(struct reader *r, const struct field *f)
 {
@@ -91,7 +102,7 @@ static int read_meaning(struct reader *r, const struct field *f)
     case FIELD_HOST:
         if (again)
             return refuse(r, 400, "two Hosts");
-        if (plain_host_length(f->value) != f->value_n)
+        if (plain_host_length(f->value) != f->value_n || !is_host(f->value, f->value_n))
             return refuse(r, 400, "a Host that is none");
         return 0;
     case FIELD_CONTENT_LENGTH: return again ? refuse(r, 400, "two Content-Lengths") : read_length(r, f);
@@ -242,7 +253,7 @@ static bool target_has_form(const char *method, const char *target)
         return false;
     target += scheme;
     size_t n = plain_host_length(target);
-    return n > 0 && (target[n] == '\0' || target[n] == '/' || target[n] == '?' || target[n] == '#');
+    return n > 0 && is_host(target, n) && (target[n] == '\0' || target[n] == '/' || target[n] == '?');
 }
 
 static int read_request_line(struct reader *r)
@@ -270,11 +281,26 @@ static int read_request_line(struct reader *r)
     return 0;
 }
 
+/* The host of an absolute target is the request's, whatever Host says, and nobody behind us is told another one (RFC 9112
+ * section 3.2.2, D-01). */
+static void take_authority(struct head *h)
+{
+    const char *slashes = *h->target == '/' || *h->target == '*' ? NULL : strstr(h->target, "//"),
+               *host = head_value(h, FIELD_HOST);
+    if (!slashes)
+        return;
+    size_t n = plain_host_length(slashes + 2);
+    if (!host || strlen(host) != n || memcmp(host, slashes + 2, n) != 0)
+        head_set(h, FIELD_HOST, "Host", head_copy(h, slashes + 2, n));
+}
+
 static int read_request(struct reader *r)
 {
     int status = read_request_line(r);
     if (!status)
         status = read_fields(r);
+    if (!status)
+        take_authority(r->h);
     if (!status && r->h->version >= 11 && r->h->first[FIELD_EXPECT])
         r->h->expects = head_has_token(r->h, FIELD_EXPECT, "100-continue");
     return status;

@@ -206,6 +206,7 @@ void decide_read(const struct request *q, struct arena *a, struct addressed *out
     out->url = out->path_n ? p : arena_printf(a, "/%s", p);
     out->path_n += out->path_n == 0;
     out->host = host_canonical(a, host);
+    out->host_sent = host;
 }
 
 /* Where path m sends the request (D-04). */
@@ -297,7 +298,7 @@ static enum answer act_unfiltered(const struct plan *p, const struct request *q,
     if (!r->forwards)
         return ANSWER_NO_BACKEND;
     d->to = &r->to[q->tls];
-    d->host = rule->forward_host ? q->host : rule->site;
+    d->host = rule->forward_host ? asked->host_sent : rule->site;
     d->target = forwarded_target(a, m, asked);
     if (r->needs_user && !q->tls && r->listener->redirect == HTTPS_REDIRECT_AUTHENTICATED &&
         p->listeners.v[q->listener].https) {

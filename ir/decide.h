@@ -67,6 +67,7 @@ void decide(const struct plan *p, const struct request *r, bool want_trail, stru
  * rising order, each of the listener's own; UINT32_MAX ends them. Some may not match, but none that does may be missing. */
 struct addressed {
     const char *host;                /* canonical (D-01); "" for none */
+    const char *host_sent;           /* as sent, of an absolute target or the Host field; NULL: none */
     const char *url;                 /* path and query */
     size_t path_n;                   /* bytes of the path */
 };

@@ -141,7 +141,7 @@ static void test_names(void)
     expect("D-01 dot", (struct ask){ "mail.x.", "/", 0, 1, 0 }, "0 mail.x. / in.example:80");
     expect("D-01 dot and port", (struct ask){ "mail.x.:80", "/", 0, 1, 0 }, "0 mail.x.:80 / in.example:80");
     expect("D-01 absolute form", (struct ask){ "other.z", "http://Mail.X/a?b", 0, 1, 0 },
-           "0 other.z /a?b in.example:80");
+           "0 Mail.X /a?b in.example:80");
     expect("D-01 no host", (struct ask){ NULL, "/", 0, 1, 0 }, none);
     expect("D-01 empty host", (struct ask){ "", "/", 0, 1, 0 }, none);
     expect("longer name", (struct ask){ "amail.x", "/", 0, 1, 0 }, none);

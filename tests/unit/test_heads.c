@@ -95,6 +95,17 @@ static void test_hosts(void)
     forwards("absolute form",
              (struct asking){
                  "", "GET http://www.x/q?z HTTP/1.1\r\nHost: www.x\r\n\r\n", { 0 }, "GET /q?z HTTP/1.1", NULL });
+    forwards("absolute form, another host in Host",
+             (struct asking){ "    forward_host: true\n",
+                              "GET http://www.x:81/q?z HTTP/1.1\r\nHost: intern.corp\r\n\r\n",
+                              { 0 },
+                              "GET /q?z HTTP/1.1\r\nHost: www.x:81\r\n",
+                              "intern" });
+    forwards("absolute form, no Host", (struct asking){ "    forward_host: true\n",
+                                                        "GET http://www.x HTTP/1.0\r\n\r\n",
+                                                        { 0 },
+                                                        "GET / HTTP/1.1\r\nHost: www.x\r\n",
+                                                        "Host: \r\n" });
     forwards("a path inside",
              (struct asking){ "    paths: [{external: /a/*, internal: /in/*}]\n", GET(""), { 0 }, "GET /in?b ", NULL });
 }
