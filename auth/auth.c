@@ -56,7 +56,8 @@ static void copy_settings(struct arena *a, struct sign_in *to, const struct sign
     to->ldap.user = copy(a, from->ldap.user);
     copy_strings(a, &to->ldap.servers, &from->ldap.servers);
     copy_strings(a, &to->radius.servers, &from->radius.servers);
-    memset(&to->certificates, 0, sizeof to->certificates); /* looked at where the certificate is, in the configuration's own */
+    memset(&to->certificates, 0,
+           sizeof to->certificates); /* looked at where the certificate is, in the configuration's own */
     memset(&to->domains, 0, sizeof to->domains);
     for (size_t i = 0; i < from->domains.n; i++)
         vec_add(a, &to->domains,
@@ -127,6 +128,18 @@ const char *domain_of_realm(const struct auth *a, const char *realm)
         if (!ascii_casecmp(a->s.domains.v[i].realm, realm))
             return a->s.domains.v[i].netbios;
     return "";
+}
+
+const char *local_name(const struct auth *a, const struct user_name *name, struct arena *to)
+{
+    const struct sign_in_domain *first = a->s.domains.n ? &a->s.domains.v[0] : NULL;
+    bool domain = !*name->domain || !first || !ascii_casecmp(name->domain, first->netbios) ||
+                  !ascii_casecmp(name->domain, first->realm);
+    bool realm = !*name->realm || !first || !ascii_casecmp(name->realm, first->realm);
+    if (domain && realm)
+        return name->account;
+    return domain ? arena_printf(to, "%s@%s", name->account, name->realm)
+                  : arena_printf(to, "%s\\%s", name->domain, name->account);
 }
 
 /* A realm that the settings know, or that of the domain; without either there is one to choose where only one is known. */

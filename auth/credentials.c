@@ -1,6 +1,7 @@
 /* credentials: a table of verdicts with four places a key, and the attempts under way. */
 #include "credentials.h"
 #include "seal.h"
+#include "spelling.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -115,7 +116,7 @@ static uint64_t account_of(const struct credentials *c, const struct user_name *
     uint64_t h;
     struct strbuf b = { 0 };
     buf_putc(&b, 'a');
-    add_lower(&b, name->account);
+    spelling_of(name->account, &b);
     hash(c, &b, out);
     memcpy(&h, out, sizeof h);
     return h;

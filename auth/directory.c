@@ -9,7 +9,7 @@ bool directory_sid(struct auth *a, const char *domain, const char *name, struct 
     if (!a->s.ldap.servers.n)
         return winbind_sid(domain, name, to, sid, why);
     LDAP *l = ldap_connect_search(a, why);
-    if (l && ldap_lookup(a, l, "sAMAccountName", name, to, &o, why) == LDAP_FOUND)
+    if (l && ldap_lookup(a, l, "sAMAccountName", name, to, &o, why) == LDAP_FOUND && ldap_of_domain(a, &o, domain))
         *sid = o.sid;
     ldap_close(l);
     return *sid != NULL;
@@ -21,8 +21,12 @@ bool directory_sids(struct auth *a, const struct user_name *name, struct arena *
     if (!a->s.ldap.servers.n)
         return winbind_sids(name, to, sids, why);
     LDAP *l = ldap_connect_search(a, why);
-    bool ok = l && ldap_lookup(a, l, "sAMAccountName", name->account, to, &o, why) == LDAP_FOUND &&
-              ldap_token_groups(l, &o, to, sids);
+    bool principal = !*name->domain && *name->realm && !realm_known(a, name->realm);
+    const char *wanted = principal ? arena_printf(to, "%s@%s", name->account, name->realm) : name->account;
+    bool ok =
+        l && ldap_lookup(a, l, principal ? "userPrincipalName" : "sAMAccountName", wanted, to, &o, why) == LDAP_FOUND &&
+        ldap_of_domain(a, &o, *name->domain || principal ? name->domain : name->realm) &&
+        ldap_token_groups(l, &o, to, sids);
     ldap_close(l);
     return ok;
 }

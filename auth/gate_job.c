@@ -14,34 +14,50 @@ static uint32_t little(const unsigned char *p, int bytes)
     return v;
 }
 
-/* The text that the field at place points to (MS-NLMP 2.2.1.3). UTF-16 becomes ASCII with the rest as ?: it is for
- * counting alone. NULL: it points outside, or is longer than a name. */
+/* One unit of UTF-16 as UTF-8; a surrogate as if it were a character. */
+static void put_unit(struct strbuf *out, uint32_t c)
+{
+    if (c >= 0x800)
+        buf_printf(out, "%c%c%c", (int)(0xe0 | c >> 12), (int)(0x80 | (c >> 6 & 0x3f)), (int)(0x80 | (c & 0x3f)));
+    else if (c >= 0x80)
+        buf_printf(out, "%c%c", (int)(0xc0 | c >> 6), (int)(0x80 | (c & 0x3f)));
+    else
+        buf_putc(out, (char)c);
+}
+
+/* The text that the field at place points to (MS-NLMP 2.2.1.3), as it is counted. NULs are left out: a message may say that its
+ * UTF-16 is none. NULL: it points outside, or is longer than a name. */
 static const char *ntlm_text(struct arena *a, const unsigned char *m, size_t n, size_t place, bool wide)
 {
     size_t length = little(m + place, 2), offset = little(m + place + 4, 4), step = wide ? 2 : 1;
+    struct strbuf b = { 0 };
     if (length > 512 || offset > n || n - offset < length)
         return NULL;
-    char *out = arena_alloc(a, length / step + 1);
     for (size_t i = 0; i < length / step; i++) {
-        unsigned char c = m[offset + i * step];
-        out[i] = c < 0x20 || c >= 0x7f || (wide && m[offset + i * step + 1]) ? '?' : (char)c;
+        uint32_t c = little(m + offset + i * step, (int)step);
+        if (c)
+            put_unit(&b, c);
     }
-    return out;
+    const char *text = arena_strndup(a, b.p ? b.p : "", b.n);
+    buf_free(&b);
+    return text;
 }
 
+enum named { NAMES_NONE, NAMES_ONE, NAMES_UNREADABLE };
+
 /* Before winbindd is asked, so that guesses over NTLM count like those over forms. */
-static bool ntlm_name(struct arena *a, const struct strbuf *token, struct user_name *name)
+static enum named ntlm_name(struct arena *a, const struct strbuf *token, struct user_name *name)
 {
     enum { DOMAIN = 28, USER = 36, FLAGS = 60, LEAST = 64, UNICODE = 1 };
     size_t n;
     const unsigned char *m = token_ntlm(token->p ? token->p : "", token->n, &n);
     if (!m || n < LEAST || little(m + 8, 4) != 3)
-        return false;
+        return NAMES_NONE;
     bool wide = little(m + FLAGS, 4) & UNICODE;
     name->account = ntlm_text(a, m, n, USER, wide);
     name->domain = ntlm_text(a, m, n, DOMAIN, wide);
     name->realm = "";
-    return name->account && name->domain && *name->account;
+    return !name->account || !name->domain ? NAMES_UNREADABLE : *name->account ? NAMES_ONE : NAMES_NONE;
 }
 
 /* ---- the tasks ------------------------------------------------------------------------------------- */
@@ -113,7 +129,13 @@ static void change(struct gate_job *j)
 static void leg(struct gate_job *j)
 {
     struct user_name name;
-    bool counted = ntlm_name(j->arena, &j->token, &name);
+    enum named named = ntlm_name(j->arena, &j->token, &name);
+    bool counted = named == NAMES_ONE;
+    if (named == NAMES_UNREADABLE) { /* a guess that could not be counted */
+        j->leg = LEG_REFUSED;
+        buf_puts(&j->why, "NTLM: a name of no account");
+        return;
+    }
     j->wait = counted ? throttle_ask(j->gate->throttle, &name, j->address, j->now) : 0;
     if (j->wait) {
         j->leg = LEG_REFUSED;

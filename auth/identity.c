@@ -115,6 +115,16 @@ static bool name_usable(const char *text)
     return true;
 }
 
+/* Without the spaces at its ends, which directories pass over: no account's name has any there. */
+static const char *trimmed(struct arena *a, const char *text, size_t n)
+{
+    for (; n && *text == ' '; n--)
+        text++;
+    while (n && text[n - 1] == ' ')
+        n--;
+    return arena_strndup(a, text, n);
+}
+
 bool user_name_parse(struct arena *a, const char *text, const char *default_domain, struct user_name *out)
 {
     *out = (struct user_name){ "", "", "" };
@@ -122,21 +132,21 @@ bool user_name_parse(struct arena *a, const char *text, const char *default_doma
         return false;
     const char *slash = strchr(text, '\\'), *at = strrchr(text, '@');
     if (slash) {
-        out->domain = arena_strndup(a, text, (size_t)(slash - text));
-        out->account = arena_strdup(a, slash + 1);
+        out->domain = trimmed(a, text, (size_t)(slash - text));
+        out->account = trimmed(a, slash + 1, strlen(slash + 1));
         return *out->domain && *out->account && !strchr(slash + 1, '\\');
     }
     if (at) {
-        out->account = arena_strndup(a, text, (size_t)(at - text));
-        out->realm = arena_strdup(a, at + 1);
+        out->account = trimmed(a, text, (size_t)(at - text));
+        out->realm = trimmed(a, at + 1, strlen(at + 1));
         return *out->account && *out->realm;
     }
-    out->account = arena_strdup(a, text);
+    out->account = trimmed(a, text, strlen(text));
     if (default_domain && strchr(default_domain, '.'))
         out->realm = arena_strdup(a, default_domain);
     else if (default_domain)
         out->domain = arena_strdup(a, default_domain);
-    return true;
+    return *out->account;
 }
 
 /* ---- identities ---------------------------------------------------------------------------------------------------- */

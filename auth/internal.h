@@ -79,12 +79,15 @@ void password_file_free(struct password_file *f);
 /* The file's account of that name, whose password nobody asks for: VERDICT_OK and *who with PROOF_CERTIFICATE, else why not. */
 enum verdict account_in_file(struct auth *a, const struct user_name *name, struct identity **who, struct strbuf *why);
 /* The groups of an account of the file, of which there is one; the strings are the file's. false: it has no such account, or a disabled one. */
-bool password_file_groups(const struct auth *a, const char *account, strings *groups);
+bool password_file_groups(const struct auth *a, const struct user_name *name, strings *groups);
 
 /* The NetBIOS name of a realm and the realm of a NetBIOS name, by the settings; "" if they do not say. */
 const char *realm_of_domain(const struct auth *a, const char *domain);
 const char *domain_of_realm(const struct auth *a, const char *realm);
 bool realm_known(const struct auth *a, const char *realm);   /* it is ours, or one of a domain in the settings */
+/* The name for who knows no domains (a file, RADIUS): the account alone in the first domain of the settings, or where they have
+ * none; elsewhere with its domain or realm, so that nobody signs in as another domain's user of the same name. Lives in to. */
+const char *local_name(const struct auth *a, const struct user_name *name, struct arena *to);
 
 /* ---- directory.c: looking things up, by LDAP where servers are given, else by winbind; all block ---------------- */
 /* true: found. */
@@ -117,13 +120,15 @@ struct ldap_object {
     bool locked, expired, must_change;
     long long password_expires;      /* seconds since 1970; 0: never, or not said */
     bool several;                    /* with LDAP_ABSENT: there is more than one, so none is meant */
-    strings member_of;               /* common names of the groups that it is in itself */
+    strings member_of;               /* common names of the groups that it is in itself, behind a domain that is known */
     strings delegates_to;            /* msDS-AllowedToDelegateTo */
 };
 enum ldap_found { LDAP_FOUND, LDAP_ABSENT, LDAP_FAILED };
 enum ldap_found ldap_lookup(struct auth *a, LDAP *l, const char *attribute, const char *value, struct arena *to, struct ldap_object *out, struct strbuf *why);
 /* The same by sAMAccountName or, where there is no such attribute, uid. */
 enum ldap_found ldap_lookup_account(struct auth *a, LDAP *l, const char *account, struct arena *to, struct ldap_object *out, struct strbuf *why);
+/* Is it not another domain's of the same name? domain: NetBIOS or DNS name, "" for any. True where the settings do not know the object's. */
+bool ldap_of_domain(const struct auth *a, const struct ldap_object *o, const char *domain);
 /* The SIDs of the object and, nested ones included, of its groups. */
 bool ldap_token_groups(LDAP *l, const struct ldap_object *o, struct arena *to, strings *sids);
 

@@ -2,7 +2,6 @@
  * which the server must grant. A connection is one call's; the server's certificate is checked against its name. */
 #include "internal.h"
 #include "pac.h"
-#include "pac.h"
 
 #include <ldap.h>
 #include <stdlib.h>
@@ -172,7 +171,14 @@ static long long time_in(LDAP *l, LDAPMessage *entry, const char *attribute, str
     return windows_time(text ? strtoll(text, NULL, 10) : 0);
 }
 
-static void read_object(LDAP *l, LDAPMessage *entry, struct arena *to, struct ldap_object *out)
+/* "LAB\\webusers" of "CN=webusers,…,DC=lab,DC=test"; without the domain where the settings do not know it. NULL: no DN. */
+static const char *group_name(const struct auth *a, const char *dn, struct arena *to)
+{
+    const char *first, *domain = domain_of_realm(a, dn_parts(dn, to, &first));
+    return first && *domain ? arena_printf(to, "%s\\%s", domain, first) : first;
+}
+
+static void read_object(const struct auth *a, LDAP *l, LDAPMessage *entry, struct arena *to, struct ldap_object *out)
 {
     const char *first;
     char *dn = ldap_get_dn(l, entry);
@@ -197,9 +203,9 @@ static void read_object(LDAP *l, LDAPMessage *entry, struct arena *to, struct ld
     out->password_expires = time_in(l, entry, "msDS-UserPasswordExpiryTimeComputed", to);
     strings groups = values(l, entry, "memberOf", to);
     for (size_t i = 0; i < groups.n; i++) {
-        dn_parts(groups.v[i], to, &first);
-        if (first)
-            vec_add(to, &out->member_of, first);
+        const char *group = group_name(a, groups.v[i], to);
+        if (group)
+            vec_add(to, &out->member_of, group);
     }
     out->delegates_to = values(l, entry, "msDS-AllowedToDelegateTo", to);
 }
@@ -231,7 +237,7 @@ enum ldap_found ldap_lookup(struct auth *a, LDAP *l, const char *attribute, cons
     LDAPMessage *entry = code == LDAP_SUCCESS ? ldap_first_entry(l, answer) : NULL;
     enum ldap_found result = LDAP_FAILED;
     if (code == LDAP_SUCCESS && entry && !ldap_next_entry(l, entry)) {
-        read_object(l, entry, to, out);
+        read_object(a, l, entry, to, out);
         result = out->account ? LDAP_FOUND : LDAP_ABSENT;
     } else if (code == LDAP_SUCCESS || code == LDAP_NO_SUCH_OBJECT) {
         buf_printf(why, entry ? "LDAP: more than one object has that %s" : "LDAP: no object has that %s", attribute);
@@ -250,6 +256,12 @@ enum ldap_found ldap_lookup_account(struct auth *a, LDAP *l, const char *account
 {
     enum ldap_found f = ldap_lookup(a, l, "sAMAccountName", account, to, out, why);
     return f == LDAP_ABSENT ? ldap_lookup(a, l, "uid", account, to, out, why) : f;
+}
+
+bool ldap_of_domain(const struct auth *a, const struct ldap_object *o, const char *domain)
+{
+    const char *own = domain_of_realm(a, o->realm);
+    return !*domain || !*own || !ascii_casecmp(own, domain) || !ascii_casecmp(o->realm, domain);
 }
 
 bool ldap_token_groups(LDAP *l, const struct ldap_object *o, struct arena *to, strings *sids)

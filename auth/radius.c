@@ -211,7 +211,11 @@ enum verdict check_by_radius(struct auth *a, const struct user_name *name, struc
         buf_puts(why, "no RADIUS server and secret are configured");
         return VERDICT_UNAVAILABLE;
     }
-    if (secret_length(password) > PASSWORD_MOST || !make_request(&request, a->radius_secret, name->account, password)) {
+    struct arena *to = arena_new();
+    bool made = secret_length(password) <= PASSWORD_MOST &&
+                make_request(&request, a->radius_secret, local_name(a, name, to), password);
+    arena_free(to);
+    if (!made) {
         buf_puts(why, "RADIUS: the name or password is too long");
         return VERDICT_WRONG;
     }

@@ -1,6 +1,7 @@
 /* throttle: two tables of counters, each with eight places a key. */
 #include "throttle.h"
 #include "seal.h"
+#include "spelling.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -74,14 +75,12 @@ static struct key key_of(const struct throttle *t, const char *text, size_t n)
     return k;
 }
 
-/* The account alone, without case: "LAB\alice", "alice@lab.test" and "alice" may be one account of the domain, and who
- * guesses must not get the limit once for each way of writing it. What differs in letters that are not ASCII only in
- * case counts apart: those the domain folds, and a guesser gains a handful of attempts. */
+/* The account alone: "LAB\alice", "alice@lab.test", "alice" and "Álice " may be one account of the domain, and who guesses must not
+ * get the limit once for each way of writing it. A user principal name that begins otherwise does count apart. */
 static struct key account_key(const struct throttle *t, const struct user_name *name)
 {
     struct strbuf b = { 0 };
-    for (const char *p = name->account; *p; p++)
-        buf_putc(&b, ascii_lower(*p));
+    spelling_of(name->account, &b);
     struct key k = key_of(t, b.p ? b.p : "", b.n);
     buf_free(&b);
     return k;

@@ -193,7 +193,7 @@ enum membership users_ask(struct users *u, struct auth *a, size_t set, const str
     if (!full) {
         struct user_name name = { who->account, who->domain, who->realm };
         strings sids = { 0 }, groups = { 0 };
-        bool found = a->s.ad == AD_BY_FILE && a->passwords ? password_file_groups(a, who->account, &groups)
+        bool found = a->s.ad == AD_BY_FILE && a->passwords ? password_file_groups(a, &name, &groups)
                                                            : directory_sids(a, &name, to, &sids, why);
         keep_groups(u, who, &sids, &groups, found);
     }

@@ -1,6 +1,7 @@
 /* validate_file: the local file of hashed passwords, for who has no domain.
  *
- * One line an account, "name:hash:groups:flags"; the last two may be left out. hash is crypt(5)'s, made by
+ * One line an account, "name:hash:groups:flags"; the last two may be left out. Where the settings have domains, name is an account of the
+ * first, and DOMAIN\name one of another. hash is crypt(5)'s, made by
  * `publishd --hash-password`; groups are names with commas between; flags are "disabled", "must-change" and
  * "expires=2026-12-31", after which day (UTC) it must be changed. Empty lines and those that begin with # are passed over. Names compare without case (ASCII). */
 #include "internal.h"
@@ -146,16 +147,20 @@ static bool hash_fits(const char *hash, const struct secret *password)
     return fits;
 }
 
-static const struct file_account *find_account(const struct auth *a, const char *name)
+static const struct file_account *find_account(const struct auth *a, const struct user_name *name)
 {
-    struct file_account key = { .name = name };
-    return bsearch(&key, a->passwords->accounts.v, a->passwords->accounts.n, sizeof key, by_name);
+    struct arena *to = arena_new();
+    struct file_account key = { .name = local_name(a, name, to) };
+    const struct file_account *f =
+        bsearch(&key, a->passwords->accounts.v, a->passwords->accounts.n, sizeof key, by_name);
+    arena_free(to);
+    return f;
 }
 
 static struct identity *identity_of(struct auth *a, const struct file_account *f, const struct user_name *name,
                                     enum proof proof, struct secret *password)
 {
-    return identity_new(&(struct identity){ .account = f->name,
+    return identity_new(&(struct identity){ .account = strpbrk(f->name, "\\@") ? name->account : f->name,
                                             .domain = *name->domain ? name->domain : domain_of_realm(a, name->realm),
                                             .realm = *name->realm ? name->realm : realm_of_domain(a, name->domain),
                                             .proof = proof,
@@ -166,9 +171,9 @@ static struct identity *identity_of(struct auth *a, const struct file_account *f
                                             .password = password });
 }
 
-bool password_file_groups(const struct auth *a, const char *account, strings *groups)
+bool password_file_groups(const struct auth *a, const struct user_name *name, strings *groups)
 {
-    const struct file_account *f = find_account(a, account);
+    const struct file_account *f = find_account(a, name);
     if (!f || f->disabled)
         return false;
     *groups = f->groups;
@@ -177,7 +182,7 @@ bool password_file_groups(const struct auth *a, const char *account, strings *gr
 
 enum verdict account_in_file(struct auth *a, const struct user_name *name, struct identity **who, struct strbuf *why)
 {
-    const struct file_account *f = find_account(a, name->account);
+    const struct file_account *f = find_account(a, name);
     if (f && !f->disabled) {
         *who = identity_of(a, f, name, PROOF_CERTIFICATE, NULL);
         return VERDICT_OK;
@@ -193,7 +198,7 @@ enum verdict check_by_file(struct auth *a, const struct user_name *name, struct 
         buf_puts(why, "there is no password file, or nobody in it");
         return VERDICT_UNAVAILABLE;
     }
-    const struct file_account *f = find_account(a, name->account);
+    const struct file_account *f = find_account(a, name);
     bool fits = hash_fits(f ? f->hash : a->passwords->nobody, password);
     buf_printf(why, "password file: %s",
                !f            ? "no such account"

@@ -67,7 +67,11 @@ static enum ldap_found find(struct auth *a, LDAP *l, const struct user_name *nam
         if (f != LDAP_ABSENT)
             return f;
     }
-    return ldap_lookup_account(a, l, name->account, to, o, why);
+    enum ldap_found f = ldap_lookup_account(a, l, name->account, to, o, why);
+    if (f != LDAP_FOUND || ldap_of_domain(a, o, name->domain))
+        return f;
+    buf_printf(why, "LDAP: that account is of %s", o->realm);
+    return LDAP_ABSENT;
 }
 
 static struct identity *identity_of(struct auth *a, LDAP *l, const struct user_name *name, struct secret *password,
@@ -78,9 +82,9 @@ static struct identity *identity_of(struct auth *a, LDAP *l, const struct user_n
     if (find(a, l, name, to, &o, why) != LDAP_FOUND)
         return NULL;
     bool nested = ldap_token_groups(l, &o, to, &sids);
-    const char *domain = *name->domain ? name->domain : domain_of_realm(a, o.realm);
+    const char *own = domain_of_realm(a, o.realm);
     struct identity facts = { .account = o.account,
-                              .domain = domain,
+                              .domain = *own ? own : name->domain,
                               .realm = o.realm,
                               .sids = nested ? sids.v : NULL,
                               .sids_n = nested ? sids.n : 0,

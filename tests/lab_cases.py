@@ -79,8 +79,13 @@ def validators():
                 equal("%s: %s, another password" % (kind, name), d("check", "ad", name, "Nothing.Pw1").get("verdict"), verdicts[name] if name == "gina" else "wrong password")
             for name, password, verdict in (("nobody", "Some.Pw1", "unknown user"), ("alice", "", "wrong password"), ("ALICE", "Alice.Pw1", "ok"),
                                             ("alice@lab.test", "Alice.Pw1", "ok"), ("LAB\\alice", "Alice.Pw1", "ok"), ("*", "x", "unknown user"),
-                                            ("alice)(cn=*", "Alice.Pw1", "unknown user")):
+                                            ("alice)(cn=*", "Alice.Pw1", "unknown user"), (" alice  ", "Alice.Pw1", "ok"), ("LAB \\ alice", "Alice.Pw1", "ok"),
+                                            ("krbtgt/LAB.TEST", "x", "unknown user")):
                 equal("%s: %r" % (kind, name), d("check", "ad", name, password).get("verdict"), verdict)
+            for name in ("OTHER\\alice", "LAB.TEST\\alice", "alice@OTHER.TEST"):
+                r = d("check", "ad", name, "Alice.Pw1")
+                say("%s: %s is nobody, or ours by its own name" % (kind, name), r.get("verdict") == "unknown user" or (r.get("user"), r.get("realm")) == ("LAB\\alice", "LAB.TEST"), r)
+            equal("%s: another domain's group of the same name" % kind, d("check", "ad", "bob", "Bob.Pw1", "OTHER\\webusers").get("member"), "outside")
             r = d("check", "ad", "hana.m@mail.example", "Hana.Pw1")
             equal("%s: a user principal name" % kind, (r.get("verdict"), r.get("account")), ("ok", "hana"), r)
     with Driver(*RADIUS) as d:
@@ -89,6 +94,10 @@ def validators():
             equal("radius: %s, another password" % name, d("check", "radius", name, "no").get("verdict"), "wrong password")
         r = d("check", "radius", "bob", USERS["bob"][0], "webusers")
         equal("radius: groups", (r["groups"], r["member"]), (["webusers"], "inside"))
+        for name in ("OTHER\\bob", "bob@OTHER.TEST"):      # RADIUS is asked for that user, and knows none
+            equal("radius: " + name, d("check", "radius", name, USERS["bob"][0]).get("verdict"), "wrong password")
+        for name in ("LAB\\bob", "bob@lab.test", " bob "):
+            equal("radius: " + name, d("check", "radius", name, USERS["bob"][0]).get("verdict"), "ok")
         equal("radius: unknown", d("check", "radius", "nobody", "x").get("verdict"), "wrong password")
         equal("radius: no other kind is configured", d("check", "ldap", "alice", "Alice.Pw1").get("verdict"), "nobody to ask")
     with open(lab.path("run", "wrong"), "w") as f:
@@ -105,12 +114,14 @@ def files():
     old = subprocess.run(["openssl", "passwd", "-6", "old"], capture_output=True, text=True, check=True).stdout.strip()
     name = lab.path("run", "passwords")
     with open(name, "w") as f:
-        f.write("# accounts\n\nzoë:%s:staff,web\nold:%s\ngone:%s::disabled\nnew:%s:staff:must-change\n" % (hashed, old, old, old))
+        f.write("# accounts\n\nOTHER\\zoë:%s:guests\nzoë:%s:staff,web\nold:%s\ngone:%s::disabled\nnew:%s:staff:must-change\n" % (old, hashed, old, old, old))
     with Driver("password_file=" + name) as d:
-        for user, password, verdict in (("zoë", "Zoë's pass", "ok"), ("LAB\\OLD", "old", "ok"), ("old", "Old", "wrong password"), ("zoë", "", "wrong password"),
+        for user, password, verdict in (("zoë", "Zoë's pass", "ok"), ("LAB\\OLD", "old", "ok"), ("old", "Old", "wrong password"), ("zoë", "", "wrong password"), ("OTHER\\old", "old", "unknown user"), ("old@OTHER.TEST", "old", "unknown user"), ("OTHER\\zoë", "old", "ok"), (" old ", "old", "ok"),
                                         ("gone", "old", "account disabled"), ("gone", "x", "wrong password"), ("new", "old", "password must be changed"), ("nix", "old", "unknown user")):
             equal("file: %s, %s" % (user, password), d("check", "ad", user, password).get("verdict"), verdict)
         equal("file: groups", [d("check", "ad", "zoë", "Zoë's pass", g)["member"] for g in ("web", "LAB\\staff", "others")], ["inside", "inside", "outside"])
+        r = d("check", "ad", "OTHER\\zoë", "old", "guests")
+        equal("file: another domain's user of that name", (r["user"], r["groups"], r["member"]), ("OTHER\\zoë", ["guests"], "inside"))
         times = [min(timed(lambda: d("check", "ad", user, "x")) for _ in range(3)) for user in ("old", "nix")]
         say("file: an unknown name takes as long", max(times) < 4 * min(times) + 0.01, times)
     for text, told in (("a\n", "name:hash"), ("a:secret\n", "none of crypt's"), ("a:%s::odd\n" % old, "flags are"), ("a:%s\nA:%s\n" % (old, old), "two accounts")):

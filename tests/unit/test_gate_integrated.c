@@ -231,9 +231,53 @@ static void test_ntlm_throttled(void)
     check(answers(429) && *header("Retry-After"), "the account is left alone");
 }
 
+/* A last message for alice whose domain has so many bytes; wide: its flags say that names are UTF-16, which they are. */
+static const char *ntlm_end(size_t domain, bool wide)
+{
+    static const char name[] = "a\0l\0i\0c\0e";
+    unsigned char m[1024] = "NTLMSSP\0\3";
+    struct strbuf b = { 0 };
+    m[28] = m[30] = (unsigned char)domain, m[29] = m[31] = (unsigned char)(domain >> 8), m[32] = 72;
+    m[36] = m[38] = sizeof name, m[40] = (unsigned char)(72 + domain), m[41] = (unsigned char)((72 + domain) >> 8);
+    m[60] = wide, m[61] = 0x82, m[62] = 0x88, m[63] = 0xa2;
+    memset(m + 72, 'D', domain);
+    memcpy(m + 72 + domain, name, sizeof name);
+    buf_puts(&b, "Authorization: NTLM ");
+    base64_encode(&b, (char *)m, 72 + domain + sizeof name);
+    buf_puts(&b, "\r\n");
+    const char *field = arena_strdup(arena, b.p);
+    buf_free(&b);
+    return field;
+}
+
+/* What the message says about its names must not keep a guess from being counted. */
+static void test_ntlm_counted(void)
+{
+    listener(false, true, FORMS_NONE);
+    for (int i = 0; i < 4; i++) {
+        struct user_name alice = { "alice", "LAB", "" };
+        throttle_ask(g.throttle, &alice, AWAY, T0);
+        throttle_result(g.throttle, &alice, AWAY, THROTTLE_WRONG, T0);
+    }
+    for (int wide = 0; wide < 2; wide++) {
+        ask("GET /", "Authorization: NTLM " NTLM_1 "\r\n");
+        leg(LEG_MORE, NULL);
+        ask("GET /", ntlm_end(6, wide));
+        run_job();
+        check(answers(429), wide ? "a name in UTF-16" : "a name that is said not to be in UTF-16");
+    }
+    ask("GET /", "Authorization: NTLM " NTLM_1 "\r\n");
+    leg(LEG_MORE, NULL);
+    ask("GET /", ntlm_end(514, true));
+    check(r.kind == GATE_JOB, "a domain longer than any is looked at");
+    gate_job_run(r.job);
+    check(r.job->leg == LEG_REFUSED && r.job->why.p && strcmp(r.job->why.p, "NTLM: a name of no account") == 0,
+          "and nobody is asked about it");
+}
+
 int main(void)
 {
-    static void (*const tests[])(void) = { test_integrated, test_ntlm_begins, test_ntlm_throttled,
+    static void (*const tests[])(void) = { test_integrated, test_ntlm_begins, test_ntlm_throttled, test_ntlm_counted,
                                            test_groups_of_the_file };
     return gate_tests("gate, Integrated", tests, sizeof tests / sizeof *tests);
 }

@@ -53,6 +53,28 @@ static void test_account(void)
     check(wrong(t, "alice", 99, T0 + 4) == 30 * MINUTE - 1,
           "the fifth waits for the window from the last one, from anywhere");
     check(throttle_ask(t, &shouted, 99, T0 + 5) > 0, "also by another way of writing the name");
+    /* What directories take for the same: spaces, accents, width, marks that combine, what is not seen. */
+    static const char *const spellings[] = { " alice",
+                                             "alice   ",
+                                             "a lice",
+                                             "\xc3\xa1lice",
+                                             "ALIC\xc3\x89",
+                                             "alic\xcc\x81\x65",
+                                             "\xef\xbd\x81lice",
+                                             "a\xe2\x80\x8blice",
+                                             "al\xc2\xad\x69\x63\x65",
+                                             "\xe1\xba\xa1lic\xe1\xbb\x87",
+                                             "alice\xc2\xa0" };
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
+        check(wrong(t, spellings[i], 99, T0 + 5) > 0, spellings[i]);
+    static const char *const cyrillic[] = { "\xd0\x98\xd0\xb2", "\xd0\xb8\xd0\xb2", "\xd0\x98\xd0\x92",
+                                            "\xd0\xb8 \xd0\x92" };
+    for (size_t i = 0; i < 4; i++)
+        check(wrong(t, cyrillic[i], 99, T0 + 5) == 0, "in another script");
+    check(wrong(t, cyrillic[0], 99, T0 + 5) > 0 && wrong(t, "\xd0\xb2\xd0\xb8", 99, T0 + 5) == 0,
+          "it counts as one, too");
+    check(wrong(t, "alic", 99, T0 + 5) == 0 && wrong(t, "alice1", 99, T0 + 5) == 0,
+          "another letter is another account");
     check(wrong(t, "bob", 99, T0 + 5) == 0, "others are not concerned");
     check(wrong(t, "alice", 99, T0 + 3 + 30 * MINUTE - 1) == 1, "to the second");
     check(wrong(t, "alice", 99, T0 + 3 + 30 * MINUTE) == 0, "then it begins anew");
