@@ -1,5 +1,5 @@
 #include "service.h"
-#include "schema.h"
+#include "schema_rows.h"
 #include "../base/ipset.h"
 #include <string.h>
 
@@ -52,82 +52,77 @@ static void check_sign_in(struct yaml_reader *r, const struct node *node, void *
 
 /* One row a key. */
 /* clang-format off */
-#define SIGN_IN(s, m) .key = #m, .at = offsetof(struct s, m)
 static const char *const ad_checks[] = { "file", "kerberos", "ldap", "winbind", NULL };
 static const struct field domain_fields[] = {
-    { SIGN_IN(sign_in_domain, netbios), .type = Y_TEXT, .required = true, .help = "as in DOMAIN\\\\user" },
-    { SIGN_IN(sign_in_domain, realm), .type = Y_TEXT, .required = true, .help = "the Kerberos realm, in capitals" },
+    NAME(sign_in_domain, netbios, "as in DOMAIN\\\\user"),
+    NAME(sign_in_domain, realm, "the Kerberos realm, in capitals"),
 };
-static const struct schema domain_schema = { .name = "a domain", .size = sizeof(struct sign_in_domain), .fields = FIELDS(domain_fields), .layout = LAYOUT_FLOW };
+static const struct schema domain_schema = { SCHEMA("a domain", sign_in_domain, domain_fields), .layout = LAYOUT_FLOW };
 static const struct field certificate_fields[] = {
-    { SIGN_IN(sign_in_certificate, thumbprint), .type = Y_TEXT, .text = TEXT_THUMBPRINT, .help = "SHA-1 of the certificate, as Windows shows it" },
-    { SIGN_IN(sign_in_certificate, email), .type = Y_TEXT, .help = "or an e-mail address in its alternative names" },
-    { SIGN_IN(sign_in_certificate, account), .type = Y_TEXT, .required = true, .help = "whose it is: `DOMAIN\\\\user` or user@REALM" },
+    THUMBPRINT(sign_in_certificate, thumbprint, "SHA-1 of the certificate, as Windows shows it"),
+    TEXT(sign_in_certificate, email, "or an e-mail address in its alternative names"),
+    NAME(sign_in_certificate, account, "whose it is: `DOMAIN\\\\user` or user@REALM"),
 };
-static const struct schema certificate_schema = { .name = "a client certificate's account", .size = sizeof(struct sign_in_certificate), .fields = FIELDS(certificate_fields), .layout = LAYOUT_FLOW, .check = check_certificate };
+static const struct schema certificate_schema = { SCHEMA("a client certificate's account", sign_in_certificate, certificate_fields), .layout = LAYOUT_FLOW, .check = check_certificate };
 static const struct field kerberos_fields[] = {
-    { SIGN_IN(sign_in_kerberos, config), .type = Y_TEXT, .text = TEXT_FILE, .help = "krb5.conf; the system's if left out" },
-    { SIGN_IN(sign_in_kerberos, keytab), .type = Y_TEXT, .text = TEXT_FILE, .help = "keys of the account that publishd acts as; no Kerberos if left out" },
-    { SIGN_IN(sign_in_kerberos, principal), .type = Y_TEXT, .help = "that account's name: its user principal name or, of a computer, `name$@REALM`" },
+    FILENAME(sign_in_kerberos, config, "krb5.conf; the system's if left out"),
+    FILENAME(sign_in_kerberos, keytab, "keys of the account that publishd acts as; no Kerberos if left out"),
+    TEXT(sign_in_kerberos, principal, "that account's name: its user principal name or, of a computer, `name$@REALM`"),
 };
-static const struct schema kerberos_schema = { .name = "Kerberos", .size = sizeof(struct sign_in_kerberos), .fields = FIELDS(kerberos_fields) };
+static const struct schema kerberos_schema = { SCHEMA("Kerberos", sign_in_kerberos, kerberos_fields) };
 static const struct field ldap_fields[] = {
-    { SIGN_IN(sign_in_ldap, servers), .type = Y_TEXTS, .help = "`ldaps://NAME`, or `ldap://NAME` with StartTLS; tried in order" },
-    { SIGN_IN(sign_in_ldap, trust), .type = Y_TEXT, .text = TEXT_FILE, .help = "certificates of the authorities that vouch for them, PEM; the system's if left out" },
-    { SIGN_IN(sign_in_ldap, base), .type = Y_TEXT, .help = "where users and groups are, like `DC=corp,DC=example`" },
-    { SIGN_IN(sign_in_ldap, user), .type = Y_TEXT, .help = "who looks for them: a DN or user principal name" },
-    { SIGN_IN(sign_in_ldap, secret), .type = Y_TEXT, .text = TEXT_FILE, .help = "file with that user's password" },
+    TEXTS(sign_in_ldap, servers, "`ldaps://NAME`, or `ldap://NAME` with StartTLS; tried in order"),
+    FILENAME(sign_in_ldap, trust, "certificates of the authorities that vouch for them, PEM; the system's if left out"),
+    TEXT(sign_in_ldap, base, "where users and groups are, like `DC=corp,DC=example`"),
+    TEXT(sign_in_ldap, user, "who looks for them: a DN or user principal name"),
+    FILENAME(sign_in_ldap, secret, "file with that user's password"),
 };
-static const struct schema ldap_schema = { .name = "LDAP", .size = sizeof(struct sign_in_ldap), .fields = FIELDS(ldap_fields) };
+static const struct schema ldap_schema = { SCHEMA("LDAP", sign_in_ldap, ldap_fields) };
 static const struct field radius_fields[] = {
-    { SIGN_IN(sign_in_radius, servers), .type = Y_TEXTS, .help = "`NAME` or `NAME:PORT`, tried in order; they must send Message-Authenticator" },
-    { SIGN_IN(sign_in_radius, secret), .type = Y_TEXT, .text = TEXT_FILE, .help = "file with the shared secret" },
+    TEXTS(sign_in_radius, servers, "`NAME` or `NAME:PORT`, tried in order; they must send Message-Authenticator"),
+    FILENAME(sign_in_radius, secret, "file with the shared secret"),
 };
-static const struct schema radius_schema = { .name = "RADIUS", .size = sizeof(struct sign_in_radius), .fields = FIELDS(radius_fields) };
+static const struct schema radius_schema = { SCHEMA("RADIUS", sign_in_radius, radius_fields) };
 static const struct field sign_in_fields[] = {
-    { SIGN_IN(sign_in, ad), .type = Y_WORD, .words = ad_checks, .dflt = AD_BY_FILE, .help = "who checks passwords that the source left to Active Directory" },
-    { SIGN_IN(sign_in, passwords), .type = Y_TEXT, .text = TEXT_FILE, .help = "file of `name:hash:groups:flags`; hashes are made by `publishd --hash-password`" },
-    { SIGN_IN(sign_in, domains), .type = Y_LIST, .of = &domain_schema, .help = "which NetBIOS name is which realm; the first is for users who give none" },
-    { SIGN_IN(sign_in, kerberos), .type = Y_OBJECT, .of = &kerberos_schema, .help = "for Negotiate, passwords and constrained delegation" },
-    { SIGN_IN(sign_in, ldap), .type = Y_OBJECT, .of = &ldap_schema, .help = "for passwords, groups and user principal names" },
-    { SIGN_IN(sign_in, radius), .type = Y_OBJECT, .of = &radius_schema, .help = "for passwords" },
-    { SIGN_IN(sign_in, certificates), .type = Y_LIST, .of = &certificate_schema, .help = "accounts of client certificates, besides those whose user principal name says it" },
-    { SIGN_IN(sign_in, ntlm_users), .type = Y_TEXT, .text = TEXT_FILE, .help = "users for NTLM, as gss-ntlmssp reads them; winbindd is asked if left out" },
-    { SIGN_IN(sign_in, timeout), .type = Y_LONG, .dflt = 5, .min = 1, .max = 60, .help = "seconds that one question to a server may take" },
+    WORD(sign_in, ad, ad_checks, AD_BY_FILE, "who checks passwords that the source left to Active Directory"),
+    FILENAME(sign_in, passwords, "file of `name:hash:groups:flags`; hashes are made by `publishd --hash-password`"),
+    LIST(sign_in, domains, domain_schema, "which NetBIOS name is which realm; the first is for users who give none"),
+    OBJECT(sign_in, kerberos, kerberos_schema, "for Negotiate, passwords and constrained delegation"),
+    OBJECT(sign_in, ldap, ldap_schema, "for passwords, groups and user principal names"),
+    OBJECT(sign_in, radius, radius_schema, "for passwords"),
+    LIST(sign_in, certificates, certificate_schema, "accounts of client certificates, besides those whose user principal name says it"),
+    FILENAME(sign_in, ntlm_users, "users for NTLM, as gss-ntlmssp reads them; winbindd is asked if left out"),
+    RANGE(sign_in, timeout, 5, 1, 60, "seconds that one question to a server may take"),
 };
-static const struct schema sign_in_schema = { .name = "signing in", .size = sizeof(struct sign_in), .fields = FIELDS(sign_in_fields), .check = check_sign_in };
+static const struct schema sign_in_schema = { SCHEMA("signing in", sign_in, sign_in_fields), .check = check_sign_in };
 
-#define MEMBER(m) .key = #m, .at = offsetof(struct service, m)
 static const char *const log_formats[] = { "json", "combined", NULL };
 static const char *const agent_answers[] = { "form", "basic", NULL };
 static const struct field agent_fields[] = {
-    { SIGN_IN(service_agent, match), .type = Y_TEXT, .required = true, .help = "the whole User-Agent without case; a star stands for anything" },
-    { SIGN_IN(service_agent, answer), .type = Y_LONG, .words = agent_answers, .max = 1, .required = true, .help = "the form, or a challenge for Basic" },
+    NAME(service_agent, match, "the whole User-Agent without case; a star stands for anything"),
+    { MEMBER(service_agent, answer), .type = Y_LONG, .words = agent_answers, .max = 1, .required = true, .help = "the form, or a challenge for Basic" },
 };
-static const struct schema agent_schema = { .name = "a kind of client", .size = sizeof(struct service_agent), .fields = FIELDS(agent_fields), .layout = LAYOUT_FLOW };
+static const struct schema agent_schema = { SCHEMA("a kind of client", service_agent, agent_fields), .layout = LAYOUT_FLOW };
 static const struct field forms_fields[] = {
-    { SIGN_IN(service_forms, keys), .type = Y_TEXT, .text = TEXT_FILE, .help = "file of the keys that seal sessions and TLS tickets, shared by all instances; random ones if left out, and sessions end with the process" },
-    { SIGN_IN(service_forms, make_keys), .type = Y_BOOL, .help = "that file is made if it is not there" },
-    { SIGN_IN(service_forms, pages), .type = Y_TEXT, .text = TEXT_FILE, .help = "folder of templates and texts for the sign-in pages; the built-in ones if left out" },
-    { SIGN_IN(service_forms, agents), .type = Y_LIST, .of = &agent_schema, .help = "which clients get the form, the first that fits; the source's table if left out" },
-    { SIGN_IN(service_forms, account_limit), .type = Y_LONG, .dflt = 4, .max = 1000, .help = "wrong passwords until an account is left alone; less than the domain's lockout threshold; 0: no limit" },
-    { SIGN_IN(service_forms, address_limit), .type = Y_LONG, .dflt = 50, .max = 1000000, .help = "the same for a client's address, whatever the account; 0: no limit" },
-    { SIGN_IN(service_forms, window), .type = Y_LONG, .dflt = 1800, .min = 1, .max = 86400, .help = "seconds that failures count; not less than the domain's observation window" },
+    FILENAME(service_forms, keys, "file of the keys that seal sessions and TLS tickets, shared by all instances; random ones if left out, and sessions end with the process"),
+    BOOL(service_forms, make_keys, false, "that file is made if it is not there"),
+    FILENAME(service_forms, pages, "folder of templates and texts for the sign-in pages; the built-in ones if left out"),
+    LIST(service_forms, agents, agent_schema, "which clients get the form, the first that fits; the source's table if left out"),
+    RANGE(service_forms, account_limit, 4, 0, 1000, "wrong passwords until an account is left alone; less than the domain's lockout threshold; 0: no limit"),
+    RANGE(service_forms, address_limit, 50, 0, 1000000, "the same for a client's address, whatever the account; 0: no limit"),
+    RANGE(service_forms, window, 1800, 1, 86400, "seconds that failures count; not less than the domain's observation window"),
 };
-static const struct schema forms_schema = { .name = "forms and failed sign-ins", .size = sizeof(struct service_forms), .fields = FIELDS(forms_fields) };
+static const struct schema forms_schema = { SCHEMA("forms and failed sign-ins", service_forms, forms_fields) };
 
 static const struct field service_fields[] = {
-    { MEMBER(user), .type = Y_TEXT, .help = "account that publishd becomes once its ports are open and its keys are read" },
-    { MEMBER(loops), .type = Y_LONG, .max = 256, .help = "threads that serve; 0: one a processor" },
-    { MEMBER(drain_timeout), .type = Y_LONG, .dflt = 60, .max = 86400, .help = "seconds that requests under way get when publishd stops or loads a configuration" },
-    { MEMBER(log), .type = Y_TEXT, .text = TEXT_FILE, .help = "file of requests, `-` for standard output; none if left out" },
-    { MEMBER(log_format), .type = Y_WORD, .words = log_formats, .dflt = LOG_JSON, .help = "one JSON object a line, or the format that web servers share" },
-    { MEMBER(sign_in), .type = Y_OBJECT, .of = &sign_in_schema, .help = "who checks passwords, knows groups and gives tickets" },
-    { MEMBER(forms), .type = Y_OBJECT, .of = &forms_schema, .help = "sessions, sign-in pages, and how often somebody may be wrong" },
-    { MEMBER(status), .type = Y_TEXT, .help = "address and port of the status page and the metrics, like `127.0.0.1:9180`; none if left out" },
+    TEXT(service, user, "account that publishd becomes once its ports are open and its keys are read"),
+    RANGE(service, loops, 0, 0, 256, "threads that serve; 0: one a processor"),
+    RANGE(service, drain_timeout, 60, 0, 86400, "seconds that requests under way get when publishd stops or loads a configuration"),
+    FILENAME(service, log, "file of requests, `-` for standard output; none if left out"),
+    WORD(service, log_format, log_formats, LOG_JSON, "one JSON object a line, or the format that web servers share"),
+    OBJECT(service, sign_in, sign_in_schema, "who checks passwords, knows groups and gives tickets"),
+    OBJECT(service, forms, forms_schema, "sessions, sign-in pages, and how often somebody may be wrong"),
+    TEXT(service, status, "address and port of the status page and the metrics, like `127.0.0.1:9180`; none if left out"),
 };
 /* clang-format on */
-const struct schema service_schema = { .name = "how publishd runs",
-                                       .size = sizeof(struct service),
-                                       .fields = FIELDS(service_fields),
-                                       .check = check_service };
+const struct schema service_schema = { SCHEMA("how publishd runs", service, service_fields), .check = check_service };

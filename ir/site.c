@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "index.h"
-#include "schema.h"
+#include "schema_rows.h"
 #include "site.h"
 
 #define MAX_BYTES ((size_t)256 << 20)
@@ -117,82 +117,41 @@ static const struct own trust_value = { "file name", false, read_trust, NULL, NU
 static const struct own code_value = { "code", false, read_code, NULL, NULL };
 
 /* ---- the tables ------------------------------------------------------------------ */
-#define MEMBER(s, m) .key = #m, .at = offsetof(struct s, m)
-#define KEY(s, h)                                                                                                      \
-    {                                                                                                                  \
-        MEMBER(s, key), .type = Y_TEXT, .help = h                                                                      \
-    }
-#define TEXTS(s, m, h)                                                                                                 \
-    {                                                                                                                  \
-        MEMBER(s, m), .type = Y_TEXTS, .help = h                                                                       \
-    }
-#define TEXT(s, m, h)                                                                                                  \
-    {                                                                                                                  \
-        MEMBER(s, m), .type = Y_TEXT, .help = h                                                                        \
-    }
-#define PORT(s, m, h)                                                                                                  \
-    {                                                                                                                  \
-        MEMBER(s, m), .type = Y_LONG, .dflt = -1, .min = 0, .max = 65535, .help = h                                    \
-    }
-#define BOOL(s, m, h)                                                                                                  \
-    {                                                                                                                  \
-        MEMBER(s, m), .type = Y_BOOL, .help = h                                                                        \
-    }
-#define FILE_NAME(s, m, h)                                                                                             \
-    {                                                                                                                  \
-        MEMBER(s, m), .type = Y_TEXT, .text = TEXT_FILE, .required = true, .help = h                                   \
-    }
-#define MAP(s, m, h)                                                                                                   \
-    {                                                                                                                  \
-        MEMBER(site, m), .type = Y_MAP, .of = &(s), .help = h                                                          \
-    }
+/* One row a key, whatever its length. */
+/* clang-format off */
+#define KEY(s, h) TEXT(s, key, h)
+#define PEM(s, m, h) { MEMBER(s, m), .type = Y_TEXT, .text = TEXT_FILE, .required = true, .help = h }
+#define MAP(s, m, h) { MEMBER(site, m), .type = Y_MAP, .of = &(s), .help = h }
 #define LINE_AT(s) static const size_t line_of_##s = offsetof(struct s, line)
-#define OF(s) .size = sizeof(struct s), .line_at = &line_of_##s
+#define OF(n, s, f) SCHEMA(n, s, f), .line_at = &line_of_##s
 
 static const struct field listener_fields[] = {
     KEY(site_listener, ""),
-    { MEMBER(site_listener, addresses), .type = Y_TEXTS, .text = TEXT_ADDRESS,
-      .help = "instead of those in the export" },
-    PORT(site_listener, http, "instead of the port in the export; 0 switches it off"),
-    PORT(site_listener, https, "the same for HTTPS"),
-    { MEMBER(site_listener, certificate), .type = Y_TEXT, .text = TEXT_THUMBPRINT,
-      .help = "thumbprint of one of `certificates`, where the export names none" },
+    ADDRESSES(site_listener, addresses, "instead of those in the export"),
+    PORT(site_listener, http, -1, "instead of the port in the export; 0 switches it off"),
+    PORT(site_listener, https, -1, "the same for HTTPS"),
+    THUMBPRINT(site_listener, certificate, "thumbprint of one of `certificates`, where the export names none"),
 };
 LINE_AT(site_listener);
-static const struct schema listener_schema = {
-    .name = "a listener", OF(site_listener), .fields = FIELDS(listener_fields), .check = check_key
-};
+static const struct schema listener_schema = { OF("a listener", site_listener, listener_fields), .check = check_key };
 
 static const struct field certificate_fields[] = {
-    { MEMBER(site_certificate, thumbprint), .type = Y_TEXT, .text = TEXT_THUMBPRINT },
-    FILE_NAME(site_certificate, chain, "PEM: the certificate, then its issuers"),
-    FILE_NAME(site_certificate, key, "PEM: its private key"),
+    THUMBPRINT(site_certificate, thumbprint, NULL),
+    PEM(site_certificate, chain, "PEM: the certificate, then its issuers"),
+    PEM(site_certificate, key, "PEM: its private key"),
 };
 LINE_AT(site_certificate);
-static const struct schema certificate_schema = { .name = "a certificate",
-                                                  OF(site_certificate),
-                                                  .fields = FIELDS(certificate_fields) };
+static const struct schema certificate_schema = { OF("a certificate", site_certificate, certificate_fields) };
 
 static const struct field backend_fields[] = { KEY(site_backend, "") };
-static const struct field backend_server = { .type = Y_OWN,
-                                             .own = &backend_value,
-                                             .help = "where to connect instead; without a port the port stays" };
+static const struct field backend_server = { .type = Y_OWN, .own = &backend_value, .help = "where to connect instead; without a port the port stays" };
 LINE_AT(site_backend);
-static const struct schema backend_schema = { .name = "a backend",
-                                              OF(site_backend),
-                                              .fields = FIELDS(backend_fields),
-                                              .value = &backend_server,
-                                              .check = check_backend };
+static const struct schema backend_schema = { OF("a backend", site_backend, backend_fields), .value = &backend_server, .check = check_backend };
 
 static const struct field network_fields[] = { KEY(site_network, "") };
-static const struct field network_addresses = { .key = "networks",
-                                                .type = Y_ADDRESSES,
-                                                .at = offsetof(struct site_network, addresses),
-                                                .help = "`10.0.0.0/8`, `10.0.0.1-10.0.0.9` or `10.0.0.1`" };
+static const struct field network_addresses = { .key = "networks", .type = Y_ADDRESSES, .at = offsetof(struct site_network, addresses), .help = "`10.0.0.0/8`, `10.0.0.1-10.0.0.9` or `10.0.0.1`" };
 LINE_AT(site_network);
-static const struct schema network_schema = {
-    .name = "a network", OF(site_network), .fields = FIELDS(network_fields), .value = &network_addresses
-};
+static const struct schema network_schema = { OF("a network", site_network, network_fields), .value = &network_addresses };
 
 static const struct field users_fields[] = {
     KEY(site_users, ""),
@@ -200,38 +159,29 @@ static const struct field users_fields[] = {
     TEXTS(site_users, users, "users that belong to it"),
 };
 LINE_AT(site_users);
-static const struct schema users_schema = { .name = "a user set", OF(site_users), .fields = FIELDS(users_fields) };
+static const struct schema users_schema = { OF("a user set", site_users, users_fields) };
 
 static const char *const compressions[] = { "source", "never", "always", NULL };
 static const struct field rule_fields[] = {
     KEY(site_rule, ""),
-    BOOL(site_rule, websocket, "passes WebSocket, which the source did not"),
-    BOOL(site_rule, x_forwarded_for, "sends X-Forwarded-For with the client's address alone"),
-    { MEMBER(site_rule, via), .type = Y_TEXT, .text = TEXT_HEADER, .help = "value of a Via header to add" },
-    BOOL(site_rule, transparent, "connects to the server from the client's own address, where the source did"),
-    { MEMBER(site_rule, compression), .type = Y_WORD, .words = compressions,
-      .help = "whether its answers are compressed for clients that take gzip; source: as said for all rules" },
+    BOOL(site_rule, websocket, false, "passes WebSocket, which the source did not"),
+    BOOL(site_rule, x_forwarded_for, false, "sends X-Forwarded-For with the client's address alone"),
+    FIELD_VALUE(site_rule, via, "value of a Via header to add"),
+    BOOL(site_rule, transparent, false, "connects to the server from the client's own address, where the source did"),
+    WORD(site_rule, compression, compressions, COMPRESS_AS_SOURCE, "whether its answers are compressed for clients that take gzip; source: as said for all rules"),
 };
 LINE_AT(site_rule);
-static const struct schema rule_schema = {
-    .name = "a rule", OF(site_rule), .fields = FIELDS(rule_fields), .check = check_key
-};
+static const struct schema rule_schema = { OF("a rule", site_rule, rule_fields), .check = check_key };
 
 static const char *const client_addresses[] = { "lost", "transparent", "proxy-protocol", NULL };
 static const struct field server_rule_fields[] = {
     KEY(site_server_rule, ""),
-    { MEMBER(site_server_rule, addresses), .type = Y_TEXTS, .text = TEXT_ADDRESS,
-      .help = "to listen on, instead of those in the export" },
-    { MEMBER(site_server_rule, port), .type = Y_LONG, .min = 0, .max = 65535,
-      .help = "where clients connect, instead of the port in the export; for protocols with one port" },
-    { MEMBER(site_server_rule, client_address), .type = Y_WORD, .words = client_addresses,
-      .help = "how the server learns the client's address: it is lost, or the proxy connects from it (transparent), "
-              "or tells it first (proxy-protocol, TCP only)" },
+    ADDRESSES(site_server_rule, addresses, "to listen on, instead of those in the export"),
+    PORT(site_server_rule, port, 0, "where clients connect, instead of the port in the export; for protocols with one port"),
+    WORD(site_server_rule, client_address, client_addresses, CLIENT_ADDRESS_LOST, "how the server learns the client's address: it is lost, or the proxy connects from it (transparent), or tells it first (proxy-protocol, TCP only)"),
 };
 LINE_AT(site_server_rule);
-static const struct schema server_rule_schema = {
-    .name = "a server rule", OF(site_server_rule), .fields = FIELDS(server_rule_fields), .check = check_key
-};
+static const struct schema server_rule_schema = { OF("a server rule", site_server_rule, server_rule_fields), .check = check_key };
 
 static const struct field accept_fields[] = {
     { .key = "code", .type = Y_OWN, .own = &code_value, .required = true, .help = "of the finding: `TMG2031`" },
@@ -239,13 +189,11 @@ static const struct field accept_fields[] = {
     TEXT(site_accept, listener, "its name; every listener if left out"),
     { MEMBER(site_accept, target), .type = Y_TEXT, .text = TEXT_TARGET,
       .help = "nginx, haproxy or publishd; every one if left out" },
-    { MEMBER(site_accept, reason), .type = Y_TEXT, .required = true, .help = "why this is well" },
+    NAME(site_accept, reason, "why this is well"),
     { MEMBER(site_accept, until), .type = Y_TEXT, .text = TEXT_DATE, .help = "last day on which it counts" },
 };
 LINE_AT(site_accept);
-static const struct schema accept_schema = {
-    .name = "an acceptance", OF(site_accept), .fields = FIELDS(accept_fields), .check = check_accept
-};
+static const struct schema accept_schema = { OF("an acceptance", site_accept, accept_fields), .check = check_accept };
 
 static const char *const preauths[] = { "none", "publishd", NULL };
 static const struct field site_fields[] = {
@@ -253,37 +201,26 @@ static const struct field site_fields[] = {
     MAP(listener_schema, listeners, "by name, or by GUID in braces"),
     MAP(certificate_schema, certificates, "by SHA-1 thumbprint, as the source shows it"),
     MAP(backend_schema, backends, "by name, or name:port, in the export"),
-    { .key = "trust",
-      .type = Y_OWN,
-      .own = &trust_value,
-      .help = "PEM: issuers of the published servers' certificates" },
-    { MEMBER(site, client_trust), .type = Y_TEXT, .text = TEXT_FILE, .help = "PEM: issuers of client certificates" },
-    { MEMBER(site, client_crl), .type = Y_TEXT, .text = TEXT_FILE,
-      .help =
-          "PEM: revocation lists of those issuers, one for each in a certificate's chain; without it revoked certificates pass" },
-    BOOL(site, flood, "limits requests and connections of a client address as the source did by default"),
-    { MEMBER(site, compression), .type = Y_WORD, .words = compressions,
-      .help = "whether answers are compressed for clients that take gzip: as in the source, or not, or all texts" },
-    { MEMBER(site, preauth), .type = Y_WORD, .words = preauths,
-      .help =
-          "who signs in the users of rules on nginx and HAProxy: nobody, and such rules are closed there, or publishd on "
-          "loopback behind them" },
-    { MEMBER(site, preauth_port), .type = Y_LONG, .dflt = 17400, .min = 1, .max = 65535,
-      .help = "the first port for that; four for each listener" },
+    OWN("trust", trust_value, "PEM: issuers of the published servers' certificates"),
+    FILENAME(site, client_trust, "PEM: issuers of client certificates"),
+    FILENAME(site, client_crl, "PEM: revocation lists of those issuers, one for each in a certificate's chain; without it revoked certificates pass"),
+    BOOL(site, flood, false, "limits requests and connections of a client address as the source did by default"),
+    WORD(site, compression, compressions, COMPRESS_AS_SOURCE, "whether answers are compressed for clients that take gzip: as in the source, or not, or all texts"),
+    WORD(site, preauth, preauths, PREAUTH_NONE, "who signs in the users of rules on nginx and HAProxy: nobody, and such rules are closed there, or publishd on loopback behind them"),
+    RANGE(site, preauth_port, 17400, 1, 65535, "the first port for that; four for each listener"),
     MAP(network_schema, networks, "addresses of a network or network set, by its name"),
     MAP(users_schema, users, "user sets, by name"),
     MAP(rule_schema, rules, "by name, or by GUID in braces"),
     MAP(server_rule_schema, server_rules, "server publishing rules, by name, or by GUID in braces"),
-    { MEMBER(site, accept), .type = Y_LIST, .of = &accept_schema, .help = "findings that were read and accepted" },
+    LIST(site, accept, accept_schema, "findings that were read and accepted"),
     { .key = "publishd",
       .at = offsetof(struct site, service),
       .type = Y_OBJECT,
       .of = &service_schema,
       .help = "for the target publishd: goes into its configuration as it is" },
 };
-const struct schema site_schema = { .name = "the site map",
-                                    .size = sizeof(struct site),
-                                    .fields = FIELDS(site_fields) };
+const struct schema site_schema = { SCHEMA("the site map", site, site_fields) };
+/* clang-format on */
 
 /* ---- reading ----------------------------------------------------------------------- */
 
