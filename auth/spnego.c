@@ -1,64 +1,10 @@
-/* spnego: DER and SPNEGO messages. */
+/* spnego: see spnego.h. */
 #include "spnego.h"
 
 const unsigned char oid_krb5[9] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02 };
 const unsigned char oid_ms_krb5[9] = { 0x2a, 0x86, 0x48, 0x82, 0xf7, 0x12, 0x01, 0x02, 0x02 };
 const unsigned char oid_ntlm[10] = { 0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x02, 0x0a };
 const unsigned char oid_spnego[6] = { 0x2b, 0x06, 0x01, 0x05, 0x05, 0x02 };
-
-/* ---- DER --------------------------------------------------------------------------------------------------- */
-bool der_any(struct der *in, unsigned *tag, struct der *whole)
-{
-    const unsigned char *p = in->p;
-    size_t n = in->n, head = 2, length;
-    if (!p || n < 2 || (p[0] & 0x1f) == 0x1f)
-        return false;
-    length = p[1];
-    if (length & 0x80) {
-        size_t bytes = length & 0x7f;
-        if (!bytes || bytes > 4 || n < 2 + bytes)
-            return false;
-        length = 0;
-        for (size_t i = 0; i < bytes; i++)
-            length = length << 8 | p[2 + i];
-        head = 2 + bytes;
-    }
-    if (length > n - head)
-        return false;
-    *tag = p[0];
-    *whole = (struct der){ p, head + length };
-    in->p += head + length;
-    in->n -= head + length;
-    return true;
-}
-
-bool der_take(struct der *in, unsigned tag, struct der *body)
-{
-    struct der rest = *in, whole;
-    unsigned found;
-    if (!der_any(&rest, &found, &whole) || found != tag)
-        return false;
-    size_t head = whole.p[1] & 0x80 ? 2u + (whole.p[1] & 0x7f) : 2u;
-    *body = (struct der){ whole.p + head, whole.n - head };
-    *in = rest;
-    return true;
-}
-
-void der_put(struct strbuf *out, unsigned tag, const void *body, size_t n)
-{
-    char head[6] = { (char)tag };
-    size_t used = 1;
-    if (n < 0x80) {
-        head[used++] = (char)n;
-    } else {
-        size_t bytes = n > 0xffffff ? 4 : n > 0xffff ? 3 : n > 0xff ? 2 : 1;
-        head[used++] = (char)(0x80 | bytes);
-        while (bytes--)
-            head[used++] = (char)(n >> 8 * bytes);
-    }
-    buf_add(out, head, used);
-    buf_add(out, body, n);
-}
 
 /* ---- reading --------------------------------------------------------------------------------------------------- */
 /* Inside the frame [APPLICATION 0] { mechanism, rest }. */
