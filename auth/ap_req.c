@@ -1,44 +1,39 @@
-/* ap_req: what gss_init_sec_context does for a service whose ticket is at hand, without what it does around that: it makes
- * a library context for each token, and for that reads krb5.conf again, which is most of its time. */
+/* ap_req: what gss_init_sec_context does for a service whose ticket is at hand, at a twentieth of its price. Tokens of one ticket
+ * differ in the authenticator alone, which stands at their end: so all before it is kept as text, and a token costs the authenticator's
+ * encryption and the base64 of that. */
 #include "internal.h"
+#include "der.h"
+#include "sealing.h"
 #include "spnego.h"
+#include "token.h"
 
 #include <krb5.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 
-struct service_ticket {
-    krb5_creds *creds; /* any thread reads it, none changes it */
+/* What stands in front of the ciphertext: text, and the 0 to 2 bytes that make no whole base64 group without it. */
+struct opening {
+    size_t sealed_n; /* the ciphertext's length, which all lengths around it depend on */
+    struct strbuf text;
+    unsigned char rest[2];
+    size_t rest_n;
 };
 
-/* ---- library contexts ---------------------------------------------------------------------------------------- */
-/* Those that no thread uses just now. */
-enum { SPARE = 32 };
-static struct {
-    pthread_mutex_t lock;
-    size_t n;
-    krb5_context v[SPARE];
-} spare = { .lock = PTHREAD_MUTEX_INITIALIZER };
+struct service_ticket {
+    krb5_creds *creds;
+    bool spnego;
+    struct strbuf names;  /* the elements that every authenticator begins with */
+    struct opening usual; /* for authenticators of the length that 29 of 30 have */
+    size_t subkey_n;      /* random bytes that make one, */
+    size_t subkey_length; /* and its length */
+    pthread_mutex_t lock; /* of what follows; the rest never changes */
+    struct sealer *sealer;
+    time_t second;
+    char time[sizeof "20000101000000Z"]; /* of that second */
+};
 
-krb5_context context_take(void)
-{
-    krb5_context k = NULL;
-    pthread_mutex_lock(&spare.lock);
-    if (spare.n)
-        k = spare.v[--spare.n];
-    pthread_mutex_unlock(&spare.lock);
-    return k || krb5_init_context(&k) == 0 ? k : NULL;
-}
-
-void context_give(krb5_context k)
-{
-    pthread_mutex_lock(&spare.lock);
-    bool room = spare.n < SPARE;
-    if (room)
-        spare.v[spare.n++] = k;
-    pthread_mutex_unlock(&spare.lock);
-    if (!room)
-        krb5_free_context(k);
-}
+/* Bytes: of an authenticator at most; of what in it is not names; that encrypting adds. */
+enum { LONGEST = 1024, ADDED = 160, SEALING = 64 };
 
 /* ---- the ticket ------------------------------------------------------------------------------------------------ */
 static krb5_principal principal_of(krb5_context k, gss_name_t name)
@@ -77,7 +72,254 @@ static krb5_creds *find(krb5_context k, gss_cred_id_t cred, krb5_principal clien
     return copy;
 }
 
-struct service_ticket *service_ticket_new(gss_cred_id_t cred, gss_name_t target)
+/* ---- DER (RFC 4120 appendix A) -------------------------------------------------------------------------------------- */
+static void number(struct der_behind *b, unsigned field, uint32_t v)
+{
+    size_t since = b->n;
+    der_integer(b, v);
+    der_around(b, DER_CONTEXT | field, since);
+}
+
+static void text(struct der_behind *b, krb5_data s)
+{
+    size_t since = b->n;
+    der_before(b, s.data, s.length);
+    der_around(b, DER_GENERAL_STRING, since);
+}
+
+/* RFC 4121 section 4.1.1: in the checksum's place stand the length of the channel bindings' hash, the hash (there are no
+ * bindings), and flags: what the context may be used for. */
+static void checksum(struct der_behind *b)
+{
+    enum { CHECKSUM_OF_GSS = 0x8003, HASH = 16, FLAGS = GSS_C_CONF_FLAG | GSS_C_INTEG_FLAG | GSS_C_TRANS_FLAG };
+    const unsigned char bytes[4 + HASH + 4] = { HASH, [4 + HASH] = FLAGS & 0xff, FLAGS >> 8 };
+    size_t since = b->n;
+    der_before(b, bytes, sizeof bytes);
+    der_around(b, DER_OCTETS, since);
+    der_around(b, DER_CONTEXT | 1, since);
+    number(b, 0, CHECKSUM_OF_GSS);
+    der_around(b, DER_SEQUENCE, since);
+    der_around(b, DER_CONTEXT | 3, since);
+}
+
+static bool write_names(struct service_ticket *t)
+{
+    krb5_const_principal client = t->creds->client;
+    unsigned char bytes[LONGEST - ADDED];
+    struct der_behind b = { bytes, bytes + sizeof bytes, 0, false };
+    checksum(&b);
+    size_t since = b.n;
+    for (krb5_int32 i = client->length; i-- > 0;)
+        text(&b, client->data[i]);
+    der_around(&b, DER_SEQUENCE, since);
+    der_around(&b, DER_CONTEXT | 1, since);
+    number(&b, 0, (uint32_t)client->type);
+    der_around(&b, DER_SEQUENCE, since);
+    der_around(&b, DER_CONTEXT | 2, since);
+    since = b.n;
+    text(&b, client->realm);
+    der_around(&b, DER_CONTEXT | 1, since);
+    number(&b, 0, 5); /* the version of Kerberos */
+    buf_add(&t->names, (const char *)b.p, b.n);
+    return !b.full && client->type >= 0;
+}
+
+/* ctime: the second, as UTC. Its text is kept, since a second has many requests. */
+static bool put_time(struct der_behind *b, struct service_ticket *t, krb5_timestamp second)
+{
+    time_t at = (time_t)(uint32_t)second; /* libkrb5 counts so until 2106 */
+    struct tm utc;
+    size_t since = b->n, n = sizeof t->time - 1;
+    bool known = t->second == at && *t->time;
+    if (!known && (!gmtime_r(&at, &utc) || strftime(t->time, sizeof t->time, "%Y%m%d%H%M%SZ", &utc) != n))
+        return false;
+    t->second = at;
+    der_before(b, t->time, n);
+    der_around(b, DER_GENERALIZED_TIME, since);
+    der_around(b, DER_CONTEXT | 5, since);
+    return true;
+}
+
+static bool put_subkey(struct der_behind *b, krb5_context k, struct service_ticket *t)
+{
+    unsigned char random[64], key[64];
+    krb5_data in = { .length = (unsigned)t->subkey_n, .data = (char *)random };
+    krb5_keyblock out = { .enctype = t->creds->keyblock.enctype,
+                          .length = (unsigned)t->subkey_length,
+                          .contents = key };
+    bool ok = sealer_random(t->sealer, k, random, t->subkey_n) && krb5_c_random_to_key(k, out.enctype, &in, &out) == 0;
+    size_t since = b->n;
+    if (ok) {
+        der_before(b, key, out.length);
+        der_around(b, DER_OCTETS, since);
+        der_around(b, DER_CONTEXT | 1, since);
+        number(b, 0, (uint32_t)out.enctype);
+        der_around(b, DER_SEQUENCE, since);
+        der_around(b, DER_CONTEXT | 6, since);
+    }
+    OPENSSL_cleanse(random, sizeof random);
+    OPENSSL_cleanse(key, sizeof key);
+    return ok;
+}
+
+/* The sequence number is always four bytes long, so that lengths stay. */
+static bool write_authenticator(struct der_behind *b, krb5_context k, struct service_ticket *t, krb5_timestamp second,
+                                krb5_int32 microsecond)
+{
+    enum { FOUR_BYTES = 0x20000000 };
+    uint32_t sequence;
+    if (!sealer_random(t->sealer, k, &sequence, sizeof sequence))
+        return false;
+    number(b, 7, (sequence & (FOUR_BYTES - 1)) | FOUR_BYTES);
+    if (!put_subkey(b, k, t) || !put_time(b, t, second))
+        return false;
+    number(b, 4, (uint32_t)microsecond);
+    der_before(b, t->names.p, t->names.n);
+    der_around(b, DER_SEQUENCE, 0);
+    der_around(b, DER_APPLICATION | 2, 0);
+    return !b->full;
+}
+
+/* ---- tokens ------------------------------------------------------------------------------------------------------ */
+static void mechanism(struct der_behind *b, const unsigned char *oid, size_t n)
+{
+    size_t since = b->n;
+    der_before(b, oid, n);
+    der_around(b, DER_OID, since);
+}
+
+/* From the ciphertext to the left: the AP-REQ (RFC 4120 section 5.5.1), the frame of GSS-API (RFC 2743 section 3.1, RFC 4121
+ * section 4.1), and SPNEGO's NegTokenInit with its frame (RFC 4178 section 4.2.1), which spnego_write_init would write. */
+static void put_frames(struct der_behind *b, const struct service_ticket *t)
+{
+    enum { AP_REQ = 14, NO_OPTIONS = 0 };
+    static const unsigned char options[] = { DER_BITS, 5, 0, 0, 0, 0, NO_OPTIONS };
+    der_around(b, DER_OCTETS, 0);
+    der_around(b, DER_CONTEXT | 2, 0);
+    number(b, 0, (uint32_t)t->creds->keyblock.enctype);
+    der_around(b, DER_SEQUENCE, 0);
+    der_around(b, DER_CONTEXT | 4, 0);
+    size_t since = b->n;
+    der_before(b, t->creds->ticket.data, t->creds->ticket.length);
+    der_around(b, DER_CONTEXT | 3, since);
+    since = b->n;
+    der_before(b, options, sizeof options);
+    der_around(b, DER_CONTEXT | 2, since);
+    number(b, 1, AP_REQ);
+    number(b, 0, 5);
+    der_around(b, DER_SEQUENCE, 0);
+    der_around(b, DER_APPLICATION | AP_REQ, 0);
+    der_before(b, "\1\0", 2); /* an AP-REQ follows */
+    mechanism(b, oid_krb5, sizeof oid_krb5);
+    der_around(b, DER_APPLICATION, 0);
+    if (!t->spnego)
+        return;
+    der_around(b, DER_OCTETS, 0);
+    der_around(b, DER_CONTEXT | 2, 0);
+    since = b->n;
+    mechanism(b, oid_krb5, sizeof oid_krb5);
+    der_around(b, DER_SEQUENCE, since);
+    der_around(b, DER_CONTEXT | 0, since);
+    der_around(b, DER_SEQUENCE, 0);
+    der_around(b, DER_CONTEXT | 0, 0);
+    mechanism(b, oid_spnego, sizeof oid_spnego);
+    der_around(b, DER_APPLICATION, 0);
+}
+
+static struct opening opening_for(const struct service_ticket *t, size_t sealed_n)
+{
+    struct opening o = { .sealed_n = sealed_n };
+    size_t room = t->creds->ticket.length + 256;
+    unsigned char *bytes = malloc(room);
+    if (!bytes)
+        mem_fatal();
+    struct der_behind b = { bytes, bytes + room, sealed_n, false };
+    put_frames(&b, t);
+    size_t n = b.n - sealed_n;
+    o.rest_n = n % 3;
+    memcpy(o.rest, b.p + n - o.rest_n, o.rest_n);
+    buf_puts(&o.text, "Negotiate ");
+    base64_encode(&o.text, b.p, n - o.rest_n);
+    free(bytes);
+    return o;
+}
+
+/* With the ticket's lock held. The length, or 0. What servers keep of tokens that they have seen is the time, or what was
+ * encrypted (RFC 4120 section 3.2.3): krb5_us_timeofday never says the same twice in a process, and all else is random. */
+static size_t seal_authenticator(krb5_context k, struct service_ticket *t, unsigned char *out)
+{
+    krb5_timestamp second;
+    krb5_int32 microsecond;
+    unsigned char plain[SEALER_ROOM + LONGEST];
+    struct der_behind b = { plain + SEALER_ROOM, plain + sizeof plain, 0, false };
+    bool ok = krb5_us_timeofday(k, &second, &microsecond) == 0 && write_authenticator(&b, k, t, second, microsecond) &&
+              sealer_seal(t->sealer, k, b.p, b.n, out);
+    OPENSSL_cleanse(b.p - SEALER_ROOM, b.n + SEALER_ROOM);
+    return ok ? sealer_length(t->sealer, b.n) : 0;
+}
+
+static void put_value(struct strbuf *value, const struct opening *o, unsigned char *sealed)
+{
+    buf_reserve(value, o->text.n + (o->rest_n + o->sealed_n + 2) / 3 * 4);
+    buf_add(value, o->text.p, o->text.n);
+    memcpy(sealed - o->rest_n, o->rest, o->rest_n);
+    base64_encode(value, sealed - o->rest_n, o->rest_n + o->sealed_n);
+}
+
+bool service_ticket_value(struct service_ticket *t, struct strbuf *value)
+{
+    enum { REST = sizeof t->usual.rest };
+    unsigned char sealed[REST + LONGEST + SEALING];
+    krb5_context k = context_take();
+    if (!k)
+        return false;
+    pthread_mutex_lock(&t->lock);
+    size_t n = seal_authenticator(k, t, sealed + REST);
+    pthread_mutex_unlock(&t->lock);
+    context_give(k);
+    if (n == t->usual.sealed_n) {
+        put_value(value, &t->usual, sealed + REST);
+    } else if (n) {
+        struct opening o = opening_for(t, n);
+        put_value(value, &o, sealed + REST);
+        buf_free(&o.text);
+    }
+    return n;
+}
+
+/* ---- beginning and end ----------------------------------------------------------------------------------------------- */
+/* false: something is in it that these tokens are not made for. */
+static bool prepare(krb5_context k, struct service_ticket *t)
+{
+    enum { LONGEST_KEY = 64, USUAL = 999999 };
+    const krb5_keyblock *key = &t->creds->keyblock;
+    unsigned char bytes[LONGEST];
+    struct der_behind b = { bytes, bytes + sizeof bytes, 0, false };
+    if (key->enctype < 0 || krb5_c_keylengths(k, key->enctype, &t->subkey_n, &t->subkey_length) ||
+        t->subkey_n > LONGEST_KEY || t->subkey_length > LONGEST_KEY || !write_names(t) ||
+        !(t->sealer = sealer_new(k, key)))
+        return false;
+    bool ok = write_authenticator(&b, k, t, 0, USUAL) && sealer_length(t->sealer, LONGEST) <= LONGEST + SEALING;
+    if (ok)
+        t->usual = opening_for(t, sealer_length(t->sealer, b.n));
+    OPENSSL_cleanse(bytes, sizeof bytes);
+    return ok;
+}
+
+static struct service_ticket *made_of(krb5_context k, krb5_creds *creds, bool spnego)
+{
+    struct service_ticket *t = calloc(1, sizeof *t);
+    if (!t)
+        mem_fatal();
+    *t = (struct service_ticket){ .creds = creds, .spnego = spnego };
+    pthread_mutex_init(&t->lock, NULL);
+    if (prepare(k, t))
+        return t;
+    service_ticket_free(t);
+    return NULL;
+}
+
+struct service_ticket *service_ticket_new(gss_cred_id_t cred, gss_name_t target, bool spnego)
 {
     OM_uint32 minor;
     gss_name_t user = GSS_C_NO_NAME;
@@ -87,14 +329,10 @@ struct service_ticket *service_ticket_new(gss_cred_id_t cred, gss_name_t target)
     gss_inquire_cred(&minor, cred, &user, NULL, NULL, NULL);
     krb5_principal client = principal_of(k, user), server = principal_of(k, target);
     krb5_creds *creds = find(k, cred, client, server);
-    struct service_ticket *t = creds ? malloc(sizeof *t) : NULL;
-    if (creds && !t)
-        mem_fatal();
-    if (t)
-        t->creds = creds;
     krb5_free_principal(k, client);
     krb5_free_principal(k, server);
     gss_release_name(&minor, &user);
+    struct service_ticket *t = creds ? made_of(k, creds, spnego) : NULL;
     context_give(k);
     return t;
 }
@@ -102,46 +340,15 @@ struct service_ticket *service_ticket_new(gss_cred_id_t cred, gss_name_t target)
 void service_ticket_free(struct service_ticket *t)
 {
     krb5_context k = t ? context_take() : NULL;
+    if (!t)
+        return;
     if (k) {
         krb5_free_creds(k, t->creds);
         context_give(k);
     }
+    sealer_free(t->sealer);
+    buf_free(&t->names);
+    buf_free(&t->usual.text);
+    pthread_mutex_destroy(&t->lock);
     free(t);
-}
-
-/* ---- tokens ------------------------------------------------------------------------------------------------------ */
-/* RFC 4121 section 4.1.1: in the checksum's place stand the length of the channel bindings' hash, the hash (there are no
- * bindings), and flags: what the context may be used for. */
-static bool write_request(krb5_context k, const struct service_ticket *t, krb5_data *request)
-{
-    enum { CHECKSUM_OF_GSS = 0x8003, HASH = 16, FLAGS = GSS_C_CONF_FLAG | GSS_C_INTEG_FLAG | GSS_C_TRANS_FLAG };
-    char checksum[4 + HASH + 4] = { HASH };
-    krb5_data in = { .length = sizeof checksum, .data = checksum };
-    krb5_auth_context a = NULL;
-    checksum[4 + HASH] = FLAGS & 0xff;
-    checksum[4 + HASH + 1] = FLAGS >> 8;
-    bool ok = krb5_auth_con_init(k, &a) == 0 && krb5_auth_con_setflags(k, a, KRB5_AUTH_CONTEXT_DO_SEQUENCE) == 0 &&
-              krb5_auth_con_set_req_cksumtype(k, a, CHECKSUM_OF_GSS) == 0 &&
-              krb5_mk_req_extended(k, &a, AP_OPTS_USE_SUBKEY, &in, t->creds, request) == 0;
-    krb5_auth_con_free(k, a);
-    return ok;
-}
-
-bool service_ticket_token(const struct service_ticket *t, struct strbuf *token)
-{
-    krb5_data request = { 0 };
-    krb5_context k = context_take();
-    bool ok = k && write_request(k, t, &request);
-    if (ok) {
-        struct strbuf b = { 0 };
-        der_put(&b, DER_OID, oid_krb5, sizeof oid_krb5);
-        buf_add(&b, "\1\0", 2); /* an AP-REQ follows (RFC 4121 section 4.1) */
-        buf_add(&b, request.data, request.length);
-        der_put(token, DER_APPLICATION, b.p, b.n);
-        buf_free(&b);
-        krb5_free_data_contents(k, &request);
-    }
-    if (k)
-        context_give(k);
-    return ok;
 }

@@ -142,12 +142,10 @@ static bool token_from(gss_cred_id_t cred, gss_name_t target, struct strbuf *tok
     return ok;
 }
 
-/* The same, of a ticket that is kept: by far the cheaper way where it can be gone. */
+/* The same, of a ticket that is kept, where none of its own can be made. */
 static bool token_of(struct auth *a, const struct ticket *t, const char *spn, struct strbuf *token, struct strbuf *why)
 {
     OM_uint32 major, minor, ignored;
-    if (t->service && service_ticket_token(t->service, token))
-        return true;
     gss_name_t target = service_name(a, spn);
     bool ok = token_from(t->cred, target, token, NULL, &major, &minor);
     if (!ok)
@@ -181,19 +179,25 @@ static gss_cred_id_t by_password(struct auth *a, const struct identity *who, OM_
     return cred;
 }
 
-static struct ticket *found(struct auth *a, gss_cred_id_t cred, struct evidence *evidence, const char *spn,
+/* B-111 is about constrained delegation; with a password it is Negotiate, which is SPNEGO. */
+static bool wraps(const struct initiator *i)
+{
+    return i->a->spnego || i->how == DELEGATE_NEGOTIATE;
+}
+
+static struct ticket *found(const struct initiator *i, gss_cred_id_t cred, struct evidence *evidence,
                             struct strbuf *token, struct strbuf *why)
 {
     OM_uint32 major, minor, ignored, lifetime = 0;
     struct ticket *t;
-    gss_name_t target = service_name(a, spn);
+    gss_name_t target = service_name(i->a, i->spn);
     if (token_from(cred, target, token, &lifetime, &major, &minor)) {
         time_t keep = lifetime > LONGEST ? LONGEST : (time_t)lifetime - 60;
         t = ticket_new(TICKET_GOOD, cred, evidence, monotonic() + (keep > 0 ? keep : 0), NULL);
-        t->service = service_ticket_new(cred, target);
+        t->service = service_ticket_new(cred, target, wraps(i));
     } else {
         bool unavailable = minor_is_unavailable(minor);
-        gss_why(why, spn, major, minor, &gss_krb5);
+        gss_why(why, i->spn, major, minor, &gss_krb5);
         t = ticket_new(unavailable ? TICKET_UNAVAILABLE : TICKET_REFUSED, cred, evidence,
                        monotonic() + (unavailable ? UNAVAILABLE_FOR : REFUSED_FOR), why->p);
     }
@@ -212,7 +216,7 @@ static struct ticket *ticket_by_password(struct initiator *i, struct strbuf *tok
     OM_uint32 major, minor;
     gss_cred_id_t cred = by_password(i->a, i->who, &major, &minor, why);
     if (cred != GSS_C_NO_CREDENTIAL)
-        return found(i->a, cred, NULL, i->spn, token, why);
+        return found(i, cred, NULL, token, why);
     struct ticket *t = not_found(minor_is_unavailable(minor), why);
     if (minor && verdict_of_kdc((int32_t)minor) != VERDICT_UNAVAILABLE)
         t->state = TICKET_WRONG;
@@ -236,14 +240,14 @@ static struct ticket *ticket_by_transition(struct initiator *i, struct strbuf *t
     }
     own_ticket_release(s);
     buf_free(&principal);
-    return cred == GSS_C_NO_CREDENTIAL ? not_found(unavailable, why) : found(i->a, cred, NULL, i->spn, token, why);
+    return cred == GSS_C_NO_CREDENTIAL ? not_found(unavailable, why) : found(i, cred, NULL, token, why);
 }
 
 /* The client's own ticket first; one that may not be forwarded is no evidence, and then it goes as without. */
 static struct ticket *ticket_by_delegation(struct initiator *i, struct strbuf *token, struct strbuf *why)
 {
     if (i->who->evidence) {
-        struct ticket *t = found(i->a, i->who->evidence->cred, i->who->evidence, i->spn, token, why);
+        struct ticket *t = found(i, i->who->evidence->cred, i->who->evidence, token, why);
         if (t->state != TICKET_REFUSED)
             return t;
         ticket_release(t);
@@ -419,25 +423,41 @@ static enum delegated ntlm_begin(struct initiator *i, struct strbuf *value, stru
 }
 
 /* ---- Kerberos ------ */
+static void put_token(const struct initiator *i, struct strbuf *value, const struct strbuf *token)
+{
+    struct strbuf wrapped = { 0 };
+    if (wraps(i))
+        spnego_write_init(&wrapped, oid_krb5, sizeof oid_krb5, token->p, token->n);
+    put_value(value, "Negotiate", wraps(i) ? wrapped.p : token->p, wraps(i) ? wrapped.n : token->n);
+    buf_free(&wrapped);
+}
+
+/* The token that came with a new ticket; else one of the ticket's making, which is by far the cheaper way, or GSS-API's. */
+static bool put_kerberos(struct initiator *i, const struct ticket *t, struct strbuf *token, struct strbuf *value,
+                         struct strbuf *why)
+{
+    if (!token->n && t->service && service_ticket_value(t->service, value))
+        return true;
+    if (!token->n && !token_of(i->a, t, i->spn, token, why))
+        return false;
+    put_token(i, value, token);
+    return true;
+}
+
 static enum delegated kerberos_send(struct initiator *i, struct strbuf *value, struct strbuf *why, bool *wrong)
 {
-    struct strbuf token = { 0 }, wrapped = { 0 };
+    struct strbuf token = { 0 };
     struct ticket *t = get_ticket(i, &token, why);
     enum delegated result = t->state == TICKET_UNAVAILABLE ? DELEGATE_UNAVAILABLE : DELEGATE_REFUSED;
-    if (t->state == TICKET_GOOD && !token.n && !token_of(i->a, t, i->spn, &token, why))
-        drop_ticket(i);
-    if (t->state == TICKET_GOOD && token.n) {
-        bool wrap = i->a->spnego || i->how == DELEGATE_NEGOTIATE;
-        if (wrap)
-            spnego_write_init(&wrapped, oid_krb5, sizeof oid_krb5, token.p, token.n);
-        put_value(value, "Negotiate", wrap ? wrapped.p : token.p, wrap ? wrapped.n : token.n);
+    if (t->state == TICKET_GOOD && put_kerberos(i, t, &token, value, why)) {
         i->stage = STAGE_KERBEROS_SENT;
         result = DELEGATE_SEND;
+    } else if (t->state == TICKET_GOOD) {
+        drop_ticket(i);
     }
     *wrong = t->state == TICKET_WRONG;
     ticket_release(t);
     buf_free(&token);
-    buf_free(&wrapped);
     return result;
 }
 

@@ -151,16 +151,19 @@ struct ticket *tickets_find(struct tickets *t, const struct strbuf *key);    /* 
 void tickets_keep(struct tickets *t, const struct strbuf *key, struct ticket *ticket);   /* holds it; replaces another */
 void tickets_drop(struct tickets *t, const struct strbuf *key);
 
-/* ---- ap_req.c ---------------------------------------------------------------------------------------------------- */
+/* ---- contexts.c -------------------------------------------------------------------------------------------------- */
 /* A library context that is the caller's until it gives it back, and in which nothing was set. NULL: none can be made. */
 krb5_context context_take(void);
 void context_give(krb5_context k);
-/* The ticket for target that cred has in its own name, copied; never asks a KDC. NULL: it has none. Any thread may use it. */
-struct service_ticket *service_ticket_new(gss_cred_id_t cred, gss_name_t target);
+
+/* ---- ap_req.c ---------------------------------------------------------------------------------------------------- */
+/* The ticket for target that cred has in its own name, copied; never asks a KDC. spnego: its tokens are wrapped (B-111). NULL:
+ * it has none, or one of a kind that tokens are not made of here. Any thread may use it. */
+struct service_ticket *service_ticket_new(gss_cred_id_t cred, gss_name_t target, bool spnego);
 void service_ticket_free(struct service_ticket *t);      /* NULL is allowed */
-/* Appends the token with which gss_init_sec_context would begin, and end: no flag was asked for that wants an answer. No two
- * are the same. false: it cannot be made. */
-bool service_ticket_token(const struct service_ticket *t, struct strbuf *token);
+/* Appends "Negotiate " and the token with which gss_init_sec_context would begin, and end: no flag was asked for that wants an
+ * answer. No two are the same. false: it cannot be made, and nothing was appended. */
+bool service_ticket_value(struct service_ticket *t, struct strbuf *value);
 
 /* ---- delegate.c, for explain.c and certificate.c ------------------------------------------------------------------------------------ */
 gss_name_t service_name(struct auth *a, const char *spn);                /* GSS_C_NO_NAME: no such name */

@@ -143,8 +143,10 @@ void base64_encode(struct strbuf *out, const void *bytes, size_t n)
     char *to = buf_reserve(out, n / 3 * 4 + 4); /* once: what is encoded may be a password, and growing leaves copies */
     for (; n >= 3; p += 3, n -= 3, to += 4) {
         uint32_t v = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
-        const char four[] = { digits[v >> 18], digits[v >> 12 & 63], digits[v >> 6 & 63], digits[v & 63] };
-        memcpy(to, four, 4);
+        to[0] = digits[v >> 18];
+        to[1] = digits[v >> 12 & 63];
+        to[2] = digits[v >> 6 & 63];
+        to[3] = digits[v & 63];
     }
     if (n) {
         unsigned second = n == 2 ? p[1] : 0;
