@@ -62,22 +62,23 @@ int privileges_drop(const char *user, bool transparent, struct strbuf *err)
     return 0;
 }
 
-bool privileges_suffice(const struct config *c, struct strbuf *err)
+int privileges_suffice(const struct config *c, struct strbuf *err)
 {
     const struct conf_rule *r = config_transparent(c);
     if (!r)
-        return true;
+        return 0;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool good = fd >= 0 && setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &(int){ 1 }, sizeof(int)) == 0;
+    int why = good ? 0 : errno;
     if (!good)
         buf_printf(
             err,
             "forward_client_address: the rule \"%.200s\" connects from clients' addresses, which this process may "
             "not (%s): it needs CAP_NET_ADMIN, which publishd keeps if root starts it with such a rule\n",
-            r->name, strerror(errno));
+            r->name, strerror(why));
     if (fd >= 0)
         close(fd);
-    return good;
+    return why;
 }
 
 bool privileges_confine(void)

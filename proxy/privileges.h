@@ -11,8 +11,8 @@ void privileges_hide(void);
 int privileges_drop(const char *user, bool transparent, struct strbuf *err);
 
 /* Whether this process may do what the configuration asks for: to connect from clients' addresses, where a rule does so (B-59).
- * false with a line in err. */
-bool privileges_suffice(const struct config *c, struct strbuf *err);
+ * 0; or errno with a line in err: EPERM where another process might. */
+int privileges_suffice(const struct config *c, struct strbuf *err);
 
 /* Gives up what a proxy never needs: new programs, other processes' memory, mounts, kernel modules, new namespaces ...
  * (seccomp; those calls answer EPERM). false: the kernel cannot do that. */

@@ -210,7 +210,7 @@ static void reload(struct server *s)
 {
     struct strbuf err = { 0 };
     struct serving *next = serving_new(s->file, s->serving, &err);
-    bool good = next && privileges_suffice(next->snapshot->config, &err);
+    bool good = next && !privileges_suffice(next->snapshot->config, &err);
     int *fds = good ? listening_open(next, s->serving, s->loops, &(struct kept){ 0 }, &err) : NULL;
     if (fds) {
         if (s->keeper >= 0)
@@ -265,7 +265,7 @@ static int *prepare(struct server *s, struct serve_options *o, struct strbuf *er
     if (fds && s->keeper >= 0)
         listening_keep(s->keeper, s->serving, NULL, fds, s->loops);
     bool good = fds && (!how->log || (s->log = access_open(how->log, (enum access_format)how->log_format, err))) &&
-                !privileges_drop(how->user, config_transparent(c), err) && privileges_suffice(c, err);
+                !privileges_drop(how->user, config_transparent(c), err) && !privileges_suffice(c, err);
     if (good && !privileges_confine())
         tell(LOG_WARNING, "this kernel takes no seccomp filter; going on without");
     if (good)
