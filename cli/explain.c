@@ -165,6 +165,7 @@ static const char *answer_text(struct arena *a, const struct decision *d)
     case ANSWER_UNKNOWN: return "403: closed, because a restriction of the rule cannot be judged here";
     case ANSWER_NO_BACKEND: return "403: the rule has no usable published server";
     case ANSWER_FORWARD: return "forwarded";
+    case ANSWER_OPTIONS: return "200: the proxy answers OPTIONS itself for this rule";
     case ANSWER_NEEDS_CERTIFICATE: return "403: the rule wants a certificate of the client";
     case ANSWER_FILTERED: {
         struct strbuf parts = { 0 };

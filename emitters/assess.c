@@ -242,10 +242,10 @@ static void assess_forwarding(struct assessing *s, struct plan_rule *r)
         about(s, F_LOGOFF_LOST, ON_PROXIES, rule, "logoff_url", "LogoffURL",
               "its log-off address ends no session here, for the target has none");
     if (!rule->pass_options)
-        about(s, F_OPTIONS_PASSED, ON_ALL, rule, "pass_options", "PassOptionsRequestsToServer",
+        about(s, F_OPTIONS_PASSED, ON_PROXIES, rule, "pass_options", "PassOptionsRequestsToServer",
               "OPTIONS requests go on to the published server; the source answered them itself");
     if (rule->pass_auth_body && rule->delegation != DELEGATE_NONE_PASS)
-        about(s, F_AUTH_BODY, ON_ALL, rule, "pass_auth_body", "PassAuthenticationResponseBodyToClient",
+        about(s, F_AUTH_BODY, ON_PROXIES, rule, "pass_auth_body", "PassAuthenticationResponseBodyToClient",
               "the published server's page for a refused sign-in does not reach the client");
     for (size_t i = 0; i < rule->parameters.n; i++) {
         struct finding *x = about(s, F_VENDOR_LOST, ON_ALL, rule, "parameters", "VendorParametersSets",

@@ -5,9 +5,9 @@
 #include <string.h>
 
 const char *const condition_names[] = { "matched", "disabled", "listener", "name", "path", "source", "schedule" };
-const char *const answer_names[] = { "no-rule",    "to-https",   "deny",       "deny-redirect",    "dots",
-                                     "needs-ssl",  "needs-user", "wrong-user", "pass-over-http",   "unknown",
-                                     "no-backend", "forward",    "filtered",   "needs-certificate" };
+const char *const answer_names[] = { "no-rule",    "to-https",   "deny",       "deny-redirect",     "dots",
+                                     "needs-ssl",  "needs-user", "wrong-user", "pass-over-http",    "unknown",
+                                     "no-backend", "forward",    "filtered",   "needs-certificate", "options" };
 
 /* ---- host and path ------------------------------------------------------ */
 
@@ -281,6 +281,12 @@ static const char *https_location(const struct plan *p, const struct request *q,
     return arena_printf(a, "https://%s%s%s", asked->host, suffix, asked->url);
 }
 
+/* What becomes of a request that nothing stands in the way of. */
+static enum answer passed(const struct rule *rule, const struct request *q)
+{
+    return !rule->pass_options && q->method && !strcmp(q->method, "OPTIONS") ? ANSWER_OPTIONS : ANSWER_FORWARD;
+}
+
 /* What the matched rule does, in the order of D-06 to D-09; the HTTP filter not asked. */
 static enum answer act_unfiltered(const struct plan *p, const struct request *q, const struct plan_rule *r,
                                   const struct addressed *asked, struct arena *a, struct decision *d)
@@ -313,7 +319,7 @@ static enum answer act_unfiltered(const struct plan *p, const struct request *q,
         return ANSWER_WRONG_USER;
     if (rule->delegation == DELEGATE_NONE_PASS && !listener_authenticates(r->listener) && !q->tls)
         return ANSWER_PASS_OVER_HTTP;
-    return ANSWER_FORWARD;
+    return passed(rule, q);
 }
 
 /* The filter looks at what would be passed on, or would be once a user is there (B-131). */
@@ -321,8 +327,8 @@ static enum answer act(const struct plan *p, const struct request *q, const stru
                        const struct addressed *asked, struct arena *a, struct decision *d)
 {
     enum answer answer = act_unfiltered(p, q, r, asked, a, d);
-    bool passes = answer == ANSWER_FORWARD || answer == ANSWER_NEEDS_USER || answer == ANSWER_WRONG_USER ||
-                  answer == ANSWER_PASS_OVER_HTTP;
+    bool passes = answer == ANSWER_FORWARD || answer == ANSWER_OPTIONS || answer == ANSWER_NEEDS_USER ||
+                  answer == ANSWER_WRONG_USER || answer == ANSWER_PASS_OVER_HTTP;
     if (!r->filter || q->unfiltered || !passes)
         return answer;
     struct filter_question question = { q->method ? q->method : "GET", asked->url, asked->path_n, q->head, q->body };
@@ -334,6 +340,7 @@ static enum answer act(const struct plan *p, const struct request *q, const stru
 static int status_of(enum answer a)
 {
     switch (a) {
+    case ANSWER_OPTIONS: return 200;
     case ANSWER_FILTERED: return 502;
     case ANSWER_HTTPS:
     case ANSWER_DENY_REDIRECT: return 302;
@@ -429,13 +436,15 @@ void decide_for_target(const struct plan *p, enum target t, const struct request
         else if (by_publishd ? p->listeners.v[q->listener].publishd_asks : r->wants_certificate)
             d->answer = d->otherwise;
         else
-            d->answer = by_publishd && r->needs_user && !q->user ? ANSWER_NEEDS_USER : ANSWER_FORWARD;
+            d->answer = !by_publishd                ? ANSWER_FORWARD
+                        : r->needs_user && !q->user ? ANSWER_NEEDS_USER
+                                                    : passed(r->rule, q);
         break;
     default:
         if (closed)
             d->answer = ANSWER_UNKNOWN;
         else if (!by_publishd)
-            d->answer = ANSWER_FORWARD; /* the site map accepted that users, or HTTP, go unchecked */
+            d->answer = ANSWER_FORWARD; /* OPTIONS go on; the site map accepted that users, or HTTP, go unchecked */
         else
             d->answer = d->otherwise;
     }

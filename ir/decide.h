@@ -39,7 +39,8 @@ enum answer {
     ANSWER_NO_BACKEND,       /* 403: nothing to forward to */
     ANSWER_FORWARD,
     ANSWER_FILTERED,         /* 502: the rule's HTTP filter refuses it (B-131); after the others, diff.h counts on their places */
-    ANSWER_NEEDS_CERTIFICATE /* 403: the rule wants a certificate of the client (B-98) */
+    ANSWER_NEEDS_CERTIFICATE, /* 403: the rule wants a certificate of the client (B-98) */
+    ANSWER_OPTIONS           /* 200: OPTIONS, which the rule does not pass on, where anything else would be forwarded */
 };
 extern const char *const answer_names[];
 
@@ -49,7 +50,7 @@ struct decision {
     enum answer otherwise;           /* for UNKNOWN: the answer if that condition held */
     enum answer unfiltered;          /* for FILTERED: the answer without the filter */
     unsigned filtered;               /* for FILTERED: FILTER() bits of the parts that refuse */
-    int status;                      /* 403, 302, 502; 0 for FORWARD and NEEDS_USER */
+    int status;                      /* 403, 302, 502, 200; 0 for FORWARD and NEEDS_USER */
     int rule;                        /* index into plan->rules; -1: none */
     int path;                        /* index into its paths; -1 */
     const char *location;            /* for the two redirects */

@@ -137,8 +137,13 @@ static void turn_location(const struct plan_rule *r, const struct answer_to *to,
 enum cause answer_head(const struct snapshot *s, const struct decision *d, const struct answer_to *to, struct head *h)
 {
     const struct plan_rule *r = &s->plan->rules.v[d->rule];
-    if (h->status == 401 && r->rule->delegation == DELEGATE_NONE_BLOCK)
-        return CAUSE_BLOCKED_SIGN_IN;
+    if (h->status == 401 && r->rule->delegation == DELEGATE_NONE_BLOCK) { /* D-11 */
+        if (!r->rule->pass_auth_body)
+            return CAUSE_BLOCKED_SIGN_IN;
+        h->status = 403;
+        h->reason = "Forbidden";
+        head_remove(h, FIELD_WWW_AUTHENTICATE);
+    }
     if (refuses_head(r->filter, h))
         return CAUSE_FILTERED_ANSWER;
     if (h->status == 101 && !to->upgraded)

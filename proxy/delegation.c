@@ -294,6 +294,10 @@ bool delegation_failed(struct exchange *x)
         note_sign_in(x);
     if (x->answer.status != 401 || !x->who || rule_of(x)->delegation < DELEGATE_BASIC)
         return false;
+    if (rule_of(x)->pass_auth_body) { /* the server's own answer, but nobody is asked for a password on its behalf */
+        head_remove(&x->answer, FIELD_WWW_AUTHENTICATE);
+        return false;
+    }
     exchange_page(x, CAUSE_DELEGATION);
     return true;
 }

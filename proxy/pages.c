@@ -28,6 +28,7 @@ enum cause cause_of(const struct decision *d)
 {
     switch (d->answer) {
     case ANSWER_FORWARD:
+    case ANSWER_OPTIONS:
     case ANSWER_HTTPS:
     case ANSWER_DENY_REDIRECT: return CAUSE_NONE;
     case ANSWER_NO_RULE: return CAUSE_NO_RULE;
@@ -126,4 +127,25 @@ void redirect_head(const char *location, struct head *h, const char **html, size
     head_add(h, "Cache-Control", "no-store");
     *html = "";
     *n = 0;
+}
+
+static bool is_listed(const strings *list, const char *method)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (!ascii_casecmp(list->v[i], method))
+            return true;
+    return false;
+}
+
+void options_head(const struct http_filter *f, struct head *h)
+{
+    static const char *const usual[] = { "GET", "HEAD", "POST", "OPTIONS" };
+    struct strbuf allow = { 0 };
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        if (!f || f->method_list == LIST_ALL || is_listed(&f->methods, usual[i]) == (f->method_list == LIST_ONLY))
+            buf_printf(&allow, "%s%s", allow.n ? ", " : "", usual[i]);
+    h->status = 200;
+    h->reason = "OK";
+    head_add(h, "Allow", head_copy(h, allow.p ? allow.p : "", allow.n));
+    buf_free(&allow);
 }

@@ -31,5 +31,8 @@ enum cause cause_of(const struct decision *d);
 /* Makes h, which was reset, the head of a page or redirect: status, reason, Content-Type, Cache-Control, Location (from
  * the decision; borrowed). Framing is the caller's. The body: *html, *n. */
 void page_head(const struct pages *p, enum cause c, struct head *h, const char **html, size_t *n);
+/* 200, without a body: the answer to OPTIONS of a rule that does not pass it on. Allow has those of GET, HEAD, POST and OPTIONS that
+ * its filter (NULL: none) passes. h keeps the text. */
+void options_head(const struct http_filter *f, struct head *h);
 void redirect_head(const char *location, struct head *h, const char **html, size_t *n);       /* 302, without a body */
 #endif

@@ -500,7 +500,8 @@ bool signing_takes(struct exchange *x, void (*go_on)(struct exchange *x))
     const struct gate *g = &s->gates[listener];
     if (!s->active[listener])
         return false;
-    bool forwards = x->decision.answer == ANSWER_FORWARD || x->decision.answer == ANSWER_NEEDS_USER;
+    bool forwards = x->decision.answer == ANSWER_FORWARD || x->decision.answer == ANSWER_OPTIONS ||
+                    x->decision.answer == ANSWER_NEEDS_USER;
     bool place = is_place(g, x) && x->decision.answer != ANSWER_HTTPS;
     if (!forwards && !place)
         return false;

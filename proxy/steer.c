@@ -72,8 +72,27 @@ void steer_send(struct exchange *x, const char *authorization)
     exchange_forward(x);
 }
 
+static bool keeps_options(const struct exchange *x)
+{
+    const struct plan_rule *r = &x->client->serving->snapshot->plan->rules.v[x->decision.rule];
+    return !r->rule->pass_options && !strcmp(x->method, "OPTIONS");
+}
+
+static void answer_options(struct exchange *x)
+{
+    x->decision.answer = ANSWER_OPTIONS; /* also for who has just signed in */
+    head_reset(&x->answer);
+    options_head(x->client->serving->snapshot->plan->rules.v[x->decision.rule].filter, &x->answer);
+    signing_answer(x);
+    exchange_answer(x, "", 0);
+}
+
 static void forward(struct exchange *x)
 {
+    if (keeps_options(x)) {
+        answer_options(x);
+        return;
+    }
     x->body_most = forward_body_max(x->client->serving->snapshot, &x->decision);
     x->affinity = member_in_cookie(x); /* before the cookie is taken out */
     delegate(x);
@@ -93,7 +112,8 @@ void steer(struct exchange *x)
     if (signing_takes(x, forward))
         return;
     switch (x->decision.answer) {
-    case ANSWER_FORWARD: forward(x); break;
+    case ANSWER_FORWARD:
+    case ANSWER_OPTIONS: forward(x); break;
     case ANSWER_HTTPS:
     case ANSWER_DENY_REDIRECT: redirect(x); break;
     case ANSWER_NEEDS_CERTIFICATE: exchange_page(x, shown_cause(x->client)); break;

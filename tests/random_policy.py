@@ -49,6 +49,10 @@ def random_rule(rng, name, order, where):
         options.update(users="Staff")
     if rng.random() < 0.2:
         options.update(SendAcceptEncodingHeader=True)
+    if rng.random() < 0.2:
+        options.update(PassOptionsRequestsToServer=False)
+    if rng.random() < 0.2:
+        options.update(PassAuthenticationResponseBodyToClient=True)
     everyone = rng.random() < 0.2
     return web_rule(name, order, where, [] if everyone else rng.sample(NAMES, rng.randint(1, 3)),
                     [random_path(rng) for _ in range(rng.randint(1, 3))], site=rng.choice(["one.corp.example", "two.corp.example"]),

@@ -429,6 +429,8 @@ static void judge_answer(const struct judge *j, const struct probe *b, size_t nu
     if (hidden) {
         if (head_field(e->head.p, "WWW-Authenticate", 0, &n))
             differs(out, "none", "the published server's", "WWW-Authenticate");
+        if (r->pass_auth_body && j->target == TARGET_PUBLISHD)
+            judge_body(j, b, number, d, e, out);
         return;
     }
     if (e->answer_held)

@@ -82,6 +82,7 @@ struct ask {
     uint32_t client;
     const char *user;
 };
+static const char *method = "GET";
 
 /* "rule index:answer:host:target", or "answer:location" where no rule forwards. */
 static const char *ask(struct ask q)
@@ -97,7 +98,7 @@ static const char *ask(struct ask q)
     const strings sets = { .v = &set, .n = 1, .cap = 1 };
     struct request r = { .tls = q.tls,
                          .port = q.tls ? 443 : 80,
-                         .method = "GET",
+                         .method = method,
                          .host = q.host,
                          .target = q.target,
                          .client = q.client,
@@ -259,6 +260,30 @@ static void test_order(void)
     policy_free(p);
 }
 
+static void test_options(void)
+{
+    begin();
+    add_rule("kept", "kept.x", "/*")->pass_options = false;
+    add_rule("passed", "passed.x", "/*");
+    struct rule *users = add_rule("users", "users.x", "/*");
+    users->pass_options = users->all_users = false;
+    vec_add(p->arena, &users->users, "Staff");
+    struct rule *ssl = add_rule("ssl", "ssl.x", "/*");
+    ssl->pass_options = false;
+    ssl->require_ssl = 1;
+    const char *own = "0 in.example / in.example:80";
+    expect("GET", (struct ask){ "kept.x", "/", 0, 1, 0 }, own);
+    method = "options";
+    expect("another case is another method", (struct ask){ "kept.x", "/", 0, 1, 0 }, own);
+    method = "OPTIONS";
+    expect("OPTIONS kept", (struct ask){ "kept.x", "/", 0, 1, 0 }, "options 200");
+    expect("of anything", (struct ask){ "kept.x", "*", 0, 1, 0 }, "options 200");
+    expect("OPTIONS passed", (struct ask){ "passed.x", "/", 0, 1, 0 }, "1 in.example / in.example:80");
+    expect("what refuses a request comes first", (struct ask){ "ssl.x", "/", 0, 1, 0 }, "needs-ssl 403");
+    expect("so do users", (struct ask){ "users.x", "/", 0, 1, "LAB\\x" }, "options 200");
+    method = "GET";
+}
+
 static void test_schemes(void)
 {
     begin();
@@ -298,6 +323,7 @@ static void test_schemes(void)
 int main(void)
 {
     test_names();
+    test_options();
     test_paths();
     test_order();
     test_schemes();

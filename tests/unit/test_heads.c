@@ -415,6 +415,18 @@ static void test_built_in(void)
         check(cause_status(cause_of(&(struct decision){ .answer = v[i].answer })) == v[i].status, "a decision's status",
               answer_names[v[i].answer]);
     check(cause_of(&(struct decision){ .answer = ANSWER_FORWARD }) == CAUSE_NONE, "what goes on has no page", NULL);
+    struct http_filter only = { .method_list = LIST_ONLY }, except = { .method_list = LIST_EXCEPT };
+    vec_add(a, &only.methods, "options");
+    vec_add(a, &only.methods, "GET");
+    except.methods = only.methods;
+    const struct http_filter *const filters[] = { NULL, &only, &except };
+    static const char *const allowed[] = { "GET, HEAD, POST, OPTIONS", "GET, OPTIONS", "HEAD, POST" };
+    for (size_t i = 0; i < 3; i++) {
+        head_reset(h);
+        options_head(filters[i], h);
+        check(h->status == 200 && h->n == 1 && str_equal(h->fields[0].value, allowed[i]), "what OPTIONS is told",
+              allowed[i]);
+    }
     head_reset(h);
     redirect_head("https://x/y", h, &html, &n);
     check(h->status == 302 && n == 0 && str_equal(head_value(h, FIELD_LOCATION), "https://x/y"), "a redirect", NULL);
