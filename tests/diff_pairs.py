@@ -3,8 +3,8 @@
 
 Usage: diff_pairs.py BUILD [--pairs N] [--seed N] [--still N]
 
-N pairs (300) that differ by one edit with an effect: the diff must name that edit, and its witness, sent to what HAProxy
-(every fourth time nginx) makes of both sides, must be answered differently, each side as the diff says. N pairs that differ
+N pairs (300) that differ by one edit with an effect: the diff must name that edit, and its witness, sent to what publishd, HAProxy or
+nginx (in turn) makes of both sides, must be answered differently, each side as the diff says. N pairs that differ
 only in what has no effect: no request may be answered differently. Everything runs on 127.0.0.0/8. Edits whose effect
 no proxy can show (users, schedules, delegation) are checked by name alone, and counted apart.
 """
@@ -36,6 +36,7 @@ SOURCES = ["{any: true}"] * 4 + ["{addresses: [127.1.0.0/16]}", "{addresses: [12
 OLD, NEW, ELSEWHERE = "127.0.50.1", "127.0.51.1", "127.99.0.1"
 HTTP, HTTPS = free_ports(2)
 PRINT = "00" * 19 + "d1"
+PROGRAMS = ("publishd", "haproxy", "nginx")
 
 
 # ---- policies --------------------------------------------------------------------
@@ -321,28 +322,28 @@ def ask(address, request):
     return (status, location)
 
 
-def agrees(got, side):
-    """Whether what came is what the diff said of this side."""
+def agrees(got, side, program):
+    """Whether what came is what the diff said of this side; a proxy may refuse in its own way."""
     if side["answer"] == "forward":
         if got[0] != "forward":
             return False
         seen = got[1]
         return seen["target"] == side["target"] and seen["host"] == side["host"] and seen["tls"] == side["to"].startswith("https ")
-    return got[0] in (side["status"], 400, 404) and (not side["location"] or got[1] == side["location"])
+    refusals = (side["status"],) if program == "publishd" else (side["status"], 400, 404)
+    return got[0] in refusals and (not side["location"] or got[1] == side["location"])
 
 
 class Running:
     """A target on one side's config."""
     def __init__(self, build, program, policy, site, out, address):
         subprocess.run([os.path.join(build, "tmgc"), "convert", policy, "-m", site, "-t", program, "-o", out, "-q", "--fail-on", "never"], check=True, capture_output=True)
-        config = os.path.join(out, program, "haproxy.cfg" if program == "haproxy" else "nginx.conf")
+        config = os.path.join(out, program, {"nginx": "nginx.conf", "haproxy": "haproxy.cfg", "publishd": "publishd.yaml"}[program])
         if program == "nginx":
             own = os.path.join(out, "own.conf")
             with open(config) as f, open(own, "w") as o:
                 o.write(own_folders(f.read(), out))
-            command = ["nginx", "-e", "stderr", "-c", own, "-g", "daemon off; pid %s;" % os.path.join(out, "pid")]
-        else:
-            command = ["haproxy", "-db", "-f", config]
+        command = {"nginx": ["nginx", "-e", "stderr", "-c", os.path.join(out, "own.conf"), "-g", "daemon off; pid %s;" % os.path.join(out, "pid")],
+                   "haproxy": ["haproxy", "-db", "-f", config], "publishd": [os.path.join(build, "publishd"), "-f", "-c", config]}[program]
         self.log = open(os.path.join(out, "log"), "w+b")
         self.program, self.address = program, address
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin"))
@@ -451,7 +452,7 @@ class Pairs:
         if witness is None:
             return False
         if edits is VISIBLE and (set(witness["differs"]) - {"handling", "sign-in", "certificate"}):
-            program = "nginx" if number % 4 == 3 else "haproxy"
+            program = PROGRAMS[number % len(PROGRAMS)]
             answers = self.real(program, paths, witness)
             # The site maps of the real run have ports of their own, and so has a Location.
             sides = [dict(witness[s], location=witness[s]["location"] and witness[s]["location"].replace("https://%s/" % (witness["request"]["host"] or ""),
@@ -460,7 +461,7 @@ class Pairs:
             if shown[0] == shown[1]:
                 self.fail("%s: %s answers %s alike: %s" % (edit, program, witness["request"]["text"], answers[0]), old, new)
             for (got, _), side in zip(answers, sides):
-                if not agrees(got, side):
+                if not agrees(got, side, program):
                     self.fail("%s: %s to %s: %s instead of %s" % (edit, program, witness["request"]["text"], got, side), old, new)
         return True
 

@@ -90,7 +90,7 @@ class Test:
         return os.path.join(folder, "site.yaml")
 
     def accepted(self, out, what):
-        """nginx and haproxy take the configs in out, without a warning."""
+        """nginx, HAProxy and publishd take the configs in out, without a warning."""
         nginx = nginx_test(out)
         self.check(nginx.status == 0 and not re.search(rb"\[(warn|emerg|alert|crit|error)\]", nginx.err), "nginx -t, %s:" % what, nginx)
         if os.path.exists(os.path.join(out, "nginx", "stream.conf")):
@@ -98,6 +98,11 @@ class Test:
             self.check(streams.status == 0 and not re.search(rb"\[(warn|emerg|alert|crit|error)\]", streams.err), "nginx -t of stream.conf, %s:" % what, streams)
         haproxy = haproxy_test(out)
         self.check(haproxy.status == 0 and not re.search(rb"WARNING|ALERT", haproxy.err + haproxy.out), "haproxy -c, %s:" % what, haproxy)
+        publishd = self.publishd_test(out)
+        self.check(publishd.status == 0 and not publishd.err, "publishd -t, %s:" % what, publishd)
+
+    def publishd_test(self, out):
+        return run_program(os.path.join(self.build, "publishd"), "-t", "-c", os.path.join(out, "publishd", "publishd.yaml"))
 
 
 def run_program(*command):

@@ -39,7 +39,7 @@ def answer_of(out, target):
 
 @test
 def test_fail_closed(t):
-    """Each restriction that a proxy cannot express: an error, and a config that forwards nothing; accepted, it forwards."""
+    """Each restriction that a proxy cannot express: an error, and a config that forwards nothing, which all three show when asked; accepted, it forwards."""
     site = "site: 1\n" + CERTIFICATE
     nights = {"ProxyScheduleTemplates": [schedule("Nights", range(24))]}
     for what, (code, options, listening) in CLOSED.items():
@@ -50,6 +50,8 @@ def test_fail_closed(t):
         t.check(r.status == 1 and code in codes(r), "%s: %s" % (what, code), r)
         for target in ("nginx", "haproxy"):
             t.check(not answer_of(out, target), "%s: %s still forwards" % (what, target))
+        r = t.run("verify", export, "-m", t.write("site.yaml", site))
+        t.check(r.status == 0, "%s: verify" % what, r, r.out[-2000:].decode())
         if code in ("TMG4010", "TMG4003"):         # nothing to open: no target does FTP; addresses are asked for
             continue
         accept = "accept:\n  - {code: %s, rule: Site, target: nginx, reason: seen}\n" % code
@@ -73,12 +75,13 @@ def test_open_when_it_may(t):
 
 @test
 def test_missing_certificate(t):
-    """Without files for a certificate the configs name one that is not there, and the proxies refuse to start."""
+    """Without files for a certificate the configs name one that is not there, and the programs refuse to start."""
     from .common import haproxy_test, nginx_test
     r = t.convert(t.write("x.xml", small(rule(PublishedServerType=SSL))), t.path("o"))
     t.check(r.status == 1 and {"TMG6001", "TMG6002"} <= codes(r), "findings", r)
     t.check(nginx_test(t.path("o")).status != 0, "nginx starts")
     t.check(haproxy_test(t.path("o")).status != 0, "HAProxy starts")
+    t.check(t.publishd_test(t.path("o")).status != 0, "publishd starts")
 
 
 @test
