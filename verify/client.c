@@ -2,6 +2,7 @@
  * one request; a connection is used again where the answer allowed that. Blocking, with time-outs: parallelism is the
  * caller's threads. */
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -144,9 +145,25 @@ static void request_text(struct strbuf *o, const struct probe *b, size_t n, cons
     buf_free(&body);
 }
 
-static void wait_begun(struct stand_in *servers, size_t n, struct exchange *e)
+/* Whether the answer has begun, or the connection has ended. What TLS sends beside data is no answer. */
+static bool answered(const struct client *c)
 {
-    for (int waited = 0; !stand_in_begun(servers, n); waited++) {
+    char byte;
+    if (c->ssl == NULL)
+        return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+    int flags = fcntl(c->fd, F_GETFL);
+    fcntl(c->fd, F_SETFL, flags | O_NONBLOCK);
+    int n = SSL_peek(c->ssl, &byte, 1);
+    bool waits = n <= 0 && SSL_get_error(c->ssl, n) == SSL_ERROR_WANT_READ;
+    fcntl(c->fd, F_SETFL, flags);
+    ERR_clear_error();
+    return !waits;
+}
+
+/* Until the published server has the head; who refuses the request answers before. */
+static void wait_begun(struct stand_in *servers, size_t n, const struct client *c, struct exchange *e)
+{
+    for (int waited = 0; !stand_in_begun(servers, n) && !answered(c); waited++) {
         if (waited >= HELD_MS / 2) {
             e->request_held = true;
             return;
@@ -345,7 +362,7 @@ void client_ask(struct client *c, SSL_CTX *const tls[SHOWN], const struct probe 
         e->request_held = e->answer_held = false;
         int unsent = send_all(c, text.p, first);
         if (!unsent && first < text.n) {
-            wait_begun(servers, n, e);
+            wait_begun(servers, n, c, e);
             unsent = send_all(c, text.p + first, text.n - first);
         }
         if (read_answer_head(c, b, n, servers, e)) {
