@@ -3,22 +3,11 @@
 #ifndef TEST_EXPORT_TEXT_H
 #define TEST_EXPORT_TEXT_H
 #pragma GCC diagnostic ignored "-Woverlength-strings" /* whole exports, written inline */
+#include "check.h"
 #include "parser/parser.h"
 #include "parser/store.h" /* before S is a macro of this file */
 
 #include <string.h>
-
-static unsigned passed, failed;
-#define CHECK(condition) check((condition), #condition, __LINE__)
-static inline void check(bool good, const char *what, int line)
-{
-    if (good) {
-        passed++;
-        return;
-    }
-    failed++;
-    printf("parser: line %d: %s\n", line, what);
-}
 
 static inline bool same(const char *a, const char *b)
 {
@@ -131,7 +120,6 @@ static inline int parser_report(void)
 {
     policy_free(policy);
     buf_free(&errors);
-    printf("parser: %u passed, %u failed\n", passed, failed);
-    return failed != 0;
+    return summary("parser");
 }
 #endif

@@ -2,6 +2,7 @@
  * legs of handshakes come to is said by the test: here it is about what the gate makes of it (6.2). The clock is a number. */
 #ifndef TESTS_UNIT_GATE_CLIENT_H
 #define TESTS_UNIT_GATE_CLIENT_H
+#include "check.h"
 #include "auth/gate.h"
 #include "auth/places.h"
 #include "auth/token.h"
@@ -9,18 +10,6 @@
 
 #include <stdlib.h>
 #include <unistd.h>
-
-static int passed, failed;
-
-static void check(bool ok, const char *what)
-{
-    if (ok)
-        passed++;
-    else
-        failed++;
-    if (!ok)
-        printf("  FAILED: %s\n", what);
-}
 
 enum { T0 = 1800000000, HOME = 0x0a000001, AWAY = 0x0a000002, STAFF = 0, GROUP = 1 };
 
@@ -224,7 +213,6 @@ static int gate_tests(const char *name, void (*const tests[])(void), size_t n)
     arena_free(a);
     buf_free(&err);
     unlink(password_file);
-    printf("%s: %d passed, %d failed\n", name, passed, failed);
-    return failed != 0;
+    return summary(name);
 }
 #endif

@@ -2,28 +2,18 @@
  * rewrite/. Each test program that includes this has a static of its own of everything. */
 #ifndef TEST_REWRITING_H
 #define TEST_REWRITING_H
+#include "check.h"
 #include "http/http1.h"
 #include "rewrite/chain.h"
 #include "rewrite/links.h"
 
 #include <string.h>
 
-static int passed, failed;
 static struct policy *p;
 static struct plan *plan;
 static struct site *site;
 static struct findings findings;
 static struct rewriting *rewriting;
-
-static inline void check(bool ok, const char *what, const char *detail)
-{
-    if (ok)
-        passed++;
-    else
-        failed++;
-    if (!ok && failed < 30)
-        printf("  FAILED: %s (%s)\n", what, detail);
-}
 
 static inline void same(const struct strbuf *got, const char *want, size_t n, const char *what)
 {
@@ -136,7 +126,6 @@ static inline enum chain_result through(const char *in, size_t n, size_t cut, st
 static inline int rewriting_report(void)
 {
     head_free(&answer);
-    printf("rewrite: %d passed, %d failed\n", passed, failed);
-    return failed != 0;
+    return summary("rewrite");
 }
 #endif

@@ -1,20 +1,8 @@
 /* The log of requests: both formats, hostile strings, a full disk, reopening. */
+#include "check.h"
 #include "proxy/access.h"
 #include <stdlib.h>
 #include <unistd.h>
-
-static int passed, failed;
-
-static void check(bool ok, const char *what)
-{
-    if (ok)
-        passed++;
-    else
-        failed++;
-    if (!ok)
-        printf("  FAILED: %s\n", what);
-}
-#define CHECK(x) check((x), #x)
 
 static void same_text(const char *got, const char *expected)
 {
@@ -138,6 +126,5 @@ int main(void)
     lines();
     hostile();
     files();
-    printf("access: %d passed, %d failed\n", passed, failed);
-    return failed != 0;
+    return summary("access");
 }

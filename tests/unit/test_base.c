@@ -1,21 +1,10 @@
 /* base: address sets against a brute-force model, text helpers, names of files. */
+#include "check.h"
 #include "base/finding.h"
 #include "base/ipset.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static int passed, failed;
-
-static void check(bool ok, const char *what)
-{
-    if (ok)
-        passed++;
-    else
-        failed++;
-    if (!ok)
-        printf("  FAILED: %s\n", what);
-}
 
 static unsigned next_random(unsigned *state)
 {
@@ -207,6 +196,5 @@ int main(void)
     test_text();
     test_files();
     test_findings();
-    printf("base: %d passed, %d failed\n", passed, failed);
-    return failed != 0;
+    return summary("base");
 }

@@ -1,20 +1,11 @@
 /* Compression (B-65): content types, which answers become compressed or are unpacked, and that what comes out says the same. */
+#include "check.h"
 #include "http/http1.h"
 #include "ir/compression.h"
 #include "rewrite/chain.h"
 
 #include <string.h>
 #include <zlib.h>
-
-static int passed, failed;
-
-static void check(bool ok, const char *what, const char *detail)
-{
-    if (ok)
-        passed++;
-    else if (failed++ < 30)
-        printf("  FAILED: %s (%s)\n", what, detail);
-}
 
 /* ---- content types ------------------------------------------------------------------------ */
 static struct arena *a;
@@ -269,6 +260,5 @@ int main(void)
     for (size_t i = 0; i < sizeof never / sizeof *never; i++)
         one_answer(&answers[0], never[i], AS_IT_IS, 0);
     arena_free(a);
-    printf("compression: %d passed, %d failed\n", passed, failed);
-    return failed != 0;
+    return summary("compression");
 }

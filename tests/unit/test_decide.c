@@ -1,19 +1,8 @@
 /* decide against the behaviour reference's decisions D-01 to D-11, case by case, on a policy made by hand. */
+#include "check.h"
 #include "emitters/emit.h"
 
 #include <string.h>
-
-static int passed, failed;
-
-static void check(bool ok, const char *what, const char *detail)
-{
-    if (ok)
-        passed++;
-    else
-        failed++;
-    if (!ok)
-        printf("  FAILED: %s (%s)\n", what, detail);
-}
 
 /* ---- a policy in a few lines ------------------------------------------------------ */
 static struct policy *p;
@@ -327,6 +316,5 @@ int main(void)
     test_paths();
     test_order();
     test_schemes();
-    printf("decide: %d passed, %d failed\n", passed, failed);
-    return failed != 0;
+    return summary("decide");
 }

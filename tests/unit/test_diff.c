@@ -1,22 +1,11 @@
 /* diff: the classes of paths and hosts, and random pairs of policies - what it claims is compared with decide() over a
  * large grid of requests that knows nothing of classes, and each witness is asked again. */
+#include "check.h"
 #include "ir/atoms.h"
 #include "ir/diff.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static int passed, failed;
-
-static void check(bool ok, const char *what, const char *detail)
-{
-    if (ok)
-        passed++;
-    else
-        failed++;
-    if (!ok)
-        printf("  FAILED: %s%s%s\n", what, *detail ? ": " : "", detail);
-}
 
 static unsigned state = 7;
 
@@ -357,6 +346,5 @@ int main(int argc, char **argv)
     test_paths();
     test_hosts();
     test_pairs(argc > 1 ? (int)strtol(argv[1], NULL, 10) : 400);
-    printf("test_diff: %d passed, %d failed\n", passed, failed);
-    return failed != 0;
+    return summary("diff");
 }

@@ -1,20 +1,11 @@
 /* The HTTP filter (B-131 to B-142): reading its XML, what it refuses, and that the proxies' patterns refuse the same; and
  * the patterns of schedules (B-23). */
 #define PCRE2_CODE_UNIT_WIDTH 8
+#include "check.h"
 #include "emitters/filter.h"
 
 #include <pcre2.h>
 #include <string.h>
-
-static int passed, failed;
-
-static void check(bool ok, const char *what, const char *detail)
-{
-    passed += ok;
-    failed += !ok;
-    if (!ok)
-        printf("  FAILED: %s (%s)\n", what, detail);
-}
 
 static struct arena *a;
 
@@ -223,6 +214,5 @@ int main(void)
     test_patterns();
     test_schedules();
     arena_free(a);
-    printf("test_filter: %d passed, %d failed\n", passed, failed);
-    return failed != 0;
+    return summary("filter");
 }

@@ -1,4 +1,5 @@
 /* forms and places: what goes into a page and how, languages, folders of templates, parameters, and where nobody is sent. */
+#include "check.h"
 #include "auth/agents.h"
 #include "auth/basic.h"
 #include "auth/forms.h"
@@ -9,18 +10,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static int passed, failed;
-
-static void check(bool ok, const char *what)
-{
-    if (ok)
-        passed++;
-    else
-        failed++;
-    if (!ok)
-        printf("  FAILED: %s\n", what);
-}
 
 static char folder[] = "/tmp/test-forms-XXXXXX";
 
@@ -488,6 +477,5 @@ int main(void)
     test_folder();
     test_catalogs();
     rmdir(folder);
-    printf("forms: %d passed, %d failed\n", passed, failed);
-    return failed != 0;
+    return summary("forms");
 }

@@ -1,21 +1,10 @@
 /* test_haproxy: what haproxy.cfg and publishd.yaml look like for a policy that tries to break out of them, and for each
  * thing that a rule can do. What the real programs make of them is tests/suite's and verify's business. */
+#include "check.h"
 #include "../../emitters/emit.h"
 #include "../../ir/yaml.h"
 
 #include <string.h>
-
-static unsigned passed, failed;
-
-static void check(bool ok, const char *what, const char *detail)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-    failed++;
-    printf("haproxy: %s: %s\n", what, detail);
-}
 
 /* ---- from YAML to the two files ------------------------------------------ */
 struct made {
@@ -335,6 +324,5 @@ int main(void)
     test_many();
     test_same_bytes();
     test_nothing();
-    printf("haproxy: %u passed, %u failed\n", passed, failed);
-    return failed != 0;
+    return summary("haproxy");
 }

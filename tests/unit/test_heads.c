@@ -1,5 +1,6 @@
 /* What publishd makes of heads: what a published server gets (proxy/forward.h), what the client gets of its answer
  * (proxy/answer.h), and the pages that publishd answers itself (proxy/pages.h). */
+#include "check.h"
 #include "http/http1.h"
 #include "proxy/answer.h"
 #include "proxy/forward.h"
@@ -8,16 +9,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static int passed, failed;
-
-static void check(bool ok, const char *what, const char *detail)
-{
-    passed += ok;
-    failed += !ok;
-    if (!ok)
-        printf("  FAILED: %s (%s)\n", what, detail ? detail : "");
-}
 
 /* ---- a configuration ------------------------------------------------------------------ */
 
@@ -449,6 +440,5 @@ int main(void)
     test_answer_fields();
     test_own_pages();
     test_built_in();
-    printf("heads: %d passed, %d failed\n", passed, failed);
-    return failed ? 1 : 0;
+    return summary("heads");
 }

@@ -1,21 +1,7 @@
 /* test_http1: the gate and the codec against the vectors of tests/http1, whole and in pieces; fields, writing. */
+#include "check.h"
 #include "../http1/feed.h"
 #include "../http1/vectors.h"
-
-static unsigned passed, failed;
-
-static void check(bool ok, const char *what, const char *detail)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-    failed++;
-    struct strbuf b = { 0 };
-    buf_visible(&b, detail);
-    printf("http1: %s: %s\n", what, b.p ? b.p : "");
-    buf_free(&b);
-}
 
 static void check_text(const char *got, const char *expected, const char *what)
 {
@@ -283,7 +269,6 @@ int main(void)
     test_meaning();
     test_answers();
     test_chunks();
-    printf("test_http1: %u checks passed, %u failed; %ld requests and %ld answers, whole and cut everywhere\n", passed,
-           failed, requests, answers);
-    return failed != 0;
+    printf("%ld requests and %ld answers, whole and cut everywhere\n", requests, answers);
+    return summary("http1");
 }

@@ -1,23 +1,13 @@
 /* links: which dictionary a rule has (B-124 to B-127, B-130), entry by entry, on policies made by hand. */
+#include "check.h"
 #include "ir/links.h"
 
 #include <string.h>
 
-static int passed, failed;
 static struct policy *p;
 static struct plan *plan;
 static struct site *site;
 static struct findings findings;
-
-static void check(bool ok, const char *what, const char *detail)
-{
-    if (ok)
-        passed++;
-    else
-        failed++;
-    if (!ok)
-        printf("  FAILED: %s (%s)\n", what, detail);
-}
 
 /* ---- policies ------------------------------------------------------------------------ */
 static void begin(void)
@@ -310,6 +300,5 @@ int main(void)
     options();
     origins();
     ends();
-    printf("links: %d passed, %d failed\n", passed, failed);
-    return failed != 0;
+    return summary("links");
 }

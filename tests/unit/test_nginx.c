@@ -1,21 +1,10 @@
 /* test_nginx: what stands in nginx.conf, read back as nginx reads it. Whether a live nginx answers as the rules say
  * is for `tmgc verify`; here: no name from an export changes the shape of the file, and the shape is the agreed one. */
+#include "check.h"
 #include "../../emitters/emit.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static unsigned passed, failed;
-
-static void check(bool ok, const char *what, const char *detail)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-    failed++;
-    printf("nginx: %s: %.400s\n", what, detail);
-}
 
 /* ---- nginx's reader: one line a directive, "name arguments depth" ------------------ */
 /* Skips what separates; false at the end. */
@@ -269,6 +258,5 @@ int main(void)
     test_hostile();
     test_lengthy();
     test_same_bytes();
-    printf("nginx: %u passed, %u failed\n", passed, failed);
-    return failed != 0;
+    return summary("nginx");
 }

@@ -1,18 +1,10 @@
 /* test_normalise: every text that names a host, a path or an object has one spelling afterwards, or is refused. */
+#include "check.h"
 #include <stdio.h>
 #include <string.h>
 #include "../../ir/policy.h"
 
-static int passed, failed;
 static struct arena *a;
-
-static void check(bool ok, const char *what, const char *got)
-{
-    if (ok)
-        passed++;
-    else
-        failed++, printf("FAILED: %s: %s\n", what, got ? got : "(none)");
-}
 
 static void host(const char *text, const char *expected)
 {
@@ -230,6 +222,5 @@ int main(void)
     identifiers();
     derived();
     arena_free(a);
-    printf("normalise: %d passed, %d failed\n", passed, failed);
-    return failed ? 1 : 0;
+    return summary("normalise");
 }

@@ -1,20 +1,11 @@
 /* test_policy_yaml: a policy written and read again is the same; what is wrong in one is told with its place; no text,
  * however hostile, changes on the way. */
+#include "check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "../../ir/policy.h"
 #include "../../ir/schema.h"
-
-static int passed, failed;
-
-static void check(bool ok, const char *what, const char *detail)
-{
-    if (ok)
-        passed++;
-    else
-        failed++, printf("FAILED: %s: %s\n", what, detail ? detail : "");
-}
 
 /* write(read(write(p))) has the bytes of write(p). */
 static void round_trip(const struct policy *p, const char *what)
@@ -441,6 +432,5 @@ int main(void)
     dangling();
     other_files();
     hours();
-    printf("policy_yaml: %d passed, %d failed\n", passed, failed);
-    return failed ? 1 : 0;
+    return summary("policy_yaml");
 }

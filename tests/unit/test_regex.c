@@ -1,19 +1,8 @@
 /* test_regex: the patterns that the emitters write, held against the scanners that decide. */
+#include "check.h"
 #include "../../emitters/emit.h"
 
 #include <string.h>
-
-static unsigned passed, failed;
-
-static void check(bool ok, const char *what, const char *detail)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-    failed++;
-    printf("regex: %s: %s\n", what, detail);
-}
 
 static bool matches(const char *pattern, const char *text)
 {
@@ -157,6 +146,5 @@ int main(void)
     test_paths();
     test_names();
     test_proof();
-    printf("regex: %u passed, %u failed\n", passed, failed);
-    return failed != 0;
+    return summary("regex");
 }

@@ -1,21 +1,10 @@
 /* resumption: which key tickets are made with and which are taken, as time goes on and rings change. The clock is a number. */
+#include "check.h"
 #include "proxy/resumption.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static int passed, failed;
-
-static void check(bool ok, const char *what)
-{
-    if (ok)
-        passed++;
-    else
-        failed++;
-    if (!ok)
-        printf("  FAILED: %s\n", what);
-}
 
 enum { T0 = 1800000000 / RESUMPTION_PERIOD * RESUMPTION_PERIOD };
 
@@ -100,6 +89,5 @@ int main(void)
 {
     test_age();
     test_rings();
-    printf("test_resumption: %d checks passed, %d failed\n", passed, failed);
-    return failed != 0;
+    return summary("resumption");
 }

@@ -3,6 +3,7 @@
  *   test_route                          random policies, small and large; and what a decision costs
  *   test_route agree EXPORT SITE SEED N     an export's plan against its publishd.yaml's, N requests
  */
+#include "check.h"
 #include "emitters/emit.h"
 #include "emitters/publishd.h"
 #include "parser/parser.h"
@@ -14,16 +15,6 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static int passed, failed;
-
-static void check(bool ok, const char *what, const char *detail)
-{
-    passed += ok;
-    failed += !ok;
-    if (!ok && failed < 20)
-        printf("  FAILED: %s (%s)\n", what, detail ? detail : "");
-}
 
 /* ---- chance ------------------------------------------------------------------------- */
 
@@ -548,8 +539,7 @@ static int agree(char **argv)
         ask(&b, (unsigned)strtoul(argv[3], NULL, 10));
     both_free(&b);
     buf_free(&text);
-    printf("route: %d passed, %d failed\n", passed, failed);
-    return failed > 0;
+    return summary("route");
 }
 
 int main(int argc, char **argv)
@@ -561,6 +551,5 @@ int main(int argc, char **argv)
     random_policies(2, 1000, 1000);
     random_policies(1, 10000, 300);
     costs();
-    printf("route: %d passed, %d failed\n", passed, failed);
-    return failed > 0;
+    return summary("route");
 }

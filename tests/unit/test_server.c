@@ -1,17 +1,9 @@
 /* test_server: server publishing rules - doors, the streams that they share, who has a connection, and number patterns. */
+#include "check.h"
 #include <stdio.h>
 #include <string.h>
 #include "../../emitters/emit.h"
 #include "../../ir/decide_server.h"
-
-static int passed, failed;
-#define CHECK(x)                                                                                                       \
-    do {                                                                                                               \
-        if (x)                                                                                                         \
-            passed++;                                                                                                  \
-        else                                                                                                           \
-            failed++, printf("FAILED: line %d: %s\n", __LINE__, #x);                                                   \
-    } while (0)
 
 static struct policy *policy;
 static struct site *site;
@@ -208,6 +200,5 @@ int main(void)
     test_sockets();
     test_numbers();
     clear();
-    printf("server: %d passed, %d failed\n", passed, failed);
-    return failed != 0;
+    return summary("server");
 }

@@ -1,22 +1,11 @@
 /* sessions: sealed texts, key rings, cookies, times, addresses, log-off. The clock is a number. */
+#include "check.h"
 #include "auth/session.h"
 #include "http/http1.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static int passed, failed;
-
-static void check(bool ok, const char *what)
-{
-    if (ok)
-        passed++;
-    else
-        failed++;
-    if (!ok)
-        printf("  FAILED: %s\n", what);
-}
 
 enum { T0 = 1800000000, HOME = 0x0a000001, AWAY = 0x0a000002 };
 
@@ -500,6 +489,5 @@ int main(void)
     test_sizes();
     test_removal();
     rmdir(folder);
-    printf("session: %d passed, %d failed\n", passed, failed);
-    return failed != 0;
+    return summary("session");
 }

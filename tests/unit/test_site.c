@@ -1,18 +1,9 @@
 /* test_site: what a site map may say, how it is looked up, what is told about a wrong one, and that the skeleton is one. */
+#include "check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "../../ir/site.h"
-
-static int passed, failed;
-
-static void check(bool ok, const char *what, const char *detail)
-{
-    if (ok)
-        passed++;
-    else
-        failed++, printf("FAILED: %s: %s\n", what, detail ? detail : "");
-}
 
 static void refuse(const char *text, const char *expected)
 {
@@ -217,6 +208,5 @@ int main(void)
     empty();
     strict();
     skeleton();
-    printf("site: %d passed, %d failed\n", passed, failed);
-    return failed ? 1 : 0;
+    return summary("site");
 }

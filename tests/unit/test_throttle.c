@@ -1,5 +1,6 @@
 /* throttle and credentials: a stand-in for a domain counts wrong passwords as Active Directory does; no order of guesses may
  * lock an account there. The clock is a number. */
+#include "check.h"
 #include "auth/credentials.h"
 #include "auth/seal.h"
 
@@ -7,18 +8,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static int passed, failed;
-
-static void check(bool ok, const char *what)
-{
-    if (ok)
-        passed++;
-    else
-        failed++;
-    if (!ok)
-        printf("  FAILED: %s\n", what);
-}
 
 static unsigned next_random(unsigned *state)
 {
@@ -336,6 +325,5 @@ int main(void)
     test_never_locked();
     test_cache();
     test_at_once();
-    printf("throttle: %d passed, %d failed\n", passed, failed);
-    return failed != 0;
+    return summary("throttle");
 }

@@ -1,23 +1,12 @@
 /* tokens: what PACs, NTLM's messages and SPNEGO's say, of a domain controller's and clients' own making, and broken in every place:
  * each prefix, each byte changed. That nothing is read beside the bytes the sanitizers see: each is tried in memory of its size. */
+#include "check.h"
 #include "auth/ntlm.h"
 #include "auth/pac.h"
 #include "auth/spnego.h"
 #include "auth/token.h"
 
 #include <stdlib.h>
-
-static int passed, failed;
-
-static void check(bool ok, const char *what)
-{
-    if (ok)
-        passed++;
-    else
-        failed++;
-    if (!ok)
-        printf("  FAILED: %s\n", what);
-}
 
 /* The bytes alone, so that one beside them is one too many. The caller frees it. */
 static unsigned char *alone(const void *p, size_t n)
@@ -317,6 +306,5 @@ int main(void)
     test_ntlm();
     test_spnego();
     test_base64();
-    printf("tokens: %d passed, %d failed\n", passed, failed);
-    return failed != 0;
+    return summary("tokens");
 }

@@ -1,5 +1,6 @@
 /* Tests of verify's parts that need no proxy: the map of client addresses, the substitution, the spellings of paths and names, a
  * stand-in. */
+#include "check.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -7,16 +8,6 @@
 #include <unistd.h>
 
 #include "../../verify/internal.h"
-
-static int passed, failed;
-
-static void check(bool ok, const char *what, const char *detail)
-{
-    if (ok)
-        passed++;
-    else
-        failed++, printf("FAILED: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
-}
 
 static uint32_t ip(const char *s)
 {
@@ -264,6 +255,5 @@ int main(void)
     test_fields();
     test_says_nothing();
     scene_close(&s);
-    printf("verify: %d passed, %d failed\n", passed, failed);
-    return failed ? 1 : 0;
+    return summary("verify");
 }

@@ -1,19 +1,8 @@
 /* test_writer: what the quoting modes make of hostile strings, read back as each target reads it. */
+#include "check.h"
 #include "../../emitters/emit.h"
 
 #include <string.h>
-
-static unsigned passed, failed;
-
-static void check(bool ok, const char *what, const char *detail)
-{
-    if (ok) {
-        passed++;
-        return;
-    }
-    failed++;
-    printf("writer: %s: %s\n", what, detail);
-}
 
 static const char *const hostile[] = {
     "",
@@ -301,6 +290,5 @@ int main(void)
     test_names();
     test_heading();
     test_timeouts();
-    printf("writer: %u passed, %u failed\n", passed, failed);
-    return failed != 0;
+    return summary("writer");
 }
