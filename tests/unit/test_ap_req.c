@@ -1,5 +1,6 @@
 /* ap_req: tokens made of a kept ticket, and what those who have the service's key make of them: GSS-API's acceptor and krb5_rd_req.
  * The test is the KDC: it makes the tickets, for each kind of session key. */
+#include "check.h"
 #include "auth/internal.h"
 #include "auth/spnego.h"
 #include "auth/token.h"
@@ -14,20 +15,9 @@
     "[libdefaults]\ndefault_realm = " REALM "\ndns_lookup_kdc = false\ndns_canonicalize_hostname = false\n"            \
     "permitted_enctypes = aes256-sha1 aes128-sha1 aes256-sha2 aes128-sha2 camellia256-cts camellia128-cts rc4\n"
 
-static int passed, failed;
 static krb5_context k5;
 static krb5_keytab keytab;
 static krb5_keyblock service_key;
-
-static void check(bool ok, const char *what, const char *of)
-{
-    if (ok)
-        passed++;
-    else
-        failed++;
-    if (!ok)
-        printf("  FAILED: %s: %s\n", of, what);
-}
 
 static void must(krb5_error_code code, const char *what)
 {
@@ -485,6 +475,5 @@ int main(void)
     krb5_free_keyblock_contents(k5, &service_key);
     krb5_free_context(k5);
     remove_all(folder);
-    printf("ap_req: %d checks passed, %d failed\n", passed, failed);
-    return failed != 0;
+    return summary("ap_req");
 }
