@@ -26,6 +26,7 @@ import sys
 import tempfile
 import time
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 REALM, DOMAIN, HTTP_PORT = "LAB.TEST", "LAB", 18080
 KDC_PORT, KPASSWD_PORT, RADIUS_PORT = 10088, 10464, 11812
 NAMES = ("dc1", "front", "isa", "back", "other", "kerbonly")
@@ -104,18 +105,6 @@ KRB5_CONF = """[libdefaults]
 [domain_realm]
 	.lab.test = LAB.TEST
 	.contoso.example = LAB.TEST
-"""
-CGI = """#!/usr/bin/python3 -SE
-import json, os, sys
-n = int(os.environ.get("CONTENT_LENGTH") or 0)
-body = sys.stdin.buffer.read(n) if n else b""
-if os.environ.get("HTTP_TRANSFER_ENCODING"):
-    body = sys.stdin.buffer.read()
-answer = {"user": os.environ.get("REMOTE_USER", ""), "type": os.environ.get("AUTH_TYPE", ""), "method": os.environ["REQUEST_METHOD"],
-          "target": os.environ["REQUEST_URI"], "body": body.decode("latin-1"), "port": os.environ["REMOTE_PORT"],
-          "headers": {k[5:].replace("_", "-").lower(): v for k, v in os.environ.items() if k.startswith("HTTP_")}}
-text = json.dumps(answer).encode() + b"\\n"
-sys.stdout.buffer.write(b"Content-Type: application/json\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(text) + (text if answer["method"] != "HEAD" else b""))
 """
 APACHE_CONF = """ServerRoot {d}/apache
 ServerName back.lab.test
@@ -314,6 +303,11 @@ class Lab:
     def environ(self, **more):
         return {**os.environ, **self.env(), **more}
 
+    def sanitized(self):
+        """The environment of a publishd with AddressSanitizer."""
+        quiet("cc", "-shared", "-fPIC", "-O1", "-o", self.path("run", "ntlm_losses.so"), os.path.join(HERE, "ntlm_losses.c"), "-ldl")
+        return self.environ(ASAN_OPTIONS=PRELOADED, LD_PRELOAD=" ".join(filter(None, (self.path("run", "ntlm_losses.so"), self.env().get("LD_PRELOAD")))))
+
     def requests(self, path):
         """How many requests for a path the backends have answered with something else than 401."""
         time.sleep(0.2)                                  # the log is written behind the answer
@@ -421,7 +415,7 @@ class Lab:
                 shutil.chown(os.path.join(folder, "winbindd_privileged"), group="www-data")
 
     def web(self):
-        self.write("apache/say.cgi", CGI.replace("{", "{{").replace("}", "}}"), 0o755)
+        quiet("cc", "-O1", "-o", self.path("apache", "say.cgi"), os.path.join(HERE, "say.c"))
         self.more = {"modules": "\n".join("LoadModule %s_module /usr/lib/apache2/modules/mod_%s.so" % (m, m) for m in MODULES.split()
                                           if os.path.exists("/usr/lib/apache2/modules/mod_%s.so" % m))}
         self.write("apache/conf", APACHE_CONF)

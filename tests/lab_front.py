@@ -8,7 +8,7 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from lab import Lab, USERS, HTTP_PORT, ADMIN, PRELOADED
+from lab import Lab, USERS, HTTP_PORT, ADMIN
 
 lab = Lab(os.environ["LAB_DIR"])
 
@@ -45,11 +45,7 @@ class Served:
 
     def __enter__(self):
         self.err = open(lab.path("run", "publishd.err"), "w+")
-        # gss-ntlmssp 1.2.0 loses a context of OpenSSL's at each NTLM handshake with a server; everything else counts.
-        with open(lab.path("run", "leaks"), "w") as f:
-            f.write("leak:gssntlmssp\n")
-        env = dict(os.environ, ASAN_OPTIONS="fast_unwind_on_malloc=0:" + PRELOADED, LSAN_OPTIONS="print_suppressions=0:suppressions=" + lab.path("run", "leaks"))
-        self.p = subprocess.Popen([os.path.join(self.build, "publishd"), "-f", "-c", self.file], stderr=self.err, env={**env, **self.env})
+        self.p = subprocess.Popen([os.path.join(self.build, "publishd"), "-f", "-c", self.file], stderr=self.err, env={**lab.sanitized(), **self.env})
         end = time.monotonic() + 30
         while time.monotonic() < end and self.p.poll() is None:
             with socket.socket() as s:

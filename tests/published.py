@@ -46,10 +46,7 @@ class Published:
         return subprocess.run([os.path.join(self.build, "tmgc"), *words], capture_output=True, text=True)
 
     def start(self, command, where):
-        with open(self.lab.path("run", "leaks"), "w") as f:   # gss-ntlmssp 1.2.0 loses a context of OpenSSL's at each handshake; everything else counts
-            f.write("leak:gssntlmssp\n")
-        env = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin", ASAN_OPTIONS="fast_unwind_on_malloc=0",
-                   LSAN_OPTIONS="print_suppressions=0:suppressions=" + self.lab.path("run", "leaks"))
+        env = dict(self.lab.sanitized(), PATH=os.environ["PATH"] + ":/usr/sbin")
         log = open(os.path.join(self.folder, "log"), "ab")
         p = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=env)
         log.close()
