@@ -53,7 +53,7 @@ def test_lab_forms(t):
     if not browser.available():
         t.check(False, "chromium is missing: tests/setup pages")
         return
-    in_lab(t, (sys.executable, "lab_forms.py", t.asan), least=30)
+    in_lab(t, (sys.executable, "lab_forms.py", t.asan), least=25)
 
 
 @test
