@@ -15,7 +15,7 @@ REAL = os.path.join(TOP, "..", "shared", "real")
 sys.path.insert(0, os.path.join(TOP, "tests"))
 import ports
 registry = []
-THOROUGH = int(os.environ.get("TMGC_THOROUGH", "1"))   # so many times as many random inputs; hostile strings: 9 is every one in every place
+THOROUGH = int(os.environ.get("TMGC_THOROUGH", "1"))   # so many times as many random inputs; hostile strings: 18 is every one in every place
 
 
 def test(function):

@@ -1,8 +1,9 @@
-"""Faults put into the generated configs one at a time: `tmgc verify --configs` must find each, and name the right rule."""
+"""Faults put into the generated configs: `tmgc verify --configs` must find each, and name the right rule. Faults of different rules go into
+one config, as verify tells them apart; with TMGC_THOROUGH=2 each has a run of its own."""
 import json
 import os
 import re
-from .common import TOP, read, test_each
+from .common import THOROUGH, TOP, read, test_each
 
 POLICY = os.path.join(TOP, "tests", "faults", "policy.yaml")
 FILE = {"nginx": "nginx/nginx.conf", "haproxy": "haproxy/haproxy.cfg", "publishd": "publishd/publishd.yaml"}
@@ -186,22 +187,38 @@ def named(report):
     return {c["rule"] for c in report["cases"] if c["verdict"] == "disagreed"}
 
 
-@test_each("nginx 1", "nginx 2", "haproxy 1", "haproxy 2", "publishd 1", "publishd 2")
-def test_faults(t, part):
-    target, half = part.split()
-    faults = FAULTS[target][int(half) - 1::2]
-    t.convert(POLICY, t.path("out"))
-    whole = read(t.path("out", FILE[target])).decode()
-    for what, rules, where, pattern, replacement in faults:
-        text = broken(whole, where, pattern, replacement)
-        if not t.check(text is not None, "the fault cannot be made any more: %s" % what):
+def together(t, whole, faults):
+    """[(faults, the text with all of them)]: those in one text concern different rules."""
+    texts = []
+    for fault in faults:
+        what, rules, where, pattern, replacement = fault
+        if not t.check(broken(whole, where, pattern, replacement) is not None, "the fault cannot be made any more: %s" % what):
             continue
+        for n, (others, text) in enumerate(texts if THOROUGH < 2 else ()):
+            both = broken(text, where, pattern, replacement)
+            if both and all(ANY not in (rules, theirs) and not {*rules} & {*theirs} for _, theirs, *_ in others):
+                texts[n] = others + [fault], both
+                break
+        else:
+            texts.append(([fault], broken(whole, where, pattern, replacement)))
+    return texts
+
+
+@test_each(*FAULTS)
+def test_faults(t, target):
+    t.convert(POLICY, t.path("out"))
+    texts = together(t, read(t.path("out", FILE[target])).decode(), FAULTS[target])
+    for faults, text in texts:
+        all_of_them = " and ".join(what for what, *_ in faults)
         t.write("out/" + FILE[target], text)
         r = t.run("verify", POLICY, "-t", target, "--configs", t.path("out"), "--format", "json")
-        if not t.check(r.status == 1, "not found: %s:" % what, r):
+        if not t.check(r.status == 1, "not found: %s:" % all_of_them, r):
             continue
         found = named(json.loads(r.out))
-        if rules is not ANY:
-            t.check(rules[0] in found, "found, but not of rule %s: %s: %s" % (rules[0], what, sorted(map(str, found))))
-            t.check(found - {None} <= set(rules), "found of too many rules: %s: %s" % (what, sorted(map(str, found - set(rules)))))
-    t.note = "%d faults" % len(faults)
+        for what, rules, *_ in faults:
+            if rules is not ANY:
+                t.check(rules[0] in found, "found, but not of rule %s: %s: %s" % (rules[0], what, sorted(map(str, found))))
+        if faults[0][1] is not ANY:
+            may = {rule for _, rules, *_ in faults for rule in rules}
+            t.check(found - {None} <= may, "found of too many rules: %s: %s" % (all_of_them, sorted(map(str, found - may))))
+    t.note = "%d faults in %d configs" % (sum(len(faults) for faults, _ in texts), len(texts))

@@ -3,7 +3,7 @@ import os
 import re
 import subprocess
 import sys
-from .common import SAMPLES, TOP, export_of, read, test, test_each
+from .common import SAMPLES, THOROUGH, TOP, export_of, read, test, test_each
 import redact
 
 
@@ -13,10 +13,10 @@ def test_redact_sample(t, sample):
     t.check(not wrong, "redact:", *wrong)
 
 
-@test_each(0, 50)
-def test_redact_random(t, first):
-    """100 random exports in two halves."""
-    for seed in range(first, first + 50):
+@test
+def test_redact_random(t):
+    """30 random exports, TMGC_THOROUGH times as many."""
+    for seed in range(30 * THOROUGH):
         p = subprocess.run([sys.executable, os.path.join(TOP, "tests", "random_policy.py"), str(seed), "2"], capture_output=True, check=True)
         wrong = redact.compare(t.tmgc, t.write("random.xml", p.stdout), t.dir)
         t.check(not wrong, "seed %d:" % seed, *wrong)

@@ -14,7 +14,7 @@ from ports import free_port
 from .common import THOROUGH, SAMPLES, TOP, export_of, read, site_of, test, test_each
 from .meaning import rule, small
 
-POLICIES_A_RUN, RUNS = 5, 24 * THOROUGH      # 120 random policies
+POLICIES_A_RUN, RUNS = 5, 10 * THOROUGH      # 50 random policies
 
 
 def verified(t, what, *arguments):

@@ -2,14 +2,14 @@
 import os
 import subprocess
 import sys
-from .common import TOP, test_each
+from .common import THOROUGH, TOP, test_each
 
 
 @test_each("plain", "sanitized")
 def test_soak(t, kind):
-    """20 seconds of mixed load under reloads: every answer right, nothing left behind."""
+    """10 seconds of mixed load under reloads: every answer right, nothing left behind."""
     program = os.path.join(t.build if kind == "plain" else t.asan, "publishd")
-    p = subprocess.run([sys.executable, os.path.join(TOP, "tests", "soak"), "--program", program, "--seconds", "20"], capture_output=True, text=True, timeout=280, check=False)
+    p = subprocess.run([sys.executable, os.path.join(TOP, "tests", "soak"), "--program", program, "--seconds", str(10 * THOROUGH)], capture_output=True, text=True, timeout=270 + 10 * THOROUGH, check=False)
     lines = p.stdout.splitlines()
     t.equal(p.returncode, 0, "exit status")
     t.equal([line[:1000] for line in lines if "FAULT" in line], [], "faults")
