@@ -196,43 +196,127 @@ static bool covered(const struct plan_rule *r, const struct plan_rule *by)
     return true;
 }
 
-/* Compares each rule with the earlier ones of its listener that could cover it: those with all names, with a wildcard,
- * or with the rule's own first name. Candidates are capped, so that 20,000 rules stay cheap. */
-enum { CANDIDATES = 64 };
+/* ---- rules that a spelling goes past --------------------------------------------- */
 
-static void advise_shadowed(const struct plan *p, const struct plan_listener *l, struct findings *f)
+static bool has_text(const strings *list, const char *text)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (ascii_casecmp(list->v[i], text) == 0)
+            return true;
+    return false;
+}
+
+/* by refuses somebody whom r lets have the same: everybody, or users of a set that by does not name. */
+static bool stricter(const struct plan_rule *r, const struct plan_rule *by)
+{
+    const struct rule *x = r->rule, *y = by->rule;
+    if (y->action == ACTION_DENY)
+        return true;
+    bool same = x->site && y->site && ascii_casecmp(x->site, y->site) == 0;
+    if (!same || !by->needs_user || !r->needs_user)
+        return same && by->needs_user;
+    for (size_t i = 0; i < x->users.n && !y->all_users; i++)
+        if (!has_text(&y->users, x->users.v[i]))
+            return true;
+    return false;
+}
+
+/* A path of by lies below one of r that leaves paths as they are. */
+static bool path_below(const struct path *p, const struct rule *r)
+{
+    size_t n = strlen(p->external);
+    for (size_t i = 0; i < r->paths.n; i++) {
+        const struct path *q = &r->paths.v[i];
+        if (q->kind == PATH_PREFIX && !q->internal && strlen(q->external) < n && path_matches(q, p->external, n))
+            return true;
+    }
+    return false;
+}
+
+/* Paths are compared as they are sent (D-03): "/%61dmin" is not below /admin, and what by refuses there r may send on. */
+static bool spelled_past(const struct plan_rule *r, const struct plan_rule *by)
+{
+    const struct rule *x = r->rule, *y = by->rule;
+    bool name = x->all_names || y->all_names, path = false;
+    if (x->action == ACTION_DENY || !stricter(r, by))
+        return false;
+    for (size_t i = 0; i < y->names.n && !name; i++)
+        name = name_covered(&y->names.v[i], x);
+    for (size_t i = 0; i < y->paths.n && name && !path; i++)
+        path = path_below(&y->paths.v[i], x);
+    return path;
+}
+
+/* ---- each rule beside the earlier ones ------------------------------------------------ */
+
+/* The earlier rules of a listener that could concern one: those with all names, with a wildcard, or with the rule's own first
+ * name. Candidates are capped, so that 20,000 rules stay cheap. */
+enum { CANDIDATES = 64 };
+struct earlier {
+    const struct plan *p;
+    VEC(uint32_t) broad;
+    uint32_t *last, *chain;
+    size_t buckets;
+};
+
+static uint32_t *bucket_of(struct earlier *e, const struct rule *r)
+{
+    size_t h = 5381;
+    for (const char *c = r->all_names ? "" : r->names.v[0].name; *c; c++)
+        h = h * 33 + (unsigned char)*c;
+    return &e->last[h & (e->buckets - 1)];
+}
+
+/* NULL: none of them is so to r. */
+static const struct plan_rule *find_earlier(struct earlier *e, const struct plan_rule *r,
+                                            bool (*is_so)(const struct plan_rule *r, const struct plan_rule *by))
+{
+    int tried = 0;
+    for (size_t k = 0; k < e->broad.n && k < CANDIDATES; k++)
+        if (is_so(r, &e->p->rules.v[e->broad.v[k]]))
+            return &e->p->rules.v[e->broad.v[k]];
+    for (uint32_t k = *bucket_of(e, r->rule); k && tried < CANDIDATES; k = e->chain[k - 1], tried++)
+        if (is_so(r, &e->p->rules.v[k - 1]))
+            return &e->p->rules.v[k - 1];
+    return NULL;
+}
+
+static void add_earlier(struct earlier *e, const struct plan_rule *r, struct arena *a)
+{
+    uint32_t *bucket = bucket_of(e, r->rule);
+    bool wild = r->rule->all_names;
+    e->chain[r->index] = *bucket;
+    *bucket = r->index + 1;
+    for (size_t k = 0; k < r->rule->names.n && !wild; k++)
+        wild = r->rule->names.v[k].kind == NAME_WILDCARD;
+    if (wild)
+        vec_add(a, &e->broad, r->index);
+}
+
+static void advise_order(const struct plan *p, const struct plan_listener *l, struct findings *f)
 {
     struct arena *a = arena_new();
-    VEC(uint32_t) broad = { 0 };
-    size_t buckets = 1;
-    while (buckets < l->rules.n * 2)
-        buckets *= 2;
-    uint32_t *last = arena_alloc(a, buckets * sizeof *last), *chain = arena_alloc(a, (p->rules.n + 1) * sizeof *chain);
+    struct earlier e = { .p = p, .buckets = 1 };
+    while (e.buckets < l->rules.n * 2)
+        e.buckets *= 2;
+    e.last = arena_alloc(a, e.buckets * sizeof *e.last);
+    e.chain = arena_alloc(a, (p->rules.n + 1) * sizeof *e.chain);
     for (size_t i = 0; i < l->rules.n; i++) {
-        const struct plan_rule *r = &p->rules.v[l->rules.v[i]], *by = NULL;
-        for (size_t k = 0; k < broad.n && k < CANDIDATES && !by; k++)
-            if (covered(r, &p->rules.v[broad.v[k]]))
-                by = &p->rules.v[broad.v[k]];
-        size_t h = 5381;
-        for (const char *c = r->rule->all_names ? "" : r->rule->names.v[0].name; *c; c++)
-            h = h * 33 + (unsigned char)*c;
-        uint32_t *bucket = &last[h & (buckets - 1)];
-        int tried = 0;
-        for (uint32_t k = *bucket; k && tried < CANDIDATES && !by; k = chain[k - 1], tried++)
-            if (covered(r, &p->rules.v[k - 1]))
-                by = &p->rules.v[k - 1];
+        const struct plan_rule *r = &p->rules.v[l->rules.v[i]], *by = find_earlier(&e, r, covered),
+                               *past = by ? NULL : find_earlier(&e, r, spelled_past);
         if (by)
             on_rule(f, F_SHADOWED, r->rule, "", "Order",
                     arena_printf(f->arena,
                                  "can never answer: rule %u \"%s\" (line %u) takes every request that it would match",
                                  by->index + 1, by->rule->name, by->rule->at.line));
-        chain[r->index] = *bucket;
-        *bucket = r->index + 1;
-        bool wild = r->rule->all_names;
-        for (size_t k = 0; k < r->rule->names.n && !wild; k++)
-            wild = r->rule->names.v[k].kind == NAME_WILDCARD;
-        if (wild)
-            vec_add(a, &broad, r->index);
+        if (past)
+            on_rule(
+                f, F_SPELLED_PAST, r->rule, "paths", "PathMappings",
+                arena_printf(f->arena,
+                             "takes paths that rule %u \"%s\" (line %u) protects, where a client writes a letter of "
+                             "them percent-encoded",
+                             past->index + 1, past->rule->name, past->rule->at.line));
+        add_earlier(&e, r, a);
     }
     arena_free(a);
 }
@@ -285,7 +369,7 @@ void advise(const struct plan *p, struct findings *f)
             x->line = origin_line(&l->listener->at, "http");
             x->setting = "TCPPort";
         }
-        advise_shadowed(p, l, f);
+        advise_order(p, l, f);
     }
     advise_compression(p, compressed, f);
 }

@@ -151,10 +151,8 @@ static void write_timeouts(struct haproxy *h, const struct plan_listener *l)
     }
     if (longest != SOURCE_TIMEOUT)
         write_line(&h->w, "timeout client %s", haproxy_seconds(h, longest));
-    if (idle != SOURCE_TIMEOUT) {
-        write_line(&h->w, "timeout http-request %s", haproxy_seconds(h, idle));
+    if (idle != SOURCE_TIMEOUT)
         write_line(&h->w, "timeout http-keep-alive %s", haproxy_seconds(h, idle));
-    }
 }
 
 /* The listener's own limit (B-76), and those for each client (B-77): what is above is refused at once. */

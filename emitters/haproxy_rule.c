@@ -234,7 +234,9 @@ static void write_headers(struct haproxy *h, const struct plan_rule *r)
         write_line(w, "http-request del-header Upgrade");
     }
     write_compression(h, r);
-    if (!keeps_credentials(rule))
+    if (keeps_credentials(rule)) /* HAProxy itself sees only what a server asked for */
+        write_line(w, "http-reuse never    # a ticket may sign a connection in that asked for none (B-68)");
+    else
         write_line(w, "http-request del-header Authorization");
     if (h->plan->site->preauth == PREAUTH_PUBLISHD)
         write_line(w, "http-request del-header " PREAUTH_CLIENT);

@@ -1,6 +1,6 @@
 """What somebody hostile would try at the edge, on whatever serves it. Signing in is attacked in signing.py and the lab, framing in smuggling.py."""
 from live import Server, echo
-from traffic import PROXIES, Traffic, site_rule
+from traffic import PROXIES, Traffic, field, site_rule
 from .common import test
 
 
@@ -21,3 +21,61 @@ def test_attack_host(t):
                     t.equal(status, 200, "%s: %r is served" % (name, host))
         for host in (b"site.example:x.intern", b"site.example:80.", b"site.example:80:80"):
             t.equal(traffic.ask("publishd", b"GET /a HTTP/1.1\r\nHost: %s\r\n\r\n" % host)[0], 400, "no port: %r" % host)
+
+
+def persistent(leaks):
+    """A server that knows its client for the connection once a ticket came, as IIS 6 does, and IIS with authPersistNonNTLM. leaks: whom it took for somebody else."""
+    def handler(stream):
+        signed = None
+        while True:
+            head, _ = stream.request()
+            if not head:
+                return
+            client = field(head, b"X-Client")
+            if signed and client != signed:
+                leaks.append((client, signed))
+            signed = client if field(head, b"Authorization") else signed
+            stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    return handler
+
+
+@test
+def test_attack_ticket(t):
+    """A ticket that nobody asked for signs a server's connection in: it is its client's from then on, and nobody else is asked over it (B-68)."""
+    leaks = []
+    with Server(persistent(leaks)) as server, Traffic(t, [site_rule("site", 80, "delegation: pass")], {"site.corp.example:80": "127.0.0.1:%d" % server.port},
+                                                      listener="basic: true\nauthenticate_over_http: true") as traffic:
+        for name in PROXIES:
+            del leaks[:]
+            clients = [traffic.connect(name) for _ in range(6)]
+            for number in range(6):
+                for i, c in enumerate(clients):
+                    ticket = b"Authorization: Negotiate YII=\r\n"
+                    c.send(b"GET /%d HTTP/1.1\r\nHost: site.example\r\nX-Client: %d\r\n%s\r\n" % (number, i, ticket if number == 1 and i < 3 else b""))
+                    t.equal(c.answer()[0], 200, "%s: client %d, request %d" % (name, i, number))
+            for c in clients:
+                c.close()
+            t.equal(leaks, [], name + ": (client, whose connection it came over)")
+
+
+def path_rule(name, paths, site="site.corp.example", more="all_users: true"):
+    return "\n  - name: %s\n    listener: web\n    names: [site.example]\n    paths: %s\n    sources: {any: true}\n%s%s" % (
+        name, paths, "    site: %s\n" % site if site else "", "".join("    %s\n" % line for line in more.splitlines()))
+
+
+@test
+def test_attack_spelling(t):
+    """What a client gets past a rule by writing its path otherwise is told of where a later rule takes it (D-03)."""
+    staff = "all_users: false\nusers: [Staff]"
+    for what, rules, told in (
+            ("denied, then all", [path_rule("deny", "[/admin/*]", None, "action: deny\nall_users: true"), path_rule("all", "[/*]")], True),
+            ("for users, then all", [path_rule("some", "[/admin/*]", more=staff), path_rule("all", "[/*]")], True),
+            ("for users, then for others", [path_rule("some", "[/a/admin/*]", more=staff), path_rule("all", "[/a/*]", more="all_users: false\nusers: [Guests]")], True),
+            ("for users, then for the same", [path_rule("some", "[/admin/*]", more=staff), path_rule("all", "[/*]", more=staff)], False),
+            ("for users, then all on another server", [path_rule("some", "[/admin/*]", more=staff), path_rule("all", "[/*]", "other.corp.example")], False),
+            ("for users, then all beside it", [path_rule("some", "[/admin/*]", more=staff), path_rule("all", "[/public/*]")], False),
+            ("all, then for users", [path_rule("all", "[/public/*]"), path_rule("some", "[/*]", more=staff)], False)):
+        policy = t.write("policy.yaml", "policy: 1\nlisteners:\n  - name: web\n    on: [{network: External, select: specified, addresses: [192.0.2.1]}]\n    http: 80\n    basic: true\n"
+                         "networks:\n  - name: External\n    kind: external\nuser_sets:\n  - {name: Staff}\n  - {name: Guests}\nrules:" + "".join(rules))
+        r = t.run("check", policy)
+        t.equal(b"spelled-past" in r.out + r.err, told, "%s: %s" % (what, r))
