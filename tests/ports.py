@@ -1,12 +1,14 @@
-"""Ports of 127.0.0.1 for programs that a test starts, which nobody else gets meanwhile: not this test, not one beside it, not another run.
+"""Ports of 127.0.0.1 for programs that a test starts, which nobody else gets meanwhile: not this test, not one beside it, not another run; and
+whole parts of 127.0.0.0/8 for those that need addresses of their own.
 
-They lie below those that the system gives to clients and to bind(0). Who has a port holds the abstract Unix socket of its number, which the
+The ports lie below those that the system gives to clients and to bind(0). Who has a port holds the abstract Unix socket of its number, which the
 system keeps per network namespace as it does ports, and lets go of when the process ends. What listens by itself should bind to port 0 instead."""
 import os
 import socket
 
 FIRST, COUNT = 19800, 12000                                       # up to 31799; Linux begins its own at 32768
-held = {}                                                # port: the socket that holds it
+LOCK_PORT = 9643                                         # of the first address: whoever has it bound has the /24, as in verify/loopback.c
+held = {}                                                # port, or network: the socket that holds it
 following = None                                         # where to look next: processes that start together begin apart
 
 
@@ -49,6 +51,22 @@ def free_port():
 
 def free_ports(n):
     return [free_port() for _ in range(n)]
+
+
+def own_network():
+    """The first three bytes of a /24, as "127.1.2", whose addresses nobody else uses meanwhile, be it a test or a `tmgc verify`."""
+    start = os.getpid() * 61
+    for i in range(62 * 256):
+        at = (start + i) % (62 * 256)
+        network, holder = "127.%d.%d" % (1 + at // 256, at % 256), socket.socket()
+        try:
+            holder.bind((network + ".1", LOCK_PORT))
+        except OSError:
+            holder.close()
+            continue
+        held[network] = holder
+        return network
+    raise RuntimeError("no part of 127.0.0.0/8 is free")
 
 
 def let_go():

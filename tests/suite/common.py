@@ -125,11 +125,11 @@ def nginx_test(out):
 
 def stream_test(out):
     """nginx -t of stream.conf, which opens its sockets: each at an address of its own, where nobody else is."""
-    pid, numbers = os.getpid(), itertools.count(1)
+    network, numbers = ports.own_network(), itertools.count(1)
 
     def elsewhere(m):
         port = m.group(1) if os.geteuid() == 0 else str(20000 + int(m.group(1)) % 10000)
-        return "listen 127.%d.%d.%d:%s%s" % (64 + pid % 60, pid // 60 % 250, next(numbers) % 250, port, m.group(2) if os.geteuid() == 0 else "")
+        return "listen %s.%d:%s%s" % (network, next(numbers) % 250 + 2, port, m.group(2) if os.geteuid() == 0 else "")
 
     with tempfile.TemporaryDirectory() as folder:
         own = os.path.join(folder, "stream.conf")

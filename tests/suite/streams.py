@@ -11,15 +11,11 @@ import subprocess
 import threading
 import time
 from fpc import *
+from ports import own_network
 from .common import test, test_each
 
+PORT = 12000        # and some above it: below those that the system hands out
 PATIENCE = 0.4      # seconds that a client waits for an answer that must not come
-
-
-def place():
-    """A /24 of 127.0.0.0/8 that no other run is likely to use, and a range of ports below those that the system hands out."""
-    n = os.getpid()
-    return "127.%d.%d" % (40 + n % 20, 1 + n // 20 % 250), 12000 + n % 50 * 300
 
 
 class StandIn(threading.Thread):
@@ -133,8 +129,9 @@ def ask_tcp(to, source, payload=b"x" * 2000):
 def ask_udp(to, source, text, patience):
     with client(socket.SOCK_DGRAM, source) as s:
         s.settimeout(patience)
-        s.sendto(text.encode(), to)
+        s.connect(to)                       # who else has this port of the client gets no answer of ours
         try:
+            s.send(text.encode())
             return s.recv(65536).decode()
         except (socket.timeout, ConnectionError):
             return None
@@ -173,8 +170,7 @@ def random_policy(rng, net, port):
 @test_each(1, 2, 3, 4, 5, 6)
 def test_streams(t, seed):
     """Random policies: who takes a connection, by address, port and hour of the client, on both proxies."""
-    rng, (net, port) = random.Random("streams %d" % seed), place()
-    port += 8 * seed
+    rng, (net, port) = random.Random("streams %d" % seed), (own_network(), PORT)
     export = t.write("export.xml", random_policy(rng, net, port))
     backends = {"10.9.0.%d" % n: net + ".%d" % (100 + n) for n in range(10)}
     site = t.write("site.yaml", "site: 1\nbackends:\n" + "".join('  "%s": %s\n' % b for b in backends.items()))
@@ -228,26 +224,24 @@ def ask_target(t, target, export, site, out, asked, stand_in, counts):
 
 
 # ---- one by one --------------------------------------------------------------------------------------------------------
-def one_rule(t, protocols, site="", **options):
-    net, port = place()
+def one_rule(t, net, protocols, site="", **options):
     rule = dict(dict(published="it", UseFirewallIPAsSource=True), **options)
     export = t.write("export.xml", document(("{F52B2AE5-0D87-4A3B-8F0B-7E9CDCE2A5B1}", guid("array", "ONE")),
                                             [server_rule("It", 1, "10.9.0.1", [net + ".1"], **rule)], elements={"Protocols": protocols}, name="ONE"))
     out = t.path("out")
     r = t.convert(export, out, "-q", "--fail-on", "never", site=t.write("site.yaml", 'site: 1\nbackends:\n  "10.9.0.1": %s.101\n%s' % (net, site)))
     t.check(r.status == 0, "convert:", r)
-    return net, port, out
+    return out
 
 
 @test
 def test_stream_client_address(t):
     """What the published server learns of the client: nothing, its address by the PROXY protocol, or as the connection's own."""
-    net, port = place()
-    port += 80
+    net, port = own_network(), PORT
     for mode in ("lost", "proxy-protocol", "transparent"):
         if mode == "transparent" and os.geteuid() != 0:
             continue
-        _, _, out = one_rule(t, [protocol("it", [(port,)])], 'server_rules:\n  "It": {client_address: %s}\n' % mode, UseFirewallIPAsSource=False)
+        out = one_rule(t, net, [protocol("it", [(port,)])], 'server_rules:\n  "It": {client_address: %s}\n' % mode, UseFirewallIPAsSource=False)
         for target in ("nginx", "haproxy"):
             stand_in, program = StandIn([(net + ".101", port)]), Program(target, out, t.path(target + ".log"))
             try:
@@ -276,9 +270,8 @@ def test_stream_client_address(t):
 @test
 def test_stream_bytes(t):
     """300 kB each way at once through both, untouched, and through one of a range of ports to the same port of the server."""
-    net, port = place()
-    port += 90
-    _, _, out = one_rule(t, [protocol("it", [(port, port + 4)])])
+    net, port = own_network(), PORT
+    out = one_rule(t, net, [protocol("it", [(port, port + 4)])])
     payload = os.urandom(300000)
     for target in ("nginx", "haproxy"):
         stand_in, program = StandIn([(net + ".101", port + n) for n in range(5)]), Program(target, out, t.path(target + ".log"))
