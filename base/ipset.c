@@ -180,11 +180,6 @@ bool ipset_is_all(const ipset *s)
     return s->n == 1 && s->v[0].from == 0 && s->v[0].to == UINT32_MAX;
 }
 
-bool ipset_equal(const ipset *x, const ipset *y)
-{
-    return x->n == y->n && (x->n == 0 || memcmp(x->v, y->v, x->n * sizeof *x->v) == 0);
-}
-
 size_t ip_range_cidrs(struct ip_range r, struct cidr out[64])
 {
     size_t n = 0;

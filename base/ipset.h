@@ -20,7 +20,6 @@ void ipset_minus(struct arena *a, ipset *out, const ipset *x, const ipset *y);
 void ipset_normalise(ipset *s);                               /* sorts and merges in place */
 bool ipset_has(const ipset *s, uint32_t ip);                  /* s must be normalised */
 bool ipset_is_all(const ipset *s);
-bool ipset_equal(const ipset *x, const ipset *y);
 /* The CIDR blocks that make up a range, in order (at most 62). Gives their number. */
 struct cidr { uint32_t ip; unsigned bits; };
 size_t ip_range_cidrs(struct ip_range r, struct cidr out[64]);

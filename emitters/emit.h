@@ -49,7 +49,7 @@ void write_server_rule_heading(struct writer *w, const struct plan_server_rule *
 /* "server_rule_3_smtp", unique by the number. */
 const char *server_rule_id(struct arena *a, const struct plan_server_rule *r);
 /* "# rule 12 "OWA" {guid}, export line 1234" and its description's first line: the heading of each rule's block. */
-void write_rule_heading(struct writer *w, const struct plan *p, const struct plan_rule *r);
+void write_rule_heading(struct writer *w, const struct plan_rule *r);
 /* A name for generated identifiers: "rule_12_owa": lower-case letters, digits, _; unique by the number; NN is rule index + 1. */
 const char *rule_id(struct arena *a, const struct plan_rule *r);
 const char *identifier(struct arena *a, const char *prefix, size_t number, const char *name);

@@ -421,7 +421,7 @@ static void write_backend(struct haproxy *h, const struct plan_rule *r, bool htt
 
 void haproxy_rule(struct haproxy *h, const struct plan_rule *r)
 {
-    write_rule_heading(&h->w, h->plan, r);
+    write_rule_heading(&h->w, r);
     if (!r->rule->enabled) {
         write_line(&h->w, "#   disabled at the source (D-16)");
         return;

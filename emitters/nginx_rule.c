@@ -193,7 +193,7 @@ void nginx_rule(struct maker *m, const struct place *at, const struct cluster *c
     struct rule_lines *lines = &m->out->rules.v[member->rule];
     write_blank(&m->body);
     lines->first = (uint32_t)maker_line(m);
-    write_rule_heading(&m->body, m->plan, r);
+    write_rule_heading(&m->body, r);
     if (!member->live) {
         write_comment_only(&b);
     } else {

@@ -265,7 +265,7 @@ static void write_action(struct publishd *p, const struct plan_rule *r)
 
 void publishd_rule(struct publishd *p, const struct plan_rule *r)
 {
-    write_rule_heading(&p->w, p->plan, r);
+    write_rule_heading(&p->w, r);
     if (!r->rule->enabled) {
         write_line(&p->w, "#   disabled at the source (D-16)");
         return;

@@ -208,9 +208,8 @@ static void heading(struct writer *w, const char *what, size_t number, const cha
     }
 }
 
-void write_rule_heading(struct writer *w, const struct plan *p, const struct plan_rule *r)
+void write_rule_heading(struct writer *w, const struct plan_rule *r)
 {
-    (void)p;
     heading(w, "rule", (size_t)r->index + 1, r->rule->name, &r->rule->at, r->rule->description);
 }
 

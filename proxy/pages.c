@@ -14,11 +14,6 @@ static const struct {
 #undef CAUSE
 };
 
-int cause_status(enum cause c)
-{
-    return causes[c].status;
-}
-
 const char *cause_text(enum cause c)
 {
     return causes[c].text;

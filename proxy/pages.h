@@ -21,7 +21,6 @@ struct pages { struct page of[CAUSES]; };
 
 /* folder: NULL, or the operator's. All memory in a. NULL with lines in err. */
 const struct pages *pages_new(const char *folder, struct arena *a, struct strbuf *err);
-int cause_status(enum cause c);
 const char *cause_text(enum cause c);                /* "no rule matches": for the log */
 
 /* Why a decision is no forwarding; CAUSE_NONE for ANSWER_FORWARD and the redirects. CAUSE_NEEDS_USER is for where nobody can

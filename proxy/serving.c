@@ -245,6 +245,6 @@ void serving_release(struct serving *s)
         free_rule(&s->rules.v[i]);
     rewriting_free(s->rewriting);
     signing_free(s->signing);
-    snapshot_release(s->snapshot);
+    snapshot_free(s->snapshot);
     arena_free(s->arena);
 }

@@ -290,7 +290,6 @@ struct snapshot *snapshot_new(struct config *c, struct strbuf *err)
 {
     struct arena *a = arena_new();
     struct snapshot *s = arena_alloc(a, sizeof *s);
-    atomic_init(&s->refs, 1);
     s->arena = a;
     s->config = c;
     make_policy(s);
@@ -299,21 +298,15 @@ struct snapshot *snapshot_new(struct config *c, struct strbuf *err)
     s->routes = routes_new(s->plan, a);
     s->pages = pages_new(c->error_pages, a, err);
     if (!s->pages) {
-        snapshot_release(s);
+        snapshot_free(s);
         return NULL;
     }
     return s;
 }
 
-struct snapshot *snapshot_ref(struct snapshot *s)
+void snapshot_free(struct snapshot *s)
 {
-    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
-    return s;
-}
-
-void snapshot_release(struct snapshot *s)
-{
-    if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1)
+    if (!s)
         return;
     policy_free(s->policy);
     config_free(s->config);

@@ -29,12 +29,6 @@ enum coding coding_of(const char *value)
     return found;
 }
 
-const char *coding_name(enum coding c)
-{
-    static const char *const names[] = { "identity", "gzip", "deflate", "unknown" };
-    return names[c];
-}
-
 /* ";q=0.5" and the like: whether it is more than nothing. */
 static bool weighs(const char *s, size_t n)
 {

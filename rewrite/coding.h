@@ -6,7 +6,6 @@
 enum coding { CODING_IDENTITY, CODING_GZIP, CODING_DEFLATE, CODING_UNKNOWN };
 /* Of a Content-Encoding; NULL, "" and "identity" are IDENTITY; two codings on top of each other are UNKNOWN. */
 enum coding coding_of(const char *content_encoding);
-const char *coding_name(enum coding c);              /* "gzip" */
 /* Whether the client takes gzip: q=0 says no, "*" yes (RFC 9110, 12.5.3). NULL: no. */
 bool coding_accepts_gzip(const char *accept_encoding);
 

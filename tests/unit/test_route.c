@@ -227,7 +227,7 @@ static bool both_make(struct both *b, struct policy *policy, struct site *site)
 
 static void both_free(struct both *b)
 {
-    snapshot_release(b->snapshot);
+    snapshot_free(b->snapshot);
     plan_free(b->plan);
     site_free(b->site);
     policy_free(b->policy);

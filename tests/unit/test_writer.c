@@ -222,9 +222,8 @@ static void test_names(void)
 static void heading_is(struct rule r, uint32_t index, const char *expected)
 {
     struct plan_rule pr = { .rule = &r, .index = index };
-    struct plan p = { 0 };
     struct writer w = { .indent = 2, .depth = 1 };
-    write_rule_heading(&w, &p, &pr);
+    write_rule_heading(&w, &pr);
     check(!strcmp(w.out.p, expected), "heading", w.out.p);
     buf_free(&w.out);
 }
@@ -241,9 +240,8 @@ static void test_heading(void)
         buf_puts(&lengthy, "\xc3\xa9");
     struct rule r = { .name = lengthy.p, .description = lengthy.p };
     struct plan_rule pr = { .rule = &r };
-    struct plan p = { 0 };
     struct writer w = { 0 };
-    write_rule_heading(&w, &p, &pr);
+    write_rule_heading(&w, &pr);
     check(w.out.n < 1000 && utf8_valid(w.out.p, w.out.n), "a very long name", w.out.p);
     buf_free(&w.out);
     buf_free(&lengthy);
