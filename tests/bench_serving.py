@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -28,7 +29,7 @@ from localise import own_folders
 
 NAMES = ("publishd", "nginx", "haproxy")
 PORTS = {n: (19600 + 10 * i, 19601 + 10 * i) for i, n in enumerate(NAMES)}       # HTTP, HTTPS
-BACKEND = 19640
+BACKEND, SINK = 19640, 19641            # SINK: the server of the first rule, which reads bodies
 ROUNDS, SECONDS = 7, 1
 TICK = os.sysconf("SC_CLK_TCK")
 PARTS = ("plain", "tls", "h2", "handshakes", "bulk", "rules", "memory", "instructions", "sign-in")
@@ -61,7 +62,7 @@ def configs(build, folder, rules):
         with open(site, "w") as out:
             out.write('site: 1\nlisteners: {Web: {addresses: [127.0.0.1], http: %d, https: %d}}\ncertificates: {"%s": {chain: chain.pem, key: key.pem}}\n'
                       "publishd: {loops: 1}\nbackends:\n" % (http, https, thumbprint("bench")))
-            out.writelines('  "app%05d.corp.example": "127.0.0.1:%d"\n' % (n, BACKEND) for n in range(rules))
+            out.writelines('  "app%05d.corp.example": "127.0.0.1:%d"\n' % (n, BACKEND if n else SINK) for n in range(rules))
         found[name] = "%s/%s-%d" % (folder, name, rules)
         subprocess.run([build + "/tmgc", "convert", source, "-m", site, "-t", name, "-o", found[name], "--fail-on", "never", "-q"], check=True)
     return found
@@ -155,6 +156,32 @@ def backend(folder):
                   "        location /kept { add_header Persistent-Auth true; return 200 '%s\\n'; }\n"
                   "        location /big { root %s; }\n    }\n}\n" % (folder, folder, BACKEND, text, text, folder))
     return Program(["nginx", "-c", config, "-e", folder + "/backend/error.log"], BACKEND)
+
+
+class Sink:
+    """Reads a request's body to its end and answers how long it was: nginx without a file to put it into would answer first."""
+    def __init__(self):
+        self.listening = socket.create_server(("127.0.0.1", SINK))
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            connection, _ = self.listening.accept()
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    @staticmethod
+    def serve(connection):
+        got, room = b"", bytearray(1 << 20)
+        while b"\r\n\r\n" not in got:
+            got += connection.recv(65536)
+        head, _, body = got.partition(b"\r\n\r\n")
+        length = int(re.search(rb"(?i)\ncontent-length: *(\d+)", head).group(1))
+        n = len(body)
+        while n < length and (more := connection.recv_into(room)):
+            n += more
+        text = b"%d" % n
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text))
+        connection.close()
 
 
 # ---- measuring ------------------------------------------------------------------------------------------------------
