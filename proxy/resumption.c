@@ -95,7 +95,8 @@ static bool set_key(EVP_MAC_CTX *m, struct resumption_key *k)
     return EVP_MAC_CTX_set_params(m, settings) == 1;
 }
 
-/* The context is that of the certificate that was chosen; each of an address has its own, of the same ring. */
+/* The context is that of the certificate that was chosen; each of an address has its own, of the same ring. TLS 1.3's clients
+ * use a ticket once (RFC 8446, C.4) and get the next one with it: or every second connection would be a full handshake. */
 static int on_ticket(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPHER_CTX *c, EVP_MAC_CTX *m, int make)
 {
     struct resumption *r = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), index_of_contexts);
@@ -108,6 +109,8 @@ static int on_ticket(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CI
     bool good = (!make || RAND_bytes(iv, EVP_CIPHER_get_iv_length(r->cipher)) == 1) &&
                 EVP_CipherInit_ex2(c, r->cipher, k.cipher, iv, make, NULL) == 1 && set_key(m, &k);
     OPENSSL_cleanse(&k, sizeof k);
+    if (!make && SSL_version(ssl) >= TLS1_3_VERSION)
+        found = 2;
     return good ? make ? 1 : found : -1;
 }
 

@@ -598,7 +598,7 @@ def test_serving_tls(t, build):
 class Visitor:
     """Comes again and again with the TLS session of the first time."""
     def __init__(self, version):
-        self.context, self.session = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), None
+        self.context, self.session, self.tickets = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), None, set()
         self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
         self.context.minimum_version = self.context.maximum_version = version
 
@@ -609,6 +609,7 @@ class Visitor:
             stream.send(get())
             body = stream.answer()[2]
             self.session = self.session or c.session          # TLS 1.3 tells it behind the handshake
+            self.tickets.add(c.session.id)                    # of TLS 1.3: made from the ticket
             return c.session_reused, body
 
     def come_until(self, port, body):
@@ -654,6 +655,8 @@ def test_serving_resumption(t, build):
                     v = Visitor(version)
                     t.equal(v.come_until(p.port, b"old"), (False, b"old"), what + "the first time")
                     t.equal(v.come(p.port), (True, b"old"), what + "the second time")
+                    if version is ssl.TLSVersion.TLSv1_3:     # whose clients use a ticket once
+                        t.equal(len(v.tickets), 2, what + "tickets behind two connections")
                     p.write([rule(new.port)], top=top)
                     p.reload()
                     t.equal(v.come_until(p.port, b"new"), (True, b"new"), what + "behind a reload")
