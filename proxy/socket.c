@@ -1,5 +1,5 @@
 /* socket: reading, the queue, and the TLS handshake. */
-#include "socket.h"
+#include "wire.h"
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@ enum {
     SPARES = 64,      /* blocks that a loop keeps */
     REST_TIME = 1000  /* ms */
 };
+enum { READ_AHEAD = SSL3_RT_MAX_ENCRYPTED_LENGTH + SSL3_RT_HEADER_LENGTH }; /* bytes that OpenSSL may hold, at most */
 
 /* ---- the queue ------------------------------------------------------------------------ */
 
@@ -111,19 +112,36 @@ static bool tls_waits(struct sock *s, int result)
     return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE;
 }
 
-static void send_tls(struct sock *s)
+/* Sends what waits and then p in whole records; what the system does not take is queued. all: a last one that is not full too.
+ * OpenSSL wants what it could not send once more and first: it is what the queue begins with then. */
+static void send_tls(struct sock *s, const char *p, size_t n, bool all)
 {
-    while (sock_queued(s) && !s->blocked && !s->broken) {
-        size_t n = sock_queued(s) < BLOCK ? sock_queued(s) : BLOCK;
+    while (!s->blocked && !s->broken) {
+        size_t waiting = sock_queued(s), piece = waiting + n < BLOCK ? waiting + n : BLOCK;
+        if (!piece || (piece < BLOCK && !all))
+            break;
+        s->more = waiting + n > piece || s->closing;
+        if (waiting && waiting < piece) {
+            queue_add(s, p, piece - waiting);
+            p += piece - waiting;
+            n -= piece - waiting;
+        }
         ERR_clear_error();
-        int sent = SSL_write(s->ssl, s->queue.p + s->queue.at, (int)n);
-        if (sent > 0)
-            queue_took(s, (size_t)sent);
-        else if (!tls_waits(s, sent))
+        int sent = SSL_write(s->ssl, waiting ? s->queue.p + s->queue.at : p, (int)piece);
+        if (sent <= 0 && !tls_waits(s, sent))
             break_later(s, 0);
-        else
-            return;
+        if (sent <= 0)
+            break;
+        if (waiting) {
+            queue_took(s, (size_t)sent);
+        } else {
+            s->sent += (size_t)sent;
+            p += sent;
+            n -= (size_t)sent;
+        }
     }
+    if (n)
+        queue_add(s, p, n);
 }
 
 /* Sends what waits and then p; what the system does not take is queued. */
@@ -157,7 +175,7 @@ static void send_plain(struct sock *s, const char *p, size_t n)
 
 static void end_sending(struct sock *s)
 {
-    s->closing = false;
+    s->closing = s->more = false;
     if (s->ssl && s->handshaken)
         SSL_shutdown(s->ssl);
     shutdown(s->watch.fd, SHUT_WR);
@@ -168,7 +186,7 @@ static void send_waiting(struct sock *s)
     if (!s->handshaken || s->broken)
         return;
     if (s->ssl)
-        send_tls(s);
+        send_tls(s, NULL, 0, true);
     else
         send_plain(s, NULL, 0);
     if (s->closing && !sock_queued(s) && !s->broken)
@@ -195,15 +213,15 @@ void sock_put(struct sock *s, const char *p, size_t n)
 {
     if (s->broken || !sock_is_open(s))
         return;
-    if (n >= LARGE && !s->ssl && s->handshaken && !s->blocked)
+    bool now = s->handshaken && !s->blocked;
+    if (now && s->ssl)
+        send_tls(s, p, n, false);
+    else if (now && n >= LARGE)
         send_plain(s, p, n);
     else if (n)
         queue_add(s, p, n);
-    if (!s->blocked && sock_queued(s)) {
-        if (sock_queued(s) >= BLOCK && s->handshaken && s->ssl)
-            send_tls(s);
+    if (!s->blocked && sock_queued(s))
         loop_later(s->loop, &s->flush);
-    }
 }
 
 void sock_put_secret(struct sock *s, const char *p, size_t n)
@@ -379,8 +397,10 @@ static void ready(struct watch *w, uint32_t events)
     bool end = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
     if (events & EPOLLOUT)
         s->blocked = false;
-    if (events & EPOLLIN || end)
+    if (events & EPOLLIN || end) {
         s->readable = true;
+        s->dry = false;
+    }
     s->ended |= end;
     s->reset |= (events & (EPOLLHUP | EPOLLERR)) != 0;
     if (!s->handshaken && !shook_hands(s))
@@ -407,8 +427,9 @@ bool sock_open(struct sock *s, struct loop *l, int fd, SSL *ssl, const struct so
                         .room_at = NO_ROOM_CALL,
                         .connecting = connecting,
                         .handshaken = !connecting && !ssl,
-                        .reading = true };
-    if ((!ssl || SSL_set_fd(ssl, fd) == 1) && loop_watch(l, &s->watch))
+                        .reading = true,
+                        .dry = true };
+    if ((!ssl || wire_use(ssl, s)) && loop_watch(l, &s->watch))
         return true;
     sock_close(s);
     return false;
@@ -449,5 +470,5 @@ size_t sock_unread(const struct sock *s)
     int n = 0;
     if (ioctl(s->watch.fd, FIONREAD, &n) || n < 0)
         n = 0;
-    return (size_t)n + (s->ssl ? (size_t)SSL_pending(s->ssl) : 0);
+    return (size_t)n + (s->ssl && SSL_has_pending(s->ssl) ? READ_AHEAD : 0);
 }

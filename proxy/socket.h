@@ -2,7 +2,7 @@
  * calls to the owner when there is something to read, room, an end. One owner, one loop.
  *
  * What is put is sent once when the loop's turn ends, so that a head and its body leave in one system call; large
- * pieces leave at once, without a copy.
+ * pieces, and over TLS whole records, leave at once, without a copy.
  */
 #ifndef PROXY_SOCKET_H
 #define PROXY_SOCKET_H
@@ -36,6 +36,8 @@ struct sock {
     bool connecting, handshaken;
     bool readable;                       /* the system has more, or an end, as far as is known */
     bool reading;                        /* the owner wants it */
+    bool dry;                            /* TLS: the system has nothing, until epoll says so; OpenSSL may */
+    bool more;                           /* TLS: what is sent now has more behind it in this turn */
     bool blocked;                        /* the system takes no more now */
     bool broken;                         /* failed is, or will be, called */
     bool told;                           /* it was */
