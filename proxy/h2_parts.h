@@ -8,6 +8,11 @@
 #include "h2_head.h"
 #include "socket.h"
 
+enum {
+    H2_WINDOW = 128 << 10,
+    H2_WINDOWS = 512 << 10
+}; /* bytes: a stream's; those of all that are open, for who is alone */
+
 struct h2_stream {
     struct h2_stream *next, **back;
     struct h2 *h;
@@ -17,6 +22,7 @@ struct h2_stream {
     size_t at;
     struct strbuf in;        /* of the request's body, not yet wanted */
     bool wanted;             /* the body */
+    bool was_wanted;         /* it was, once */
     bool in_ended, told_end; /* the client has sent all; the exchange knows */
     bool ended;              /* the answer is complete in out */
     bool high, room;         /* out went over QUEUE_LOW; came back: the exchange is to be told */

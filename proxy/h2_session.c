@@ -6,7 +6,6 @@
 
 enum {
     STREAMS = 128,
-    STREAM_WINDOW = 128 << 10,
     CONNECTION_WINDOW = 1 << 20,
     CALM_TIME = 10000, /* ms in which at most CALM frames may come that move nothing */
     CALM = 1000,
@@ -158,7 +157,7 @@ static nghttp2_session_callbacks *callbacks(void)
 nghttp2_session *h2_session_new(struct h2 *h)
 {
     static const nghttp2_settings_entry settings[] = { { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, STREAMS },
-                                                       { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW },
+                                                       { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_WINDOW },
                                                        { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HEAD_BYTES } };
     nghttp2_session_callbacks *c = callbacks();
     nghttp2_option *o;

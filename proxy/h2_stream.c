@@ -155,10 +155,26 @@ static void feed(struct h2_stream *s)
     }
 }
 
+/* A large body begins to go to its server. With what a stream may always send a client would stop at each turn of ours, and
+ * go on in the next; so few streams get more each, while there is memory. */
+static void widen(struct h2_stream *s)
+{
+    const struct head *r = &s->x->request;
+    const struct loop *l = s->h->c.loop;
+    size_t window = H2_WINDOWS / s->h->streams_n;
+    bool large = r->framing == BODY_CHUNKED || r->length > H2_WINDOW;
+    if (large && window > H2_WINDOW && l->queued < l->queued_most)
+        nghttp2_session_set_local_window_size(s->h->session, NGHTTP2_FLAG_NONE, s->id, (int32_t)window);
+}
+
 static void on_want_body(struct exchange *x, bool more)
 {
     struct h2_stream *s = x->stream;
     s->wanted = more;
+    if (more && !s->was_wanted) {
+        s->was_wanted = true;
+        widen(s);
+    }
     if (more && s->expects && !s->in.n && !s->in_ended) {
         static const nghttp2_nv go_on = { (uint8_t *)(uintptr_t) ":status", (uint8_t *)(uintptr_t) "100", 7, 3, 0 };
         nghttp2_submit_headers(s->h->session, NGHTTP2_FLAG_NONE, s->id, NULL, &go_on, 1, NULL);
