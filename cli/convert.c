@@ -3,6 +3,7 @@
 #include "cli.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,18 @@ struct job {
     bool started, threaded;
 };
 
+/* A thread that no signal reaches: those that would end the program wait while files are written (cli/output.c), but in
+ * the main thread alone. false: there is none. */
+static bool thread_start(pthread_t *thread, void *(*run)(void *), void *arg)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(thread, NULL, run, arg) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
 static void *emit(void *arg)
 {
     struct job *j = arg;
@@ -31,7 +44,7 @@ static void start(struct job *j)
 {
     j->arena = arena_new();
     j->started = true;
-    j->threaded = pthread_create(&j->thread, NULL, emit, j) == 0;
+    j->threaded = thread_start(&j->thread, emit, j);
     if (!j->threaded)
         emit(j);
 }
@@ -70,7 +83,7 @@ static void *write_report(void *arg)
 static void write_reports(struct writing *page, struct writing *log)
 {
     pthread_t thread;
-    bool threaded = pthread_create(&thread, NULL, write_report, page) == 0;
+    bool threaded = thread_start(&thread, write_report, page);
     write_report(log);
     if (threaded)
         pthread_join(thread, NULL);

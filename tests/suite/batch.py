@@ -111,10 +111,10 @@ def test_batch_samples(t):
 
 @test
 def test_batch_interrupt(t):
-    """Stopped in the middle: what is there is whole, no temporary file, and no worker lives on."""
+    """Stopped in the middle: what is there is whole, no temporary file, and no worker lives on. Twelve times, as the moment decides."""
     make_inputs(t, COUNT, 10 ** 6)
     whole = None
-    for number, wait in ((signal.SIGTERM, 0.15), (signal.SIGINT, 0.3), (signal.SIGTERM, 0.05)):
+    for number, wait in [(number, wait / 100) for wait in (3, 5, 8, 15, 25, 35) for number in (signal.SIGTERM, signal.SIGINT)]:
         out = t.path("out-%d-%s" % (number, wait))
         p = subprocess.Popen([t.tmgc, "batch", t.path("in"), "-o", out, "-q"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
         time.sleep(wait)
