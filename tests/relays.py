@@ -6,11 +6,11 @@ import time
 
 
 class Relay:
-    """TCP connections to there, on a port of their own. delay: seconds that each answer is late; silent: what is sent gets there, and
-    no answer comes back; gone: nobody listens. source: the address that they come from there."""
+    """TCP connections to there, on a port of their own. delay: seconds that each answer is late; held: an Event that answers wait for; silent:
+    what is sent gets there, and no answer comes back; gone: nobody listens. source: the address that they come from there."""
     def __init__(self, address, there, port=0, source=None):
         self.source = (source, 0) if source else None
-        self.there, self.delay, self.silent, self.connections = there, 0.0, False, 0
+        self.there, self.delay, self.held, self.silent, self.connections = there, 0.0, None, False, 0
         self.address, self.port = address, port
         self.back()
 
@@ -44,6 +44,8 @@ class Relay:
                             server.sendall(data)
                         elif not self.silent:
                             time.sleep(self.delay)
+                            if self.held:
+                                self.held.wait()
                             client.sendall(data)
         except OSError:
             pass
