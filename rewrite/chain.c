@@ -5,7 +5,7 @@
 #include "../ir/compression.h"
 #include "body_filter.h"
 #include "coding.h"
-#include "links.h"
+#include "page_links.h"
 
 #include <stdlib.h>
 
@@ -24,7 +24,7 @@ struct rewriting {
 struct body_chain {
     struct decoder *decoder;
     struct encoder *encoder;
-    struct link_stream links;
+    struct page_links links;
     bool translates, scans;
     bool recodes; /* what was decoded goes on; else the body as it came, and the decoder is for looking into it */
     bool pending; /* the decoder holds more than it gave */
@@ -149,18 +149,6 @@ static struct recoding recoding_of(const struct rewriting *w, const struct chain
     return c;
 }
 
-/* Pages whose letters are wider than a byte: the texts of a dictionary are not looked for in them. */
-static bool is_wide(const char *content_type)
-{
-    for (const char *p = strchr(content_type, ';'); p; p = strchr(p, ';')) {
-        p += 1 + strspn(p + 1, " \t");
-        if (!ascii_ncasecmp(p, "charset=", 8))
-            return !ascii_ncasecmp(p + 8 + (p[8] == '"'), "utf-16", 6) ||
-                   !ascii_ncasecmp(p + 8 + (p[8] == '"'), "utf-32", 6);
-    }
-    return false;
-}
-
 struct body_chain *chain_answer(const struct rewriting *w, const struct chain_about *about, struct head *answer,
                                 const char **skipped)
 {
@@ -177,8 +165,8 @@ struct body_chain *chain_answer(const struct rewriting *w, const struct chain_ab
     bool unknown = coding_of(head_value(answer, FIELD_CONTENT_ENCODING)) == CODING_UNKNOWN;
     if (unknown && (links || needles))
         *skipped = "the body has a content coding that is not read";
-    else if (links && is_wide(head_value(answer, FIELD_CONTENT_TYPE)))
-        *skipped = "links in a page of UTF-16 or UTF-32 are not translated";
+    else if (links && page_is_utf32(head_value(answer, FIELD_CONTENT_TYPE)))
+        *skipped = "links in a page of UTF-32 are not translated";
     else if (links && answer->status == 206)
         *skipped = "links in a part of a page are not translated";
     links = links && !*skipped;
@@ -193,7 +181,8 @@ struct body_chain *chain_answer(const struct rewriting *w, const struct chain_ab
     c->translates = links;
     c->recodes = coding.decodes;
     if (links)
-        link_stream_begin(&c->links, w->links, about->rule, about->tls, about->host);
+        page_links_begin(&c->links, w->links, about->rule, about->tls, about->host,
+                         head_value(answer, FIELD_CONTENT_TYPE));
     bool reads = coding.decodes || (needles && coding.was != CODING_IDENTITY);
     if (reads && !(c->decoder = decoder_new(coding.was)))
         c->why = "no memory";
@@ -217,7 +206,7 @@ void chain_free(struct body_chain *c)
         return;
     decoder_free(c->decoder);
     encoder_free(c->encoder);
-    link_stream_free(&c->links);
+    page_links_free(&c->links);
     body_scan_free(&c->scan);
     buf_free(&c->held);
     buf_free(&c->mid);
@@ -269,7 +258,7 @@ static enum chain_result translate(struct body_chain *c, const char *p, size_t n
     if (!c->translates)
         return give(c, p, n, out);
     buf_clear(&c->mid);
-    link_stream_push(&c->links, p, n, end, &c->mid);
+    page_links_push(&c->links, p, n, end, &c->mid);
     return give(c, c->mid.p ? c->mid.p : "", c->mid.n, out);
 }
 

@@ -155,9 +155,11 @@ def test_filter_live(t, build):
 @test_each("plain")
 def test_left_alone(t, build):
     """A page that is not translated goes on as it came, and the log says why."""
-    wide = "<a href=\"http://in.example/\">".encode("utf-16")
+    wide, seen = "<a href=\"http://in.example/\">".encode("utf-32"), "<a href=\"%s/\">"
     pages = {"part": (206, b"text/html", b"Content-Range: bytes 0-9/99\r\n", b"http://in."), "brotli": (200, b"text/html", b"Content-Encoding: br\r\n", b"\x0b\x02\x80abc\x03"),
-             "wide": (200, b"text/html; charset=\"UTF-16LE\"", b"", wide), "cut": (200, b"text/html", b"Content-Encoding: gzip\r\n", gzip.compress(b"<p>page" * 999)[:-9]),
+             "wide": (200, b"text/html; charset=\"UTF-32\"", b"", wide),
+             "sixteen": (200, b"text/html; charset=\"UTF-16BE\"", b"", (seen % "http://in.example").encode("utf-16be")), "marked": (200, b"text/html", b"", (seen % "http://in.example").encode("utf-16")),
+             "cut": (200, b"text/html", b"Content-Encoding: gzip\r\n", gzip.compress(b"<p>page" * 999)[:-9]),
              "right": (200, b"text/html; charset=utf-8", b"", b"<p>http://in.example/")}
 
     def answer(stream):
@@ -171,8 +173,10 @@ def test_left_alone(t, build):
             got = p.ask(get(b"/" + name.encode(), fields=b"Accept-Encoding: gzip\r\n"))
             if name in ("part", "brotli", "wide"):
                 t.equal((got[0], got[2]), (status, body), name + ": as it came")
+            if name in ("sixteen", "marked"):
+                t.equal(got[2].decode("utf-16be" if name == "sixteen" else "utf-16"), seen % "http://site.example", name + ": translated, as UTF-16")
         p.stop()
     with open(log) as f:
         said = {e["target"].strip("/"): e.get("body") for e in map(json.loads, f)}
     t.equal(said, {"part": "links in a part of a page are not translated", "brotli": "the body has a content coding that is not read",
-                   "wide": "links in a page of UTF-16 or UTF-32 are not translated", "cut": "the server's coded body is cut short", "right": None}, "what the log says")
+                   "wide": "links in a page of UTF-32 are not translated", "sixteen": None, "marked": None, "cut": "the server's coded body is cut short", "right": None}, "what the log says")
