@@ -104,6 +104,11 @@ def make_certificates(folder, names):
         os.unlink(path(name))
 
 
+def own_probes(text):
+    """publishd.yaml with its farms checked where their members listen here."""
+    return re.sub(r"(?m)^(    probe_port: )\d+$", r"\g<1>0", re.sub(r"(?m)^(    probe: )http$", r"\g<1>tcp", text))
+
+
 def own_folders(config, folder):
     """An nginx config that logs and buffers below folder instead of the system's places: for users other than root."""
     places = ["access_log off;"] + ["%s_temp_path %s;" % (kind, os.path.join(folder, kind))

@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 from .common import SAMPLES, export_of, read, site_of, test_each
-from localise import localise, own_folders
+from localise import localise, own_folders, own_probes
 from ports import free_ports
 
 REQUESTS = 2000 // len(SAMPLES)
@@ -145,9 +145,8 @@ class Program:
             command = ["nginx", "-c", config, "-p", out, "-e", log, "-g", "daemon off; master_process off; pid %s/nginx.pid;" % out]
         elif name == "publishd":
             config = os.path.join(out, "publishd", "own.yaml")
-            with open(config, "w") as changed:      # farms are checked where their members listen here
-                text = re.sub(r"(?m)^(    probe: )http$", r"\g<1>tcp", read(os.path.join(out, "publishd", "publishd.yaml")).decode())
-                changed.write(re.sub(r"(?m)^(    probe_port: )\d+$", r"\g<1>0", text))
+            with open(config, "w") as changed:
+                changed.write(own_probes(read(os.path.join(out, "publishd", "publishd.yaml")).decode()))
             command = [os.path.join(build, "publishd"), "-f", "-c", config]
         else:
             command = ["haproxy", "-db", "-f", os.path.join(out, "haproxy", "haproxy.cfg")]

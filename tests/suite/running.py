@@ -210,7 +210,7 @@ def test_links(t):
 
 @test
 def test_ends(t):
-    """Client certificates on both sides, client ports, the client's own address towards the server (B-51, B-59, B-98, B-149)."""
+    """Client certificates on both sides, client ports, the client's own address towards the server, a TLS accelerator's port (B-45, B-51, B-59, B-98, B-149)."""
     shown = thumbprint("shown")
     more = {"Certificate": "client_certificate: required", "Shows": "backend_certificate: " + shown, "Low ports": "source_port_low: 2000\n    source_port_high: 2999",
             "Some ports": "source_port_low: 19087\n    source_port_high: 31207", "One port": "source_port_low: 32000", "Original client": "forward_client_address: true"}
@@ -219,7 +219,8 @@ def test_ends(t):
              rule("Low ports", ("p.contoso.example",), site="low.corp.example"), rule("Some ports", ("p.contoso.example",), paths=["/a/*"], site="some.corp.example"),
              rule("One port", ("p.contoso.example",), source=[("subnet", "Here")], site="one.corp.example"), rule("Other ports", ("p.contoso.example",)),
              rule("Original client", ("o.contoso.example",))]
-    policy = t.run("ir", t.write("ends.xml", small(*rules, elements={"Subnets": [subnet("Here", "198.51.100.0", "255.255.255.0")]}))).out.decode()
+    where = {"Subnets": [subnet("Here", "198.51.100.0", "255.255.255.0")]}
+    policy = t.run("ir", t.write("ends.xml", small(*rules, elements=where, SSLAcceleratorPort=8443))).out.decode()
     for name, keys in more.items():
         changed = re.sub(r"(?m)^  - name: %s$" % name, "  - name: %s\n    %s" % (name, keys), policy)
         t.check(changed != policy, "no rule " + name)
@@ -232,12 +233,14 @@ def test_ends(t):
     t.check(not cases(json.dumps(report), "declared", "publishd"), "publishd has no declared difference")
     t.convert(source, t.path("out"), "-t", "publishd", "-q", "--fail-on", "never", site=site)
     text = read(t.path("out", "publishd", "publishd.yaml")).decode()
-    changed, n = re.subn(r"(?m)^    (backend_chain|backend_key|client_certificate|forward_client_address|source_port_low): .*\n", "", text)
-    t.equal(n, 7, "keys that are taken out")
-    t.write("out/publishd/publishd.yaml", changed)
-    r = t.run("verify", source, "-m", site, "-t", "publishd", "--configs", t.path("out"), "--format", "json")
     wrong = {"Certificate", "Shows", "Other ports"} | ({"Original client"} if os.geteuid() == 0 else set())
-    t.equal({c["rule"] for c in cases(r.out, "disagreed")}, wrong, "what is taken out of publishd.yaml is found")
+    for keys, count, rules in (("backend_chain|backend_key|client_certificate|forward_client_address|source_port_low", 7, wrong), ("ssl_accelerator_port", 1, {r["rule"] for r in report.get("coverage", [])})):
+        changed, n = re.subn(r"(?m)^    (%s): .*\n" % keys, "", text)
+        t.equal(n, count, "keys that are taken out of publishd.yaml")
+        t.write("out/publishd/publishd.yaml", changed)
+        r = t.run("verify", source, "-m", site, "-t", "publishd", "--configs", t.path("out"), "--format", "json")
+        found = {c["rule"] for c in cases(r.out, "disagreed")}
+        t.equal(found, rules, "of whom it is found")
     t.note = "%s probes to each target" % report.get("probes")
 
 
