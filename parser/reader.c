@@ -237,7 +237,7 @@ static const struct {
     enum setting_id id;
     const char *value;
 } closed_values[] = {
-    { S_RULE_ENABLED, "0" },    { S_RULE_PORT_LOW, "65535" },           { S_RULE_PORT_HIGH, "1" },
+    { S_RULE_ENABLED, "0" },    { S_RULE_PORT_LOW, "65535" },       { S_RULE_PORT_HIGH, "1" },
     { S_WEB_REQUIRE_SSL, "1" }, { S_WEB_REQUIRE_CERTIFICATE, "1" }, { S_WEB_CERTIFICATE_CLAIM, "1" },
     { S_PROPS_ALWAYS, "1" },    { S_FORMS_CERTIFICATE, "1" },       { S_MEMBER_DRAINED, "1" },
 };

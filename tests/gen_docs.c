@@ -112,11 +112,13 @@ static int answers_page(struct strbuf *b)
 #include "proxy/pages.def"
 #undef CAUSE
     };
-    buf_puts(b, "# What publishd answers by itself\n\n"
-                "<!-- Made by `make docs` from proxy/pages.def. -->\n"
-                "The code is the one that the source's error pages were named by (B-145, B-146). A page of the operator's own is named by\n"
-                "the code or by the status: `12202.html`, `403.html`, in the folder `error_pages`.\n\n"
-                "| status | code | reason | text |\n|---|---|---|---|\n");
+    buf_puts(
+        b,
+        "# What publishd answers by itself\n\n"
+        "<!-- Made by `make docs` from proxy/pages.def. -->\n"
+        "The code is the one that the source's error pages were named by (B-145, B-146). A page of the operator's own is named by\n"
+        "the code or by the status: `12202.html`, `403.html`, in the folder `error_pages`.\n\n"
+        "| status | code | reason | text |\n|---|---|---|---|\n");
     for (size_t i = 0; i < sizeof causes / sizeof *causes; i++) {
         buf_printf(b, "| %d | ", causes[i].status);
         if (causes[i].code)
@@ -131,7 +133,10 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*write)(struct strbuf *);
-    } pages[] = { { "findings", findings_page }, { "settings", settings_page }, { "versions", versions_page }, { "answers", answers_page } };
+    } pages[] = { { "findings", findings_page },
+                  { "settings", settings_page },
+                  { "versions", versions_page },
+                  { "answers", answers_page } };
     struct strbuf b = { 0 };
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
         if (argc != 2 || strcmp(argv[1], pages[i].name) != 0)

@@ -20,11 +20,15 @@ static struct arena *forever;
 static void setting(struct sign_in *s, const char *key, const char *value)
 {
     static const char *const checks[] = { "file", "kerberos", "ldap", "winbind" };
-    const struct { const char *key; const char **to; } texts[] = {
-        { "password_file", &s->passwords }, { "krb5_conf", &s->kerberos.config }, { "keytab", &s->kerberos.keytab },
-        { "principal", &s->kerberos.principal }, { "ntlm_file", &s->ntlm_users }, { "ldap_trust", &s->ldap.trust },
-        { "ldap_base", &s->ldap.base }, { "ldap_user", &s->ldap.user }, { "ldap_secret", &s->ldap.secret },
-        { "radius_secret", &s->radius.secret },
+    const struct {
+        const char *key;
+        const char **to;
+    } texts[] = {
+        { "password_file", &s->passwords }, { "krb5_conf", &s->kerberos.config },
+        { "keytab", &s->kerberos.keytab },  { "principal", &s->kerberos.principal },
+        { "ntlm_file", &s->ntlm_users },    { "ldap_trust", &s->ldap.trust },
+        { "ldap_base", &s->ldap.base },     { "ldap_user", &s->ldap.user },
+        { "ldap_secret", &s->ldap.secret }, { "radius_secret", &s->radius.secret },
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!strcmp(key, texts[i].key))

@@ -42,8 +42,8 @@ static uint64_t fingerprint(const struct probe *b)
                b->host ? b->host : "", b->host != NULL, b->target, b->http10, b->client, b->body, b->extra, b->status,
                b->location ? b->location : "", b->content_location ? b->content_location : "", b->reply, b->group,
                b->bad_certificate, b->field ? b->field : "", b->page_type ? b->page_type : "", (const void *)b->page);
-    buf_printf(&t, " %u %u %d %p %u %s %d", b->port_low, b->port_high, b->shows, (const void *)b->stream, b->stream_port,
-               b->accept ? b->accept : "-", b->packs);
+    buf_printf(&t, " %u %u %d %p %u %s %d", b->port_low, b->port_high, b->shows, (const void *)b->stream,
+               b->stream_port, b->accept ? b->accept : "-", b->packs);
     uint64_t h = hash_bytes(t.p, t.n) | 1;
     buf_free(&t);
     return h;

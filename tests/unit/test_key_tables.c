@@ -34,7 +34,8 @@ static bool in_step(size_t i, bool update)
     bool same = at && str_equal(at, table.p);
     if (update && at && !same) {
         FILE *out = fopen(documents[i].file, "w");
-        same = out && fwrite(text.p, 1, (size_t)(at - text.p), out) == (size_t)(at - text.p) && fputs(table.p, out) >= 0;
+        same =
+            out && fwrite(text.p, 1, (size_t)(at - text.p), out) == (size_t)(at - text.p) && fputs(table.p, out) >= 0;
         same = out && fclose(out) == 0 && same;
     }
     if (!same)
