@@ -6,7 +6,6 @@ proxy's own processes, since requests a second depend on what else runs and on h
 installed, instructions a request in user mode are counted too: those do not depend on anything.
 """
 import argparse
-import json
 import os
 import re
 import resource

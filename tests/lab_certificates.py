@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from lab_front import ADMIN, HTTP_PORT, USERS, Served, curl, equal, lab, run, say
+from lab_front import ADMIN, HTTP_PORT, Served, curl, equal, lab, run, say
 
 BUILD, PORT = sys.argv[1], 7101
 UPN = "otherName.0=1.3.6.1.4.1.311.20.2.3;FORMAT:UTF8,UTF8:"

@@ -9,7 +9,6 @@ import base64
 import collections
 import html
 import http.client
-import os
 import random
 import re
 import ssl

@@ -152,7 +152,7 @@ def sign_in(listener, user, password=None):
     return ("--ntlm" if listener == "ntlm" else "--basic", "-u", name), None
 
 
-def seen(listener, delegation, user):
+def seen(delegation, user):
     return "" if PATHS[delegation] == "anon" else user + "@LAB.TEST" if PATHS[delegation] in ("krb", "kept") else "LAB\\" + user
 
 
@@ -183,7 +183,7 @@ def matrix():
                         continue
                     equal("%s, %s, %s, %s" % (listener, delegation, user, ("GET", "", "POST", "", "an empty POST")[len(body)]),
                           (status, said.get("user"), said.get("method"), len(said.get("body", "?" * 9))),
-                          (200, seen(listener, delegation, user), "POST" if body else "GET", n), said)
+                          (200, seen(delegation, user), "POST" if body else "GET", n), said)
                     equal("%s, %s: what the server gets of credentials" % (listener, delegation),
                           said.get("headers", {}).get("authorization", "").partition(" ")[0], SENT[delegation], said)
                 status, said = curl(listener, "/%s-web/" % delegation, *options, env=env)
@@ -371,7 +371,7 @@ def isolation():
             except Exception as e:
                 got = repr(e)
                 c.close()
-            (right if got == seen("basic", delegation, user) else wrong).append((user, delegation, got))
+            (right if got == seen(delegation, user) else wrong).append((user, delegation, got))
     threads = [threading.Thread(target=client, args=(n,)) for n in range(12)]
     for t in threads:
         t.start()

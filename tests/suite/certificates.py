@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from live import Publishd, Server, certificate, get, rule
-from suite.common import test, test_each
+from suite.common import test_each
 
 BUILDS = ("plain", "sanitized")
 VERSIONS = {"TLS 1.2": ssl.TLSVersion.TLSv1_2, "TLS 1.3": ssl.TLSVersion.TLSv1_3}

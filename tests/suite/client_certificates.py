@@ -7,7 +7,7 @@ import time
 
 from live import Publishd, Server, certificate, echo, free_port, get, rule
 from suite.common import test, test_each
-from suite.signing import NAMES, Client, Front, basic, passwords
+from suite.signing import Client, Front, basic, passwords
 
 VERSIONS = {"TLS 1.2": ssl.TLSVersion.TLSv1_2, "TLS 1.3": ssl.TLSVersion.TLSv1_3}
 UPN = "otherName=1.3.6.1.4.1.311.20.2.3;FORMAT:UTF8,UTF8:"

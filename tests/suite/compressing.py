@@ -112,7 +112,7 @@ def matrix(a):
     a.expect("Accept-Encoding passes, an excepted client", False, b"gzip", "/text/html/5000", host=b"own", source=EXCEPTED)
 
 
-def streams(t, traffic, proxy, go, port):
+def streams(t, traffic, proxy, go):
     """What a server says piece by piece comes piece by piece, compressed; HAProxy keeps the last bytes until more follows."""
     c = traffic.connect(proxy, ALLOWED)
     c.send(b"GET /text/plain/0 HTTP/1.1\r\nHost: slow.example\r\nAccept-Encoding: gzip\r\n\r\n")
@@ -157,7 +157,7 @@ def test_compression(t):
                 turn[0] = i
                 a = Asker(t, traffic, proxy)
                 matrix(a)
-                streams(t, traffic, proxy, go, piecewise.port)
+                streams(t, traffic, proxy, go)
                 asked += a.asked
     t.note = "%d requests" % asked
 

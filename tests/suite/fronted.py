@@ -1,7 +1,6 @@
 """publishd behind another proxy: who the client is comes by the PROXY protocol or in a header, from trusted proxies alone."""
 import random
 import re
-import socket
 import struct
 from live import Publishd, Server, echo, get, rule
 from ports import free_ports

@@ -1,5 +1,4 @@
 """Whether a farm's members are up, as publishd sees it: by the farm's own verifier, each question asked once (B-118 to B-120)."""
-import os
 import time
 import urllib.request
 

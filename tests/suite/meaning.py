@@ -3,7 +3,7 @@ import os
 import re
 import subprocess
 from fpc import *
-from .common import codes, export_of, read, site_of, test, tree
+from .common import codes, export_of, read, site_of, test
 
 CERTIFICATE = ('certificates:\n  "%s": {chain: a.pem, key: a.key}\ntrust: ca.pem\n' % thumbprint("test"))
 

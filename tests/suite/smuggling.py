@@ -41,7 +41,7 @@ def exchange(proxy, lane, data, expected, quiet, piece=1 << 20):
     return answers, seen, odd
 
 
-def in_lanes(proxy, jobs, run):
+def in_lanes(jobs, run):
     """run(lane, job) of each, one at a time in each lane."""
     def lane(i):
         return [run(i, job) for job in jobs[i::LANES]]
@@ -78,7 +78,7 @@ def test_smuggling(t, build):
             name, answers.ended, "the connection stays open")
 
     with Lanes(t, "publishd", LANES, build=build) as proxy:
-        for checks in in_lanes(proxy, [(v, piece) for piece in (1 << 20, 3, 1) for v in vectors.requests() if len(v[2]) < 1000 * piece], one):
+        for checks in in_lanes([(v, piece) for piece in (1 << 20, 3, 1) for v in vectors.requests() if len(v[2]) < 1000 * piece], one):
             for name, fine, detail in checks:
                 t.check(fine, "%s:" % name, detail)
         t.check(proxy.untouched(), "publishd has ended:", proxy.said())
@@ -131,7 +131,7 @@ def test_odd_requests(t):
             def one(lane, i):
                 requests, cut, status = own[i]
                 return i, Case(*exchange(proxy, lane, streams[i], len(requests) + (status is not None), None if target == "publishd" else 0.1))
-            cases = dict(in_lanes(proxy, list(range(n)), one))
+            cases = dict(in_lanes(list(range(n)), one))
             t.check(proxy.untouched(), target + " has ended:", proxy.said())
         return cases
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from .common import TOP, test, test_each
-from lanes import ANSWER, Answers, Lanes
+from lanes import Answers, Lanes
 from live import Publishd, Server, answering, get, rule
 from ports import free_port
 
