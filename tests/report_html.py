@@ -192,31 +192,44 @@ def test_report_html_access(t):
         t.check(len(re.findall(rb"/Type\s*/Page\b", read(t.path("page.pdf")))) >= 3, "on paper: pages")
 
 
+# The best time of five for a piece of work, in ms: 3 on a machine of which 2 seconds are asked, with nothing beside.
+PIECE = """let best = 1e9;
+for (let k = 0; k < 5; k++) {
+  const t = performance.now(), a = [];
+  for (let i = 0; i < 20000; i++) a.push({n: 'x' + i});
+  a.sort((p, q) => p.n < q.n ? -1 : 1);
+  if (a.map(o => o.n).join('').length) best = Math.min(best, performance.now() - t);
+}
+return best"""
+
+
 @test
 def test_report_html_large(t):
-    """2,000 rules open in under 2 seconds; 4,000 are cut at a limit that the page states."""
+    """2,000 rules open in under 2 seconds, or as many times that as the machine is slower; 4,000 are cut at a limit that the page states."""
     for rules in (2000, 4000):
         with open(t.path("big.xml"), "wb") as out:
             subprocess.run([sys.executable, os.path.join(TOP, "tests", "gen_export.py"), str(rules)], stdout=out, check=True)
         t.equal(t.convert(t.path("big.xml"), t.path(str(rules)), "--fail-on", "never", "-q").status, 0, "convert %d" % rules)
     with Browser() as b:
         b.open("/dev/null")
+        b.run(PIECE)                             # not compiled yet
         b.cdp("Performance.enable", timeDomain="threadTicks")
         times, before = [], 0
         for _ in range(8):                       # the best of some: other tests run beside this one
             b.open(t.path("2000", "report.html"))
             total = {m["name"]: m["value"] for m in b.cdp("Performance.getMetrics")["metrics"]}["TaskDuration"]
-            times.append((total - before, b.run("return performance.getEntriesByType('navigation')[0].loadEventEnd") / 1000))
+            waited = b.run("return performance.getEntriesByType('navigation')[0].loadEventEnd") / 1000
             b.open("/dev/null")
+            slower = max(1, b.run(PIECE) / 3)
+            times.append((min(total - before, waited) / slower, total - before, slower))
             before = {m["name"]: m["value"] for m in b.cdp("Performance.getMetrics")["metrics"]}["TaskDuration"]
-            busy, waited = min(took[0] for took in times), min(took[1] for took in times)
-            if min(busy, waited) < 2:
+            if times[-1][0] < 2:
                 break
         b.open(t.path("2000", "report.html"))
-        t.check(busy < 2 or waited < 2, "opening took %.1f s of work, %.1f s in all" % (busy, waited))
+        t.check(times[-1][0] < 2, "opening took, in seconds of a machine with nothing beside, work, and how much slower this one was:", times)
         t.equal(b.run("return document.querySelectorAll('[id^=rule-]').length"), 2000, "parts of 2,000 rules")
         t.check(b.run("return document.querySelectorAll('.limit').length === 0 || !document.body.textContent.includes('The first')"), "a limit is stated that is none")
-        t.note = "2,000 rules: %.1f s of work" % busy
+        t.note = "2,000 rules: %.1f s of work, on a machine %.1f times as slow as its best" % times[-1][1:]
     page = read(t.path("4000", "report.html"))
     t.check(len(page) < 30e6 and b"The first 2000 of 4000 rules" in page and b"first 2000 of 4000 rules; report.txt" in page, "4,000 rules: %d bytes" % len(page))
 
