@@ -87,7 +87,7 @@ lint-now:
 # ---- other builds ---------------------------------------------------------------
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 asan:                                 ## with AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan
-	@$(MAKE) BUILD=$(BUILD)-asan CFLAGS="-O1 -g -fno-omit-frame-pointer $(SANITIZE)" LDFLAGS="$(SANITIZE)" all lab_auth
+	@$(MAKE) BUILD=$(BUILD)-asan CFLAGS="-O1 -g1 -fno-omit-frame-pointer $(SANITIZE)" LDFLAGS="$(SANITIZE)" all lab_auth
 tsan:                                 ## with ThreadSanitizer, in build-tsan
 	@$(MAKE) BUILD=$(BUILD)-tsan CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=thread" LDFLAGS="-fsanitize=thread" all
 clang:                                ## with clang, in build-clang
