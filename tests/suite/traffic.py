@@ -1,5 +1,6 @@
 """What traffic shows and single probes do not: streaming, sizes, affinity, health, times; on nginx, HAProxy and publishd alike, by
 the configs that tmgc wrote of one policy. What a proxy is said not to do is looked at as well."""
+import contextlib
 import hashlib
 import json
 import os
@@ -8,10 +9,10 @@ import sys
 import threading
 import time
 import lab
-from live import Server
-from ports import free_port
+from live import Server, answering
+from ports import free_port, own_network
 from traffic import PROXIES, Traffic, field, site_rule
-from .common import TOP, test
+from .common import THOROUGH, TOP, test
 
 CLIENTS = 20
 
@@ -27,15 +28,8 @@ def summary(stream):
 
 
 def named(name):
-    """Answers with a name, and to a probe as it says."""
-    def handler(stream, probe=b"200 OK"):
-        while True:
-            head, _ = stream.request()
-            if not head:
-                return
-            status = probe if b" /probe" in head.split(b"\r\n")[0] else b"200 OK"
-            stream.send(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(name), name))
-    return handler
+    """Answers with a name."""
+    return answering(body=name)
 
 
 @test
@@ -139,34 +133,66 @@ def test_affinity(t):
     t.note = "%d clients, three members, on each of three" % CLIENTS
 
 
+def probed(name, says):
+    """A server that answers with a name, and to a probe what says[name] is; without one it lets it wait."""
+    def handler(stream):
+        while True:
+            head, _ = stream.request()
+            if not head:
+                return
+            status = says.get(name) if b" /probe" in head.split(b"\r\n")[0] else b"200 OK"
+            if not status:
+                stream.rest()
+                return
+            stream.send(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(name), name))
+    return handler
+
+
+def farm_of(name, members, probe):
+    return "  - name: %s\n    members: [%s]\n    %s\n" % (name, ", ".join("{host: %s.corp.example%s}" % (m.strip("-"), ", drained: true" if m[0] == "-" else "") for m in members), probe)
+
+
+def asked_often(traffic, name, site, n=30):
+    """The statuses of many clients' requests, and the members that answered."""
+    got = [traffic.ask(name, b"GET / HTTP/1.1\r\nHost: %s.example\r\n\r\n" % site, source="127.0.4.%d" % (i + 1)) for i in range(n)]
+    return {g[0] for g in got}, {g[2] for g in got}
+
+
+def wait_for(condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(1)
+
+
 @test
 def test_health(t):
-    """A member that answers a probe with 401 is up (B-119), one that does not listen, or answers 500, is not; all down is 502 or 503."""
-    def probed(name, status):
-        return Server(lambda stream: named(name)(stream, status))
-    wants, broken, plain = probed(b"wants", b"401 Unauthorized"), probed(b"broken", b"500 Oops"), probed(b"plain", b"302 Found")
-    farms = ('\nfarms:\n  - name: Mixed\n    members: [{host: wants.corp.example}, {host: down.corp.example}, {host: broken.corp.example}, {host: plain.corp.example}, '
-             '{host: drained.corp.example, drained: true}]\n    probe_url: "http://*/probe.htm"\n'
-             '  - name: Down\n    members: [{host: down.corp.example}]\n    probe: tcp\n')
-    with wants, broken, plain, Server(named(b"drained")) as drained:
-        backends = {"wants.corp.example:80": "127.0.0.1:%d" % wants.port, "down.corp.example:80": "127.0.0.1:%d" % free_port(),
-                    "broken.corp.example:80": "127.0.0.1:%d" % broken.port, "plain.corp.example:80": "127.0.0.1:%d" % plain.port,
-                    "drained.corp.example:80": "127.0.0.1:%d" % drained.port}
-        with Traffic(t, [site_rule("mixed", 80, farm="Mixed"), site_rule("down", 80, farm="Down")], backends, farms=farms) as traffic:
-            ends = time.monotonic() + 40                     # HAProxy takes 30 s for its first round of probes
-            for name in PROXIES:
-                while name != "nginx" and time.monotonic() < ends and b"broken" in {
-                        traffic.ask(name, b"GET / HTTP/1.1\r\nHost: mixed.example\r\n\r\n")[2] for _ in range(12)}:
-                    time.sleep(1)
-                got = [traffic.ask(name, b"GET / HTTP/1.1\r\nHost: mixed.example\r\n\r\n", source="127.0.4.%d" % (n + 1)) for n in range(30)]
-                t.check(all(g[0] == 200 for g in got), name + ": every request is answered:", [g[0] for g in got])
-                by = {g[2] for g in got}
-                t.check(b"drained" not in by, name + ": a drained member gets no new clients (D-13):", by)
-                t.check(b"wants" in by and b"plain" in by, name + ": members that answer 401 and 302 are up:", by)
-                if name != "nginx":                          # it has no probes, and a finding says so
-                    t.check(b"broken" not in by, name + ": a member that answers 500 is down:", by)
-                status = traffic.ask(name, b"GET / HTTP/1.1\r\nHost: down.example\r\n\r\n")[0]
-                t.check(status in (502, 503), name + ": all members down:", status)
+    """Which members are up: those that answer a probe by HTTP with 401 or 302 are (B-119), those that answer 500 or nothing, or do not listen where
+    the probe goes by TCP, are not (B-118); drained ones get no new clients (D-13); all down is 502 or 503 (B-121). nginx has no probes,
+    and a finding says so. TMGC_THOROUGH: who is well again gets clients again."""
+    says = {b"wants": b"401 Unauthorized", b"broken": b"500 Oops", b"plain": b"302 Found", b"silent": None}
+    network, probe_port = own_network(), free_port()
+    farms = "\nfarms:\n" + farm_of("Mixed", ["wants", "down", "broken", "silent", "plain", "-drained"], 'probe_url: "http://*/probe.htm"')
+    farms += farm_of("Tcp", ["whole", "half"], "probe: tcp\n    probe_port: %d" % probe_port) + farm_of("Down", ["down"], "probe: tcp")
+    with contextlib.ExitStack() as stack:
+        servers = {name.decode(): stack.enter_context(Server(probed(name, says))) for name in (*says, b"drained")}
+        servers.update({name: stack.enter_context(Server(named(name.encode()), at=(network + at, 0))) for name, at in (("whole", ".1"), ("half", ".2"))})
+        stack.enter_context(Server(named(b"probes"), at=(network + ".1", probe_port)))
+        backends = dict({"%s.corp.example:80" % name: "%s:%d" % (s.address, s.port) for name, s in servers.items()}, **{"down.corp.example:80": "127.0.0.1:%d" % free_port()})
+        traffic = stack.enter_context(Traffic(t, [site_rule(farm.lower(), 80, farm=farm) for farm in ("Mixed", "Tcp", "Down")], backends, farms=farms))
+        for name in PROXIES:
+            if name != "nginx":                              # HAProxy takes 30 s for its first round of probes
+                wait_for(lambda: not {b"broken", b"silent"} & asked_often(traffic, name, b"mixed")[1] and b"half" not in asked_often(traffic, name, b"tcp")[1], 60)
+            statuses, by = asked_often(traffic, name, b"mixed")
+            t.equal(statuses, {200}, name + ": every request is answered")
+            t.equal(by, {b"wants", b"plain"} | ({b"broken", b"silent"} if name == "nginx" else set()), name + ": members that are up")
+            t.equal(asked_often(traffic, name, b"tcp"), ({200}, {b"whole", b"half"} if name == "nginx" else {b"whole"}), name + ": probed by TCP")
+            status = traffic.ask(name, b"GET / HTTP/1.1\r\nHost: down.example\r\n\r\n")[0]
+            t.check(status in (502, 503), name + ": all members down:", status)
+        if THOROUGH > 1:
+            says[b"broken"] = b"200 OK"
+            for name in ("haproxy", "publishd"):
+                wait_for(lambda: b"broken" in asked_often(traffic, name, b"mixed")[1], 60)
+                t.equal(asked_often(traffic, name, b"mixed"), ({200}, {b"wants", b"plain", b"broken"}), name + ": one is well again")
 
 
 @test
