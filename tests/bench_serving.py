@@ -27,11 +27,16 @@ from fpc import *
 from localise import own_folders
 
 NAMES = ("publishd", "nginx", "haproxy")
-PORTS = {n: (19600 + 10 * i, 19601 + 10 * i) for i, n in enumerate(NAMES)}       # HTTP, HTTPS
+RULES = (10, 1000, 10000)
 BACKEND, SINK = 19640, 19641            # SINK: the server of the first rule, which reads bodies
 ROUNDS, SECONDS = 7, 1
+BULK_ROUNDS = 3
 TICK = os.sysconf("SC_CLK_TCK")
 PARTS = ("plain", "tls", "h2", "handshakes", "bulk", "rules", "memory", "instructions", "sign-in")
+
+
+def port(name, tls=False, rules=RULES[0]):
+    return 19600 + 10 * NAMES.index(name) + 2 * RULES.index(rules) + tls
 
 
 # ---- what runs ----------------------------------------------------------------------------------------------------
@@ -42,6 +47,11 @@ def export(rules):
     where = listener("Web", ["127.0.0.1"], http=80, https=443, certificates=[(thumbprint("bench"), "")])
     return document(("{F52B2AE5-0D87-4A3B-8F0B-7E9CDCE2A5B1}", guid("array", "B")), made, elements={
         "WebListeners": [where], "UserSets": predefined_users()}, name="B", networks=[external()])
+
+
+def host_of(n):
+    """The name of the n-th rule."""
+    return "app%05d.example" % (n - 1)
 
 
 def certificate(folder):
@@ -56,7 +66,7 @@ def configs(build, folder, rules):
         out.write(export(rules))
     found = {}
     for name in NAMES:
-        http, https = PORTS[name]
+        http, https = port(name, False, rules), port(name, True, rules)
         site = "%s/%s-%d.yaml" % (folder, name, rules)
         with open(site, "w") as out:
             out.write('site: 1\nlisteners: {Web: {addresses: [127.0.0.1], http: %d, https: %d}}\ncertificates: {"%s": {chain: chain.pem, key: key.pem}}\n'
@@ -203,11 +213,29 @@ def h2load(port, host):
     return int(found.group(1)) if spoke else 0
 
 
+def settle(programs):
+    """Until none works any more at what the turn before has left: HAProxy has a second's work in its queue with 10,000 rules."""
+    used, end = -1, time.monotonic() + 60
+    while (now := sum(p.cpu() for p in programs)) > used and time.monotonic() < end:
+        used = now
+        time.sleep(0.1)
+
+
+def gibibyte(at, option, way, file):
+    """Moves 1 GiB. A URL that ends in no slash: curl would put the file's name behind it."""
+    host, path, more, counted = (host_of(1), "up", ["-T", file], "size_upload") if way == "up" else (host_of(10), "big", [], "size_download")
+    p = subprocess.run(["curl", "-s", "-k", "-f", option, "-o", "/dev/null", "-H", "Host: " + host, "-H", "Expect:", "-w", "%{" + counted + "}", *more,
+                        "%s://127.0.0.1:%d/%s" % ("https" if at % 2 else "http", at, path)], stdout=subprocess.PIPE, text=True)
+    if p.returncode or int(p.stdout) != 1 << 30:
+        sys.exit("1 GiB %s through port %d: curl ends with %d, %s bytes" % (way, at, p.returncode, p.stdout))
+
+
 def interleaved(programs, load):
     """{name: (requests a second, CPU microseconds a request)}: medians over rounds in which all take turns."""
     seen = {n: [] for n in programs}
     for _ in range(ROUNDS):
         for name, program in programs.items():
+            settle(programs.values())
             before, start = program.cpu(), time.monotonic()
             done = load(name)
             if done:
@@ -216,7 +244,7 @@ def interleaved(programs, load):
 
 
 def show(title, figures):
-    base = figures["publishd"]
+    base = next(iter(figures.values()))
     for name, (rate, cpu) in figures.items():
         print("%-34s %-9s %9.0f a second  %7.1f us CPU a request   x %.2f" % (title, name, rate, cpu, cpu / base[1]), flush=True)
 
@@ -231,50 +259,61 @@ class Bench:
             self.made[rules] = configs(self.build, self.folder, rules)
         return self.made[rules]
 
-    def with_programs(self, rules, use):
+    def with_programs(self, rules, use, names=NAMES):
+        """Runs them with so many rules, or one for each of several numbers of them."""
         programs = {}
         try:
-            for name, folder in self.configs(rules).items():
-                programs[name] = Program(command_of(self.build, name, folder), PORTS[name][0])
-            use(programs, "app%05d.example" % (rules - 1))
+            for name in names:
+                for n in rules if isinstance(rules, tuple) else (rules,):
+                    key = name if n == rules else (name, n)
+                    programs[key] = Program(command_of(self.build, name, self.configs(n)[name]), port(name, False, n))
+            use(programs)
         finally:
             for p in programs.values():
                 p.stop()
 
     def plain(self):
-        self.with_programs(10, lambda ps, host: show("HTTP/1.1, kept connections", interleaved(ps, lambda n: wrk(PORTS[n][0], host))))
+        self.with_programs(10, lambda ps: show("HTTP/1.1, kept connections", interleaved(ps, lambda n: wrk(port(n), host_of(10)))))
 
     def tls(self):
-        self.with_programs(10, lambda ps, host: show("TLS 1.3, kept connections", interleaved(ps, lambda n: wrk(PORTS[n][1], host, True))))
+        self.with_programs(10, lambda ps: show("TLS 1.3, kept connections", interleaved(ps, lambda n: wrk(port(n, True), host_of(10), True))))
 
     def h2(self):
-        self.with_programs(10, lambda ps, host: show("HTTP/2 (where it is offered)", interleaved(ps, lambda n: h2load(PORTS[n][1], host))))
+        self.with_programs(10, lambda ps: show("HTTP/2 (where it is offered)", interleaved(ps, lambda n: h2load(port(n, True), host_of(10)))))
 
     def handshakes(self):
-        self.with_programs(10, lambda ps, host: show("a new TLS connection each", interleaved(
-            ps, lambda n: wrk(PORTS[n][1], host, True, ["Connection: close"], 16))))
+        """wrk comes again with the ticket that it was given last, if it was."""
+        self.with_programs(10, lambda ps: show("a new TLS connection each", interleaved(
+            ps, lambda n: wrk(port(n, True), host_of(10), True, ["Connection: close"], 16))))
 
     def rules(self):
-        for rules in (10, 1000, 10000):
-            self.with_programs(rules, lambda ps, host: show("HTTP/1.1, the last of %d rules" % rules, interleaved(ps, lambda n: wrk(PORTS[n][0], host))))
+        for rules in RULES:
+            self.with_programs(rules, lambda ps: show("HTTP/1.1, the last of %d rules" % rules, interleaved(
+                ps, lambda n: wrk(port(n, False, rules), host_of(rules)))))
+        self.with_programs(RULES, lambda ps: show("publishd beside itself, rules:", {"%d" % n: v for (_, n), v in interleaved(
+            ps, lambda k: wrk(port(k[0], False, k[1]), host_of(k[1]))).items()}), ("publishd",))
 
     def bulk(self):
         """1 GiB down and up, and the memory that it took."""
         with open(self.folder + "/big", "wb") as f:
             f.truncate(1 << 30)
+        with open(self.folder + "/big", "rb") as f:      # what is in the page cache already does not wait for the first who asks
+            while f.read(1 << 20):
+                pass
 
-        def use(programs, host):
-            # A URL that ends in no slash: curl would put the file's name behind it.
-            for name, program in programs.items():
-                for what, path, command in (("down", "big", ["-w", "%{size_download}"]), ("up", "up", ["-T", self.folder + "/big", "-w", "%{size_upload}"])):
-                    start, before = time.monotonic(), program.cpu()
-                    p = subprocess.run(["curl", "-s", "-f", "-o", "/dev/null", "-H", "Host: " + host, "-H", "Expect:", "http://127.0.0.1:%d/%s" % (PORTS[name][0], path)]
-                                       + command, stdout=subprocess.PIPE, text=True)
-                    if p.returncode or int(p.stdout) != 1 << 30:
-                        sys.exit("1 GiB %s through %s: curl ends with %d, %s bytes" % (what, name, p.returncode, p.stdout))
-                    seconds = time.monotonic() - start
-                    print("%-34s %-9s %9.0f MiB a second %6.2f s CPU, %.1f MB at most" % ("1 GiB " + what, name, 1024 / seconds, program.cpu() - before,
-                                                                                      program.memory() / 1024), flush=True)
+        def use(programs):
+            for what, tls, option in (("plain", False, "--http1.1"), ("TLS", True, "--http1.1"), ("HTTP/2", True, "--http2")):
+                for way in ("down", "up"):
+                    seen = {n: [] for n in programs}
+                    for _ in range(BULK_ROUNDS):
+                        for name, program in programs.items():
+                            start, before = time.monotonic(), program.cpu()
+                            gibibyte(port(name, tls), option, way, self.folder + "/big")
+                            seen[name].append((1024 / (time.monotonic() - start), program.cpu() - before))
+                    for name, v in seen.items():
+                        print("%-34s %-9s %9.0f MiB a second %6.2f s CPU, %.1f MB at most" % (
+                            "1 GiB %s, %s" % (way, what), name, *(statistics.median(x[i] for x in v) for i in (0, 1)),
+                            programs[name].memory() / 1024), flush=True)
         self.with_programs(10, use)
 
     def memory(self):
@@ -284,14 +323,14 @@ class Bench:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
 
-        def use(programs, host):
+        def use(programs):
             for tls in (False, True):
                 for name, program in programs.items():
-                    wrk(PORTS[name][tls], host, tls)
+                    wrk(port(name, tls), host_of(10), tls)
                     before, held = program.memory("VmRSS"), []
                     try:
                         for _ in range(5000):
-                            s = socket.create_connection(("127.0.0.1", PORTS[name][tls]), 10)
+                            s = socket.create_connection(("127.0.0.1", port(name, tls)), 10)
                             held.append(context.wrap_socket(s) if tls else s)
                         time.sleep(0.5)
                         print("%-34s %-9s %9.2f kB a connection" % ("idle, " + ("TLS" if tls else "plain"), name, (program.memory("VmRSS") - before) / 5000), flush=True)
@@ -301,23 +340,23 @@ class Bench:
                     time.sleep(0.5)
         self.with_programs(10, use)
 
-    def counted(self, name, folder, tls, host, times, new):
+    def counted(self, name, rules, tls, times, new):
         """Instructions a request: what callgrind counts between two words to it. new: each over a connection of its own."""
-        out, port = "%s/callgrind.%s" % (self.folder, name), PORTS[name][tls]
-        program = Program(command_of(self.build, name, folder, True), PORTS[name][0],
+        out, at = "%s/callgrind.%s" % (self.folder, name), port(name, tls, rules)
+        program = Program(command_of(self.build, name, self.configs(rules)[name], True), port(name, False, rules),
                           ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--trace-children=yes", "--callgrind-out-file=%s.%%p" % out])
 
         def tell(*words):
             subprocess.run(["callgrind_control", *words, str(program.pids()[-1])], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            client = Client(port, host, tls)
+            client = Client(at, host_of(rules), tls)
             client.ask(20)
             tell("-i", "on")
             client.ask(5)
             tell("-z")
             if new:
                 for _ in range(times):
-                    Client(port, host, tls).ask(1)
+                    Client(at, host_of(rules), tls).ask(1)
             else:
                 client.ask(times)
             tell("-d", "here")
@@ -342,8 +381,7 @@ class Bench:
         # Of 10,000 rules publishd's alone: nginx needs minutes to read so many under valgrind, and HAProxy as long to look through them.
         for rules, tls, new, times, names in ((10, False, False, 500, NAMES), (10, True, False, 500, NAMES), (10, True, True, 50, NAMES),
                                               (10000, False, False, 500, NAMES[:1])):
-            host, made = "app%05d.example" % (rules - 1), self.configs(rules)
-            figures = {name: self.counted(name, made[name], tls, host, times, new) for name in names}
+            figures = {name: self.counted(name, rules, tls, times, new) for name in names}
             what = "a new TLS connection each" if new else "user mode, %d rules%s" % (rules, ", TLS" if tls else "")
             for name, n in figures.items():
                 print("%-34s %-9s %9.0f instructions a request   x %.2f" % (what, name, n, n / figures["publishd"]), flush=True)
