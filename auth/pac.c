@@ -186,7 +186,9 @@ static struct rids target_rids(struct ndr *r, uint32_t pointer, uint32_t announc
 {
     struct rids found = { .n = target_count(r, pointer, announced, 8) };
     found.p = found.n ? bytes(r, 8 * (size_t)found.n) : NULL;
-    return r->bad ? (struct rids){ 0 } : found;
+    if (r->bad)
+        found.n = 0;
+    return found;
 }
 
 static void add_rids(struct arena *a, strings *sids, const char *domain, struct rids rids)

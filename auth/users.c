@@ -164,7 +164,9 @@ static void keep_groups(struct users *u, const struct identity *who, const strin
     struct kept *k = &u->kept[place_of(who->display)], old;
     pthread_mutex_lock(&u->lock);
     old = *k;
-    *k = (struct kept){ user, full, monotonic() + (found ? FOUND_FOR : ABSENT_FOR) };
+    k->user = user;
+    k->with_sids = full;
+    k->until = monotonic() + (found ? FOUND_FOR : ABSENT_FOR);
     pthread_mutex_unlock(&u->lock);
     free(old.user);
     identity_release(old.with_sids);
