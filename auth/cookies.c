@@ -54,6 +54,16 @@ static bool without(const char *text, const char *const *prefixes, size_t n, str
     return found;
 }
 
+void set_cookies_remove(struct head *answer, const char *const *prefixes, size_t n)
+{
+    for (uint32_t i = 0; answer->first[FIELD_SET_COOKIE] && i < answer->n; i++) {
+        const struct field *f = &answer->fields[i];
+        const char *pair = skip_blank(f->value);
+        if (f->id == FIELD_SET_COOKIE && f->name_n && begins(pair, strlen(pair), prefixes, n))
+            head_remove_at(answer, i);
+    }
+}
+
 void cookies_remove(struct head *head, const char *const *prefixes, size_t n)
 {
     for (uint32_t i = 0; i < head->n; i++) {

@@ -98,14 +98,34 @@ void gate_after(const struct gate *g, const struct gate_request *q, struct gate_
     gate_job_free(j);
 }
 
+enum { OWN = 3 };
+
+/* How our cookies begin. own: what the last one lives in. */
+static void own_prefixes(const struct gate *g, struct strbuf *own, const char *prefixes[OWN])
+{
+    prefixes[0] = "__Host-publishd-";
+    prefixes[1] = "__Secure-publishd-";
+    prefixes[2] = "";
+    if (g->sessions.form.cookie) {
+        buf_printf(own, "%s=", g->sessions.form.cookie);
+        prefixes[2] = own->p;
+    }
+}
+
 void gate_cookies_remove(const struct gate *g, struct head *head)
 {
     struct strbuf own = { 0 };
-    const char *prefixes[] = { "__Host-publishd-", "__Secure-publishd-", "" };
-    if (g->sessions.form.cookie) {
-        buf_printf(&own, "%s=", g->sessions.form.cookie);
-        prefixes[2] = own.p;
-    }
-    cookies_remove(head, prefixes, 3);
+    const char *prefixes[OWN];
+    own_prefixes(g, &own, prefixes);
+    cookies_remove(head, prefixes, OWN);
+    buf_free(&own);
+}
+
+void gate_set_cookies_remove(const struct gate *g, struct head *answer)
+{
+    struct strbuf own = { 0 };
+    const char *prefixes[OWN];
+    own_prefixes(g, &own, prefixes);
+    set_cookies_remove(answer, prefixes, OWN);
     buf_free(&own);
 }

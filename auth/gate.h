@@ -125,6 +125,8 @@ void gate_after(const struct gate *g, const struct gate_request *q, struct gate_
 
 /* Takes the daemon's own cookies out of a request that goes to a server: they are nobody else's to see. */
 void gate_cookies_remove(const struct gate *g, struct head *head);
+/* And out of what a server answers: none may end sessions, or begin them as somebody else on other names of single sign-on. */
+void gate_set_cookies_remove(const struct gate *g, struct head *answer);
 
 /* ---- jobs ---------------------------------------------------------------------------------- */
 /* Complete in itself: the exchange that it was made for may be gone when it runs, but not the gate. */

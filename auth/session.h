@@ -78,4 +78,6 @@ bool logged_off_has(struct logged_off *l, const unsigned char id[SESSION_ID], lo
 const char *cookie_next(const char **p, const char *name, size_t *value_n);
 /* Takes the cookies whose names begin so out of a request that goes to a server. */
 void cookies_remove(struct head *head, const char *const *prefixes, size_t n);
+/* The same for Set-Cookie. */
+void set_cookies_remove(struct head *answer, const char *const *prefixes, size_t n);
 #endif

@@ -116,13 +116,15 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *u
     return 0;
 }
 
-/* The answer went out and the client still sends: it may stop (RFC 9113, section 8.1). */
+/* The answer went out and the client still sends: it may stop (RFC 9113, section 8.1). A reset that we send for what a client
+ * did wrong counts like one of its own: it frees a stream for the next request just as well (CVE-2025-8671). */
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
+    if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
+        count_frame(user);
     bool ends = (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
                 (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
     struct h2_stream *s = ends ? nghttp2_session_get_stream_user_data(session, frame->hd.stream_id) : NULL;
-    (void)user;
     if (s && !s->in_ended && !s->x)
         h2_stream_reset(s, NGHTTP2_NO_ERROR);
     return 0;

@@ -521,6 +521,9 @@ bool signing_takes(struct exchange *x, void (*go_on)(struct exchange *x))
 
 void signing_answer(struct exchange *x)
 {
+    const struct gate *g = &x->client->serving->signing->gates[x->client->at->listener];
+    if (g->forms != FORMS_NONE && x->answer.first[FIELD_SET_COOKIE])
+        gate_set_cookies_remove(g, &x->answer);
     for (size_t i = 0; i < x->added_n; i++)
         head_add(&x->answer, x->added[i].name, x->added[i].value);
 }

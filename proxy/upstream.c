@@ -194,10 +194,17 @@ static struct upstream *upstream_new(struct exchange *x)
     return u;
 }
 
+/* Any of several Authorization fields: who knows which one a server looks at. */
 static bool wants_its_own(const struct exchange *x)
 {
-    const char *a = head_value(&x->request, FIELD_AUTHORIZATION);
-    return a && (ascii_ncasecmp(a, "NTLM", 4) == 0 || ascii_ncasecmp(a, "Nego", 4) == 0);
+    const struct head *h = &x->request;
+    for (uint32_t i = h->first[FIELD_AUTHORIZATION]; i && i <= h->n; i++) {
+        const struct field *f = &h->fields[i - 1];
+        if (f->id == FIELD_AUTHORIZATION && f->name_n &&
+            (ascii_ncasecmp(f->value, "NTLM", 4) == 0 || ascii_ncasecmp(f->value, "Nego", 4) == 0))
+            return true;
+    }
+    return false;
 }
 
 void upstream_take(struct exchange *x)

@@ -1,7 +1,13 @@
 """What somebody hostile would try at the edge, on whatever serves it. Signing in is attacked in signing.py and the lab, framing in smuggling.py."""
-from live import Server, echo
+import os
+import threading
+import time
+
+from live import Publishd, Server, echo, listens, rule
+from ports import free_port
 from traffic import PROXIES, Traffic, field, site_rule
 from .common import test
+from .signing import Client, Front
 
 
 @test
@@ -79,3 +85,51 @@ def test_attack_spelling(t):
                          "networks:\n  - name: External\n    kind: external\nuser_sets:\n  - {name: Staff}\n  - {name: Guests}\nrules:" + "".join(rules))
         r = t.run("check", policy)
         t.equal(b"spelled-past" in r.out + r.err, told, "%s: %s" % (what, r))
+
+
+@test
+def test_attack_cookies(t):
+    """A server cannot end a session of publishd's or begin another's: cookies by such names do not get through, its own do."""
+    def server(stream):
+        while stream.request()[0]:
+            own = "".join("Set-Cookie: %s=evil; Path=/\r\n" % name for name in (*names, "own", "publishd", "not__Host-publishd-form")).encode()
+            stream.send(b"HTTP/1.1 200 OK\r\n%sContent-Length: 0\r\n\r\n" % own)
+
+    names = ["__Host-publishd-form", "__Secure-publishd-1"]
+    with Server(server) as s, Front(t, s) as front:
+        c = Client(front)
+        c.form("alice", "secret")
+        had = c.session()
+        names.extend(had)
+        for _ in range(3):
+            t.equal(c.ask("/owa/")[0], 200, "signed in")
+        t.equal((len(had), c.session()), (1, had), "the session is what it was")
+        t.equal({n for n, v in c.cookies.items() if v == "evil"}, {"own", "publishd", "not__Host-publishd-form"}, "what the server could set")
+
+
+@test
+def test_attack_status(t):
+    """The status page: no name of another site leads there, and nobody keeps others from it by being slow."""
+    port = free_port()
+    with Server(echo) as s, Publishd(os.path.join(t.build, "publishd"), t.dir, [rule(s.port)], top="service:\n  status: 127.0.0.1:%d" % port) as p:
+        t.check(listens(port, p.process), "it listens")
+        for host, status in ((b"127.0.0.1:%d" % port, 200), (b"localhost:%d" % port, 200), (b"LOCALHOST", 200), (b"intern.example:%d" % port, 403), (b"127.0.0.1.intern.example", 403), (b"", 403)):
+            for path in (b"/", b"/metrics", b"/health"):
+                t.equal(p.ask(b"GET %s HTTP/1.1\r\nHost: %s\r\n\r\n" % (path, host), port=port)[0], status, "%r of %r" % (path, host))
+        t.equal(p.ask(b"GET /health HTTP/1.0\r\n\r\n", port=port)[0], 200, "without a Host")
+        slow, begun = p.connect(port=port), time.monotonic()
+        ends = threading.Event()
+
+        def drip():
+            try:
+                while not ends.wait(0.2):
+                    slow.send(b"x")
+            except OSError:
+                pass
+        thread = threading.Thread(target=drip)
+        thread.start()
+        t.equal(p.ask(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", port=port, timeout=30)[0], 200, "behind somebody slow")
+        t.check(time.monotonic() - begun < 15, "soon:", time.monotonic() - begun)
+        ends.set()
+        thread.join()
+        slow.close()

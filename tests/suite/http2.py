@@ -331,6 +331,17 @@ def test_h2_abuse(t, build):
         flood("empty frames", empty)
         flood("continuations", continuations)
         flood("empty continuations", empty_continuations)
+        f, made = site.frames(), 0                       # what is wrong makes the server reset: one stream after the other, so that there are never many
+        for made in range(3000):
+            f.raw(b"".join(struct.pack(">I", len(b))[1:] + bytes([k, fl]) + struct.pack(">I", 2 * made + 1) + b for k, fl, b in
+                           ((HEADERS, END_STREAM | END_HEADERS, request(authority=b"no.such.name")), (WINDOW, 0, b"\x7f\xff\xff\xff"))))
+            kind = None
+            while kind != RST and (frame := f.frame()):
+                kind = frame[0]
+            if kind != RST:
+                break
+        t.check(made < 2999 and f.gone == 11, "resets that a client makes us send: closed, with", f.gone, "after", made)
+        f.close()
         f = site.frames()
         f.raw(b"\xff" * 1000)
         t.check(f.until_end() in (1, 6, None) and f.ended, "garbage ends the connection", f.ended, f.gone)
