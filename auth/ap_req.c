@@ -19,15 +19,19 @@ struct opening {
     size_t rest_n;
 };
 
+/* A time's microseconds take one to three bytes, and all lengths depend on that. None is rare: krb5_us_timeofday counts on by one
+ * while a second lasts, from where it was asked first in it. */
+enum { WIDTHS = 3 };
+
 struct service_ticket {
     krb5_creds *creds;
     bool spnego;
     struct strbuf names;  /* the elements that every authenticator begins with */
-    struct opening usual; /* for authenticators of the length that 29 of 30 have */
     size_t subkey_n;      /* random bytes that make one, */
     size_t subkey_length; /* and its length */
     pthread_mutex_t lock; /* of what follows; the rest never changes */
     struct sealer *sealer;
+    struct opening openings[WIDTHS]; /* each made when it is needed first, and the same from then on */
     time_t second;
     char time[sizeof "20000101000000Z"]; /* of that second */
 };
@@ -226,27 +230,38 @@ static void put_frames(struct der_behind *b, const struct service_ticket *t)
     der_around(b, DER_APPLICATION, 0);
 }
 
-static struct opening opening_for(const struct service_ticket *t, size_t sealed_n)
+static void make_opening(const struct service_ticket *t, size_t sealed_n, struct opening *o)
 {
-    struct opening o = { .sealed_n = sealed_n };
-    size_t room = t->creds->ticket.length + 256;
+    size_t room = t->creds->ticket.length + 256; /* the frames take half of that */
     unsigned char *bytes = malloc(room);
     if (!bytes)
         mem_fatal();
     struct der_behind b = { bytes, bytes + room, sealed_n, false };
     put_frames(&b, t);
     size_t n = b.n - sealed_n;
-    o.rest_n = n % 3;
-    memcpy(o.rest, b.p + n - o.rest_n, o.rest_n);
-    buf_puts(&o.text, "Negotiate ");
-    base64_encode(&o.text, b.p, n - o.rest_n);
+    o->sealed_n = sealed_n;
+    o->rest_n = n % 3;
+    memcpy(o->rest, b.p + n - o->rest_n, o->rest_n);
+    buf_puts(&o->text, "Negotiate ");
+    base64_encode(&o->text, b.p, n - o->rest_n);
     free(bytes);
-    return o;
 }
 
-/* With the ticket's lock held. The length, or 0. What servers keep of tokens that they have seen is the time, or what was
+/* With the ticket's lock held; NULL: there are more lengths than there should be. */
+static const struct opening *opening_for(struct service_ticket *t, size_t sealed_n)
+{
+    for (struct opening *o = t->openings; o < t->openings + WIDTHS; o++) {
+        if (!o->sealed_n)
+            make_opening(t, sealed_n, o);
+        if (o->sealed_n == sealed_n)
+            return o;
+    }
+    return NULL;
+}
+
+/* With the ticket's lock held; what stands in front of out then, or NULL. What servers keep of tokens that they have seen is the time, or what was
  * encrypted (RFC 4120 section 3.2.3): krb5_us_timeofday never says the same twice in a process, and all else is random. */
-static size_t seal_authenticator(krb5_context k, struct service_ticket *t, unsigned char *out)
+static const struct opening *seal_authenticator(krb5_context k, struct service_ticket *t, unsigned char *out)
 {
     krb5_timestamp second;
     krb5_int32 microsecond;
@@ -255,7 +270,7 @@ static size_t seal_authenticator(krb5_context k, struct service_ticket *t, unsig
     bool ok = krb5_us_timeofday(k, &second, &microsecond) == 0 && write_authenticator(&b, k, t, second, microsecond) &&
               sealer_seal(t->sealer, k, b.p, b.n, out);
     OPENSSL_cleanse(b.p - SEALER_ROOM, b.n + SEALER_ROOM);
-    return ok ? sealer_length(t->sealer, b.n) : 0;
+    return ok ? opening_for(t, sealer_length(t->sealer, b.n)) : NULL;
 }
 
 static void put_value(struct strbuf *value, const struct opening *o, unsigned char *sealed)
@@ -268,42 +283,29 @@ static void put_value(struct strbuf *value, const struct opening *o, unsigned ch
 
 bool service_ticket_value(struct service_ticket *t, struct strbuf *value)
 {
-    enum { REST = sizeof t->usual.rest };
+    enum { REST = sizeof t->openings->rest };
     unsigned char sealed[REST + LONGEST + SEALING];
     krb5_context k = context_take();
     if (!k)
         return false;
     pthread_mutex_lock(&t->lock);
-    size_t n = seal_authenticator(k, t, sealed + REST);
+    const struct opening *o = seal_authenticator(k, t, sealed + REST);
     pthread_mutex_unlock(&t->lock);
     context_give(k);
-    if (n == t->usual.sealed_n) {
-        put_value(value, &t->usual, sealed + REST);
-    } else if (n) {
-        struct opening o = opening_for(t, n);
-        put_value(value, &o, sealed + REST);
-        buf_free(&o.text);
-    }
-    return n;
+    if (o)
+        put_value(value, o, sealed + REST);
+    return o;
 }
 
 /* ---- beginning and end ----------------------------------------------------------------------------------------------- */
 /* false: something is in it that these tokens are not made for. */
 static bool prepare(krb5_context k, struct service_ticket *t)
 {
-    enum { LONGEST_KEY = 64, USUAL = 999999 };
+    enum { LONGEST_KEY = 64 };
     const krb5_keyblock *key = &t->creds->keyblock;
-    unsigned char bytes[LONGEST];
-    struct der_behind b = { bytes, bytes + sizeof bytes, 0, false };
-    if (key->enctype < 0 || krb5_c_keylengths(k, key->enctype, &t->subkey_n, &t->subkey_length) ||
-        t->subkey_n > LONGEST_KEY || t->subkey_length > LONGEST_KEY || !write_names(t) ||
-        !(t->sealer = sealer_new(k, key)))
-        return false;
-    bool ok = write_authenticator(&b, k, t, 0, USUAL) && sealer_length(t->sealer, LONGEST) <= LONGEST + SEALING;
-    if (ok)
-        t->usual = opening_for(t, sealer_length(t->sealer, b.n));
-    OPENSSL_cleanse(bytes, sizeof bytes);
-    return ok;
+    return key->enctype >= 0 && krb5_c_keylengths(k, key->enctype, &t->subkey_n, &t->subkey_length) == 0 &&
+           t->subkey_n <= LONGEST_KEY && t->subkey_length <= LONGEST_KEY && write_names(t) &&
+           (t->sealer = sealer_new(k, key)) && sealer_length(t->sealer, LONGEST) <= LONGEST + SEALING;
 }
 
 static struct service_ticket *made_of(krb5_context k, krb5_creds *creds, bool spnego)
@@ -348,7 +350,8 @@ void service_ticket_free(struct service_ticket *t)
     }
     sealer_free(t->sealer);
     buf_free(&t->names);
-    buf_free(&t->usual.text);
+    for (size_t i = 0; i < WIDTHS; i++)
+        buf_free(&t->openings[i].text);
     pthread_mutex_destroy(&t->lock);
     free(t);
 }

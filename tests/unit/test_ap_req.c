@@ -309,7 +309,7 @@ static void set_clock(krb5_int32 microsecond)
     context_give(k);
 }
 
-/* Early in a second the time is shorter, and all lengths around it. */
+/* Early in a second the time is shorter, and all lengths around it: krb5_us_timeofday counts on from where a second was met. */
 static void early(void)
 {
     enum { ONE_BYTE = 1, TWO = 2, THREE = 4, TRIES = 2000 };
