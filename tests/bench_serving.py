@@ -31,7 +31,6 @@ RULES = (10, 1000, 10000)
 BACKEND, SINK = 19640, 19641            # SINK: the server of the first rule, which reads bodies
 ROUNDS, SECONDS = 7, 1
 BULK_ROUNDS = 3
-TICK = os.sysconf("SC_CLK_TCK")
 PARTS = ("plain", "tls", "h2", "handshakes", "bulk", "rules", "memory", "instructions", "sign-in")
 
 
@@ -110,13 +109,8 @@ class Program:
             return [self.process.pid]
 
     def cpu(self):
-        """Seconds in user and kernel mode so far."""
-        total = 0
-        for pid in self.pids():
-            with open("/proc/%d/stat" % pid) as f:
-                fields = f.read().rsplit(")", 1)[1].split()
-            total += (int(fields[11]) + int(fields[12])) / TICK
-        return total
+        """Seconds in user and kernel mode so far, by the processes' own clocks: those count finer than /proc."""
+        return sum(time.clock_gettime(~pid << 3 | 2) for pid in self.pids())
 
     def memory(self, what="VmHWM"):
         """kB of the worker."""
@@ -130,6 +124,34 @@ class Program:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+class Counted(Program):
+    """A program under valgrind's callgrind, which counts instructions in user mode."""
+    def __init__(self, command, port, folder):
+        self.folder = tempfile.mkdtemp(prefix="callgrind-", dir=folder)
+        super().__init__(command, port, ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--trace-children=yes", "--callgrind-out-file=%s/%%p" % self.folder])
+
+    def tell(self, *words):
+        subprocess.run(["callgrind_control", *words, str(self.pids()[-1])], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def during(self, use, before):
+        """Instructions of the last of its processes while use() runs. before() is counted too, but not told: counting begins slowly."""
+        self.tell("-i", "on")
+        before()
+        self.tell("-z")
+        use()
+        self.tell("-d", "here")
+        total = 0
+        for file in os.listdir(self.folder):
+            with open(os.path.join(self.folder, file)) as f:
+                text = f.read()
+            if re.search(r"(?m)^desc: Trigger: .*here", text):
+                total += sum(int(n) for n in re.findall(r"(?m)^(?:summary|totals): (\d+)", text)[:1])
+            os.remove(os.path.join(self.folder, file))
+        if not total:
+            sys.exit("callgrind counted nothing")
+        return total
 
 
 def prepared_nginx(folder):
@@ -341,37 +363,17 @@ class Bench:
         self.with_programs(10, use)
 
     def counted(self, name, rules, tls, times, new):
-        """Instructions a request: what callgrind counts between two words to it. new: each over a connection of its own."""
-        out, at = "%s/callgrind.%s" % (self.folder, name), port(name, tls, rules)
-        program = Program(command_of(self.build, name, self.configs(rules)[name], True), port(name, False, rules),
-                          ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--trace-children=yes", "--callgrind-out-file=%s.%%p" % out])
-
-        def tell(*words):
-            subprocess.run(["callgrind_control", *words, str(program.pids()[-1])], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        """Instructions a request. new: each over a connection of its own."""
+        at = port(name, tls, rules)
+        program = Counted(command_of(self.build, name, self.configs(rules)[name], True), port(name, False, rules), self.folder)
         try:
             client = Client(at, host_of(rules), tls)
             client.ask(20)
-            tell("-i", "on")
-            client.ask(5)
-            tell("-z")
             if new:
-                for _ in range(times):
-                    Client(at, host_of(rules), tls).ask(1)
-            else:
-                client.ask(times)
-            tell("-d", "here")
+                return program.during(lambda: [Client(at, host_of(rules), tls).ask(1) for _ in range(times)], lambda: client.ask(5)) / times
+            return program.during(lambda: client.ask(times), lambda: client.ask(5)) / times
         finally:
             program.stop()
-        total = 0
-        for file in [f for f in os.listdir(self.folder) if f.startswith("callgrind.%s." % name)]:
-            with open(os.path.join(self.folder, file)) as f:
-                text = f.read()
-            if re.search(r"(?m)^desc: Trigger: .*here", text):
-                total += sum(int(n) for n in re.findall(r"(?m)^(?:summary|totals): (\d+)", text)[:1])
-            os.remove(os.path.join(self.folder, file))
-        if not total:
-            sys.exit("callgrind counted nothing of " + name)
-        return total / times
 
     def instructions(self):
         """In user mode, by valgrind's callgrind."""
