@@ -25,10 +25,23 @@ void gate_connection_end(struct gate_connection *c)
     *c = (struct gate_connection){ 0 };
 }
 
+/* In a time that n alone decides, as CRYPTO_memcmp, but eight bytes at once: a cookie is long. */
+static bool same_bytes(const char *a, const char *b, size_t n)
+{
+    uint64_t differ = 0;
+    for (; n >= sizeof differ; a += sizeof differ, b += sizeof differ, n -= sizeof differ) {
+        uint64_t x, y;
+        memcpy(&x, a, sizeof x);
+        memcpy(&y, b, sizeof y);
+        differ |= x ^ y;
+    }
+    return !differ && CRYPTO_memcmp(a, b, n) == 0;
+}
+
 /* Compares piece by piece with what is kept; *at moves on. */
 static bool piece(const struct gate_connection *c, size_t *at, const char *s, size_t n)
 {
-    bool same = c->text.n - *at > n && CRYPTO_memcmp(c->text.p + *at, s, n) == 0 && c->text.p[*at + n] == '\n';
+    bool same = c->text.n - *at > n && same_bytes(c->text.p + *at, s, n) && c->text.p[*at + n] == '\n';
     *at += n + 1;
     return same;
 }
@@ -72,7 +85,7 @@ bool gate_kept_basic(const struct gate_at *at)
     const struct gate_connection *c = at->q->connection;
     const char *value = head_value(at->q->head, FIELD_AUTHORIZATION);
     return c->kept == KEPT_BASIC && at->q->now < c->kept_until && c->text.n == strlen(value) &&
-           CRYPTO_memcmp(c->text.p, value, c->text.n) == 0;
+           same_bytes(c->text.p, value, c->text.n);
 }
 
 void gate_keep_basic(struct gate_at *at, struct identity *who)

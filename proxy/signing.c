@@ -251,9 +251,8 @@ struct waiting_job {
 
 static void wait_free(void *p)
 {
-    struct wait *w = p;
+    struct wait *w = p; /* itself is of the exchange's arena */
     buf_wipe(&w->body);
-    free(w);
 }
 
 static enum cause cause_of_result(const struct client *c, const struct gate_result *r)
@@ -505,9 +504,7 @@ bool signing_takes(struct exchange *x, void (*go_on)(struct exchange *x))
     bool place = is_place(g, x) && x->decision.answer != ANSWER_HTTPS;
     if (!forwards && !place)
         return false;
-    struct wait *w = calloc(1, sizeof *w);
-    if (!w)
-        mem_fatal();
+    struct wait *w = arena_alloc(x->arena, sizeof *w);
     w->gate = g;
     w->go_on = go_on;
     x->waiting = w;
