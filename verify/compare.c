@@ -306,11 +306,11 @@ static void judge_challenge(const struct judge *j, const struct probe *b, const 
     }
 }
 
-/* publishd has the source's own status (B-37). */
-static void judge_bad_certificate(const struct judge *j, const struct exchange *e, const struct sighting *s,
-                                  struct judgement *out)
+/* publishd has the source's own status (B-37), but for farms, whose checks may have seen that certificate too. */
+static void judge_bad_certificate(const struct judge *j, const struct decision *d, const struct exchange *e,
+                                  const struct sighting *s, struct judgement *out)
 {
-    bool exact = j->target == TARGET_PUBLISHD;
+    bool exact = j->target == TARGET_PUBLISHD && j->plan->rules.v[d->rule].farm == NULL;
     if (s->times == 0 && (exact ? e->status == 500 : e->status >= 500 && e->status <= 504))
         return;
     out->verdict = VERDICT_DISAGREED;
@@ -411,7 +411,7 @@ static void judge_at(const struct judge *j, const struct probe *b, size_t number
     else if (d.answer != ANSWER_FORWARD)
         ; /* it was refused as it came to be known */
     else if (b->bad_certificate)
-        judge_bad_certificate(j, e, s, out);
+        judge_bad_certificate(j, &d, e, s, out);
     else if (s->times == 0)
         judge_unforwarded(j, b, &d, e, out);
     else

@@ -35,6 +35,8 @@ struct loopback { int lock; uint32_t net; uint16_t port; unsigned host, ranges; 
 int loopback_open(struct loopback *l, struct strbuf *err);            /* takes a /24 that no other run holds */
 void loopback_close(struct loopback *l);
 struct endpoint loopback_take(struct loopback *l);                    /* an address and port where nobody listens */
+enum { LOOPBACK_HOSTS = 200 };
+uint16_t loopback_port(struct loopback *l);                            /* one that is free on l->net + 2 and the LOOPBACK_HOSTS - 1 after it */
 /* For ranges of ports: the first of n neighbours that nobody listens on (0: there are none), and an address that loopback_take
  * never gives (0: they are used up). */
 uint16_t loopback_ports(const struct loopback *l, size_t n);
@@ -122,6 +124,8 @@ struct places {
 int places_open(struct places *s, struct strbuf *err);
 void places_clients(struct places *s);                                 /* the cuts of the plan's sources */
 size_t places_server(const struct places *s, const char *host, uint16_t port);   /* SIZE_MAX: none */
+/* The port that checks of the farm by this port go to, the same one if they go where the requests do (B-118); 0: not one for all members. */
+uint16_t places_check_port(const struct places *s, const char *farm, uint16_t port);
 bool places_behind(const struct places *s, const char *host, uint16_t port);       /* one of publishd's behind the proxies */
 size_t places_socket(const struct places *s, const char *address, uint16_t port, bool udp);       /* SIZE_MAX: none */
 struct endpoint places_listen(struct places *s, const char *address, uint16_t port); /* the text names it: one of the plan, or a new one */

@@ -67,9 +67,9 @@ void loopback_close(struct loopback *l)
 
 struct endpoint loopback_take(struct loopback *l)
 {
-    /* Addresses turn faster than ports: 200 of them on a port, then the next port. */
+    /* Addresses turn faster than ports: all of them on a port, then the next port. */
     for (;;) {
-        if (++l->host > 200) {
+        if (++l->host > LOOPBACK_HOSTS) {
             l->host = 1;
             if (++l->port > LAST_PORT)
                 l->port = FIRST_PORT;
@@ -82,7 +82,21 @@ struct endpoint loopback_take(struct loopback *l)
         }
         if (errno != EADDRINUSE)
             return e;
-        l->host = 200; /* someone holds this port on every address */
+        l->host = LOOPBACK_HOSTS; /* someone holds this port on every address */
+    }
+}
+
+uint16_t loopback_port(struct loopback *l)
+{
+    for (;;) {
+        if (++l->port > LAST_PORT)
+            l->port = FIRST_PORT;
+        l->host = LOOPBACK_HOSTS; /* loopback_take goes on with the next one */
+        int fd = bound_socket(l->net + 2, l->port, true);
+        if (fd >= 0)
+            close(fd);
+        if (fd >= 0 || errno != EADDRINUSE)
+            return l->port;
     }
 }
 

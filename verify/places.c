@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../ir/probe.h"
 #include "internal.h"
 
 static int by_host_port(const char *h1, uint16_t p1, const char *h2, uint16_t p2)
@@ -23,17 +24,29 @@ static void add_server(struct places *s, const char *host, uint16_t port, const 
     *place = (struct server_place){ .host = host, .port = port, .site = site };
 }
 
-/* The port to which the farm's connectivity checks go (B-118); 0: to that of the requests. */
-static uint16_t check_port(const struct farm *f)
+/* Where the farm's connectivity checks go at this server (B-118). */
+static uint16_t check_port(struct arena *a, const struct farm *f, uint16_t own, uint16_t at)
 {
-    if (f->probe != PROBE_HTTP)
-        return f->probe == PROBE_TCP ? (uint16_t)f->probe_port : 0;
-    const char *url = f->probe_url ? f->probe_url : "", *host = strstr(url, "://"), *port = NULL;
-    if (host)
-        port = host + 3 + strcspn(host + 3, ":/?");
-    if (port && *port == ':')
-        return (uint16_t)strtoul(port + 1, NULL, 10);
-    return ascii_ncasecmp(url, "https:", 6) == 0 ? 443 : 80;
+    struct probe_url u = probe_url_parse(a, f->probe_url);
+    return probe_port(f, &u, own, at);
+}
+
+/* An address for each host and, for up to LOOPBACK_HOSTS of them, a port for each port: where checks go is said once for a farm. */
+static void place_servers(struct places *s)
+{
+    size_t hosts = 0;
+    uint16_t *ports = arena_alloc(s->arena, (UINT16_MAX + 1) * sizeof *ports);
+    memset(ports, 0, (UINT16_MAX + 1) * sizeof *ports);
+    for (size_t i = 0; i < s->servers.n; i++) {
+        struct server_place *p = &s->servers.v[i];
+        if (i && ascii_casecmp(p->host, p[-1].host) != 0 && ++hosts % LOOPBACK_HOSTS == 0)
+            memset(ports, 0, (UINT16_MAX + 1) * sizeof *ports);
+        if (p->at.port)
+            continue;
+        if (!ports[p->port])
+            ports[p->port] = loopback_port(s->loopback);
+        p->at = (struct endpoint){ s->loopback->net + 2 + (uint32_t)(hosts % LOOPBACK_HOSTS), ports[p->port] };
+    }
 }
 
 static void collect_servers(struct places *s)
@@ -44,8 +57,8 @@ static void collect_servers(struct places *s)
             for (size_t k = 0; k < r->to[t].servers.n; k++) {
                 const struct plan_server *p = &r->to[t].servers.v[k];
                 add_server(s, p->host, p->port, r->rule->site);
-                if (r->farm && check_port(r->farm))
-                    add_server(s, p->host, check_port(r->farm), r->rule->site);
+                if (r->farm)
+                    add_server(s, p->host, check_port(s->arena, r->farm, r->to[t].port, p->port), r->rule->site);
             }
     }
     places_stream_servers(s);
@@ -58,9 +71,7 @@ static void collect_servers(struct places *s)
         else if (s->servers.v[i].at.port)
             s->servers.v[n - 1].at = s->servers.v[i].at;
     s->servers.n = n;
-    for (size_t i = 0; i < n; i++)
-        if (!s->servers.v[i].at.port)
-            s->servers.v[i].at = loopback_take(s->loopback);
+    place_servers(s);
 }
 
 size_t places_server(const struct places *s, const char *host, uint16_t port)
@@ -77,6 +88,23 @@ size_t places_server(const struct places *s, const char *host, uint16_t port)
             high = mid;
     }
     return SIZE_MAX;
+}
+
+uint16_t places_check_port(const struct places *s, const char *farm, uint16_t port)
+{
+    uint16_t found = 0;
+    for (size_t i = 0; i < s->plan->rules.n; i++) {
+        const struct plan_rule *r = &s->plan->rules.v[i];
+        for (int t = 0; r->answers && r->forwards && r->farm && str_equal(r->farm->name, farm) && t < 2; t++)
+            for (size_t k = 0; k < r->to[t].servers.n; k++) {
+                size_t at = places_server(s, r->to[t].servers.v[k].host, port);
+                uint16_t one = r->to[t].port == port ? port : at == SIZE_MAX ? s->dead.port : s->servers.v[at].at.port;
+                if (found && found != one)
+                    return 0;
+                found = one;
+            }
+    }
+    return found;
 }
 
 bool places_behind(const struct places *s, const char *host, uint16_t port)

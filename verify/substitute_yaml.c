@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../ir/probe.h"
 #include "../ir/yaml.h"
 #include "internal.h"
 
@@ -84,12 +85,25 @@ static void server_item(const struct yaml_text *t, const struct node *item)
     replace_place(t, connect, port, i == SIZE_MAX ? t->s->places->dead : t->s->places->servers.v[i].at);
 }
 
-/* Where the farm's checks go cannot be said for each member alone, and each member is another place here: they go to where
- * its requests go. */
+/* Checks go to where the members have their port here; where that is not one for all, by TCP to where the requests go. */
 static void farm_item(const struct yaml_text *t, const struct node *farm)
 {
-    replace(t, node_value(farm, "probe"), "tcp");
-    replace(t, node_value(farm, "probe_port"), "0");
+    struct arena *a = t->s->places->arena;
+    const struct node *name = node_value(farm, "name"), *probe = node_value(farm, "probe"),
+                      *port = node_value(farm, "probe_port");
+    struct span w = span_of(t, node_value(farm, "probe_url"));
+    const char *url = arena_strndup(a, w.n ? w.at : "", w.n), *host = strstr(url, "://");
+    bool http = probe && str_equal(probe->text, "http");
+    uint16_t at = name && name->text && (!http || host)
+                      ? places_check_port(t->s->places, name->text, http ? probe_url_parse(a, url).port : port_of(port))
+                      : 0;
+    if (at && http) {
+        size_t before = (size_t)(host + 3 - url) + strcspn(host + 3, ":/?#"), old = strcspn(url + before, "/?#");
+        substitute_text(t->s, w.at + before, old, arena_printf(a, ":%u", at));
+        return;
+    }
+    replace(t, probe, "tcp");
+    replace(t, port, arena_printf(a, "%u", at));
 }
 
 static const struct node *first_item(const struct node *map, const char *key)

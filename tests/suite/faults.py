@@ -142,6 +142,7 @@ PUBLISHD = [
     ("source range too long", ["Mail", "Branch"], "Branch", r"10\.2\.0\.0-", r"10.1.255.255-"),
     ("source condition dropped", ["Mail", "Branch"], "Branch", r" +sources: .*\n", r""),
     ("drained member not drained", ["Mail"], "Mail", r" +drained: true\n", r""),
+    ("health check of another port", ["Mail"], None, r"(name: Farm\n( +)probe: http\n)", r'\g<1>\g<2>probe_url: "http://*:81/"\n'),
     ("member drained", ["Mail"], "Mail", r"(- connect: cas2\S+\n( +)port: 443\n)", r"\g<1>\g<2>drained: true\n"),
     ("Accept-Encoding left", ["Branch"], "Branch", r"(\n    site: )", r"\n    accept_encoding: true\g<1>"),
     ("Accept-Encoding removed", ["Mail"], "Mail", r" +accept_encoding: true\n", r""),
