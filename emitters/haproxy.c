@@ -74,23 +74,13 @@ bool haproxy_judges_dots(const struct plan_rule *r)
            !rule_publishes_all(r->rule);
 }
 
-static bool same_servers(const struct plan_upstream *x, const struct plan_upstream *y)
-{
-    if (x->tls != y->tls || x->port != y->port || x->servers.n != y->servers.n)
-        return false;
-    for (size_t i = 0; i < x->servers.n; i++)
-        if (x->servers.v[i].port != y->servers.v[i].port || !str_equal(x->servers.v[i].host, y->servers.v[i].host))
-            return false;
-    return true;
-}
-
 bool haproxy_splits(const struct plan *p, const struct plan_rule *r)
 {
     struct reach reach = haproxy_reach(p, r);
     if (haproxy_through(r)) /* publishd is told the scheme by the port */
         return reach.http && reach.https;
     return reach.http && reach.https && r->rule->action == ACTION_ALLOW && r->forwards && !haproxy_closed(r) &&
-           !r->rule->require_ssl && !same_servers(&r->to[0], &r->to[1]);
+           !r->rule->require_ssl && !plan_same_upstream(&r->to[0], &r->to[1]);
 }
 
 const char *haproxy_backend(struct haproxy *h, const struct plan_rule *r, bool http_half)

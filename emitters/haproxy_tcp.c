@@ -91,7 +91,6 @@ static void write_backend(struct haproxy *h, const struct plan_server_rule *r, s
 {
     struct writer *w = &h->w;
     const struct plan_door *d = &r->doors.v[door];
-    const char *host = strchr(d->host, ':') && d->host[0] != '[' ? arena_printf(h->a, "[%s]", d->host) : d->host;
     write_line(w, "backend %s", backend_name(h, r, door));
     w->depth++;
     write_line(w, "mode tcp");
@@ -100,7 +99,7 @@ static void write_backend(struct haproxy *h, const struct plan_server_rule *r, s
         write_line(w, "source 0.0.0.0 usesrc clientip    # B-150");
     /* without a port it is the one that the client connected to */
     write_line(w, "server published %s%s",
-               haproxy_word(h, d->port ? arena_printf(h->a, "%s:%u", host, (unsigned)d->port) : host),
+               haproxy_word(h, d->port ? arena_printf(h->a, "%s:%u", d->host, (unsigned)d->port) : d->host),
                r->client_address == CLIENT_ADDRESS_PROXY_PROTOCOL ? " send-proxy" : "");
     w->depth--;
 }

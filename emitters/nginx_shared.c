@@ -56,6 +56,15 @@ static void new_variable(struct maker *m, const char *name)
         m->longest_variable = n;
 }
 
+/* One shared object: its first line, and what stands in it. */
+static void write_shared(struct writer *w, const char *first, const char *lines)
+{
+    write_blank(w);
+    write_line(w, "%s", first);
+    write_raw(w, "%s", lines);
+    write_line(w, "}");
+}
+
 /* ---- upstreams ------------------------------------------------------------------ */
 /* A server that signs clients in by connection (NTLM) must never see two clients on one connection: connections are
  * kept only where no client's Authorization reaches the server, and where they do not come from the client's address. */
@@ -72,9 +81,7 @@ static const char *upstream_lines(struct maker *m, const struct plan_rule *r, co
         write_line(&w, "hash $remote_addr consistent;");
     for (size_t i = 0; i < to->servers.n; i++) {
         const struct plan_server *s = &to->servers.v[i];
-        const char *host =
-            strchr(s->host, ':') && s->host[0] != '[' ? arena_printf(m->arena, "[%s]", s->host) : s->host;
-        const char *where = arena_printf(m->arena, "%s:%u", host, (unsigned)s->port);
+        const char *where = arena_printf(m->arena, "%s:%u", s->host, (unsigned)s->port);
         write_line(&w, "server %s%s;", quoted(&w, m->arena, Q_NGINX_REGEX, where), s->drained ? " down" : "");
     }
     if (keeps_connections(r))
@@ -101,12 +108,8 @@ const char *shared_upstream(struct maker *m, const struct plan_rule *r, const st
     const char *name =
         named(m, content, "", of,
               arena_printf(m->arena, "_%u%s", (unsigned)to->port, keeps_connections(r) ? "" : "_once"), &fresh);
-    if (fresh) {
-        write_blank(&m->upstreams);
-        write_line(&m->upstreams, "upstream %s {", name);
-        write_raw(&m->upstreams, "%s", lines);
-        write_line(&m->upstreams, "}");
-    }
+    if (fresh)
+        write_shared(&m->upstreams, arena_printf(m->arena, "upstream %s {", name), lines);
     return name;
 }
 
@@ -118,12 +121,8 @@ const char *shared_publishd(struct maker *m, const struct plan_listener *l, bool
     bool fresh;
     const char *name =
         named(m, lines, "", "publishd", arena_printf(m->arena, "_%u%s", port, kept ? "" : "_once"), &fresh);
-    if (fresh) {
-        write_blank(&m->upstreams);
-        write_line(&m->upstreams, "upstream %s {", name);
-        write_raw(&m->upstreams, "%s", lines);
-        write_line(&m->upstreams, "}");
-    }
+    if (fresh)
+        write_shared(&m->upstreams, arena_printf(m->arena, "upstream %s {", name), lines);
     return name;
 }
 
@@ -155,10 +154,7 @@ static const char *shared_set(struct maker *m, const ipset *set, const char *pre
     const char *name = named(m, lines, prefix, text, "", &fresh);
     if (fresh) {
         new_variable(m, name);
-        write_blank(&m->sources);
-        write_line(&m->sources, "geo $%s {", name);
-        write_raw(&m->sources, "%s", lines);
-        write_line(&m->sources, "}");
+        write_shared(&m->sources, arena_printf(m->arena, "geo $%s {", name), lines);
     }
     return name;
 }
@@ -213,10 +209,7 @@ static const char *shared_schedule(struct maker *m, const struct schedule *s)
     const char *name = named(m, arena_printf(m->arena, "hours\n%s", lines), "hours", s->name, "", &fresh);
     if (fresh) {
         new_variable(m, name);
-        write_blank(&m->maps);
-        write_line(&m->maps, "map $date_local $%s {    # local time (B-23)", name);
-        write_raw(&m->maps, "%s", lines);
-        write_line(&m->maps, "}");
+        write_shared(&m->maps, arena_printf(m->arena, "map $date_local $%s {    # local time (B-23)", name), lines);
     }
     return name;
 }

@@ -128,8 +128,7 @@ static void write_conditions(struct stream_maker *m, const struct plan_server_ru
 /* ---- the server ----------------------------------------------------------------------------------------------------------- */
 static const char *endpoint(struct arena *a, const struct plan_door *d)
 {
-    const char *host = strchr(d->host, ':') && d->host[0] != '[' ? arena_printf(a, "[%s]", d->host) : d->host;
-    return d->port ? arena_printf(a, "%s:%u", host, (unsigned)d->port) : arena_printf(a, "%s:$server_port", host);
+    return d->port ? arena_printf(a, "%s:%u", d->host, (unsigned)d->port) : arena_printf(a, "%s:$server_port", d->host);
 }
 
 /* Where the door leads to, as proxy_pass takes it: the name of an upstream, or address and port of the connection itself. */

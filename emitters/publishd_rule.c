@@ -64,16 +64,6 @@ static void write_conditions(struct publishd *p, const struct plan_rule *r)
 
 /* ---- rules: where they forward to ----------------------------------------------------------- */
 
-static bool same_upstream(const struct plan_upstream *x, const struct plan_upstream *y)
-{
-    if (x->tls != y->tls || x->port != y->port || x->servers.n != y->servers.n)
-        return false;
-    for (size_t i = 0; i < x->servers.n; i++)
-        if (x->servers.v[i].port != y->servers.v[i].port || !str_equal(x->servers.v[i].host, y->servers.v[i].host))
-            return false;
-    return true;
-}
-
 static void write_upstream(struct publishd *p, const char *key, const struct plan_upstream *u)
 {
     pd_open_map(p, key);
@@ -107,7 +97,7 @@ static void write_server(struct publishd *p, const struct plan_rule *r)
         pd_text(p, "farm", r->farm->name);
         pd_bool(p, "affinity_by_address", rule->affinity_by_address, false);
     }
-    if (same_upstream(&r->to[0], &r->to[1])) {
+    if (plan_same_upstream(&r->to[0], &r->to[1])) {
         write_upstream(p, "upstream", &r->to[0]);
     } else {
         write_upstream(p, "upstream_http", &r->to[0]);

@@ -533,3 +533,13 @@ void plan_free(struct plan *p)
     if (p)
         arena_free(p->arena);
 }
+
+bool plan_same_upstream(const struct plan_upstream *x, const struct plan_upstream *y)
+{
+    if (x->tls != y->tls || x->port != y->port || x->servers.n != y->servers.n)
+        return false;
+    for (size_t i = 0; i < x->servers.n; i++)
+        if (x->servers.v[i].port != y->servers.v[i].port || !str_equal(x->servers.v[i].host, y->servers.v[i].host))
+            return false;
+    return true;
+}

@@ -28,7 +28,7 @@ struct plan_listener {
 };
 struct plan_server {
     const char *member;              /* the name in the export */
-    const char *host;                /* where to connect: name or address */
+    const char *host;                /* where to connect: name or address, IPv6 in brackets */
     uint16_t port;
     bool drained;
 };
@@ -127,4 +127,6 @@ uint16_t preauth_port(const struct plan_listener *l, enum target t, bool tls);
 /* Never fails: what is wrong becomes a finding. */
 struct plan *plan_make(const struct policy *p, struct site *s, struct findings *f);
 void plan_free(struct plan *p);
+/* Requests go to the same places in the same way. */
+bool plan_same_upstream(const struct plan_upstream *x, const struct plan_upstream *y);
 #endif
