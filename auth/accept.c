@@ -146,13 +146,16 @@ static enum leg kerberos_leg(struct handshake *h, struct der token, bool wrapped
 {
     struct accepted got = { GSS_C_NO_NAME, GSS_C_NO_CREDENTIAL, { 0, NULL } };
     struct strbuf without = { 0 };
-    bool unavailable;
+    bool unavailable, ask;
     OM_uint32 minor;
     if (!h->a->keytab) {
         buf_puts(why, "Kerberos: there is no keytab");
         return LEG_REFUSED;
     }
-    struct own_ticket *service = own_ticket(h->a, &unavailable, &without);
+    ask = auth_ticket_due(h->a) && kdc_begin(h->a, kdc_realm_own(h->a), &without);
+    struct own_ticket *service = own_ticket(h->a, ask, &unavailable, &without);
+    if (ask)
+        kdc_end(h->a, kdc_realm_own(h->a), !unavailable);
     gss_cred_id_t alone = service ? GSS_C_NO_CREDENTIAL : keytab_alone(h->a), cred = service ? service->cred : alone;
     if (cred == GSS_C_NO_CREDENTIAL)
         buf_printf(why, "Kerberos: %s", without.p ? without.p : "the keytab cannot be used");

@@ -72,6 +72,17 @@ static bool readable(const char *file, struct strbuf *err)
     return false;
 }
 
+/* Whose waits end by the monotonic clock. */
+static void condition_init(pthread_cond_t *c)
+{
+    pthread_condattr_t monotonic_clock;
+    if (pthread_condattr_init(&monotonic_clock) != 0 ||
+        pthread_condattr_setclock(&monotonic_clock, CLOCK_MONOTONIC) != 0 ||
+        pthread_cond_init(c, &monotonic_clock) != 0)
+        mem_fatal();
+    pthread_condattr_destroy(&monotonic_clock);
+}
+
 struct auth *auth_new(const struct sign_in *s, bool spnego, struct strbuf *err)
 {
     struct arena *arena = arena_new();
@@ -82,7 +93,10 @@ struct auth *auth_new(const struct sign_in *s, bool spnego, struct strbuf *err)
     a->keytab = s->kerberos.keytab ? arena_printf(arena, "FILE:%s", s->kerberos.keytab) : NULL;
     a->spnego = spnego;
     pthread_mutex_init(&a->lock, NULL);
-    pthread_mutex_init(&a->kdc.lock, NULL);
+    a->kdc = arena_alloc(arena, (s->domains.n + 1) * sizeof *a->kdc);
+    pthread_mutex_init(&a->kdc_lock, NULL);
+    condition_init(&a->kdc_heard);
+    condition_init(&a->service_answered);
     a->tickets = tickets_new();
     if (RAND_bytes(a->digest_key, sizeof a->digest_key) != 1) {
         buf_puts(err, "no random bytes\n");
@@ -110,8 +124,16 @@ void auth_free(struct auth *a)
     secret_release(a->radius_secret);
     password_file_free(a->passwords);
     pthread_mutex_destroy(&a->lock);
-    pthread_mutex_destroy(&a->kdc.lock);
+    pthread_mutex_destroy(&a->kdc_lock);
+    pthread_cond_destroy(&a->kdc_heard);
+    pthread_cond_destroy(&a->service_answered);
     arena_free(a->arena);
+}
+
+long auth_patience(const struct auth *a)
+{
+    enum { QUESTIONS = 3 }; /* that a sign-in may put to a server, each with its timeout */
+    return a->s.timeout * QUESTIONS;
 }
 
 const char *realm_of_domain(const struct auth *a, const char *domain)

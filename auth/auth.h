@@ -16,6 +16,12 @@ bool auth_start(const struct sign_in *s, struct strbuf *err);
 struct auth *auth_new(const struct sign_in *s, bool spnego, struct strbuf *err);
 void auth_free(struct auth *a);      /* NULL is allowed; identities may outlive it */
 
+/* Seconds that somebody who signs in waits for the servers that are asked, as a whole. */
+long auth_patience(const struct auth *a);
+
+/* Does not block: this server's own ticket must be had from the KDC, and nobody is at it. */
+bool auth_ticket_due(struct auth *a);
+
 /* The name in the principal's form, "alice@LAB.TEST": realm as said or of the domain; false: neither leads to a realm. */
 bool auth_principal(const struct auth *a, const struct user_name *n, struct strbuf *out);
 #endif

@@ -103,15 +103,17 @@ static enum verdict by_kdc(struct auth *a, const struct user_name *name, struct 
     OM_uint32 major, minor, ignored;
     bool unavailable = false;
     struct strbuf principal = { 0 };
-    if (!impersonated_name(a, name, &principal, why)) {
+    enum lookup named = impersonated_name(a, name, &principal, why);
+    if (named != LOOKUP_FOUND) {
         buf_free(&principal);
-        return VERDICT_UNKNOWN;
+        return named == LOOKUP_FAILED ? VERDICT_UNAVAILABLE : VERDICT_UNKNOWN;
     }
-    if (!kdc_begin(a, why)) {
+    size_t realm = kdc_realm(a, name);
+    if (!kdc_begin(a, realm, why)) {
         buf_free(&principal);
         return VERDICT_UNAVAILABLE;
     }
-    struct own_ticket *own = own_ticket(a, &unavailable, why);
+    struct own_ticket *own = own_ticket(a, true, &unavailable, why);
     gss_cred_id_t cred = own ? impersonate(own, principal.p, &major, &minor) : GSS_C_NO_CREDENTIAL;
     enum verdict v = VERDICT_UNAVAILABLE;
     if (own && cred == GSS_C_NO_CREDENTIAL) {
@@ -123,7 +125,7 @@ static enum verdict by_kdc(struct auth *a, const struct user_name *name, struct 
         *who = identity_by_ticket(a, cred, PROOF_CERTIFICATE, NULL, &unavailable, why);
         v = *who ? VERDICT_OK : unavailable ? VERDICT_UNAVAILABLE : VERDICT_DISABLED;
     }
-    kdc_end(a, v != VERDICT_UNAVAILABLE);
+    kdc_end(a, realm, v != VERDICT_UNAVAILABLE);
     gss_release_cred(&ignored, &cred);
     own_ticket_release(own);
     buf_free(&principal);
@@ -132,14 +134,14 @@ static enum verdict by_kdc(struct auth *a, const struct user_name *name, struct 
 
 /* Finds the object that a user principal name is written at: what stands in front of its @ may be another user's account name.
  * Without such an object it is the account of that name, in a realm that is known. */
-static enum ldap_found find_object(struct auth *a, LDAP *l, const struct user_name *name, struct arena *to,
-                                   struct ldap_object *o, struct strbuf *why)
+static enum lookup find_object(struct auth *a, LDAP *l, const struct user_name *name, struct arena *to,
+                               struct ldap_object *o, struct strbuf *why)
 {
     if (!*name->realm)
         return ldap_lookup_account(a, l, name->account, to, o, why);
     const char *upn = arena_printf(to, "%s@%s", name->account, name->realm);
-    enum ldap_found f = ldap_lookup(a, l, "userPrincipalName", upn, to, o, why);
-    if (f != LDAP_ABSENT || o->several || !realm_known(a, name->realm))
+    enum lookup f = ldap_lookup(a, l, "userPrincipalName", upn, to, o, why);
+    if (f != LOOKUP_ABSENT || o->several || !realm_known(a, name->realm))
         return f;
     buf_clear(why);
     return ldap_lookup_account(a, l, name->account, to, o, why);
@@ -153,8 +155,8 @@ static enum verdict by_directory(struct auth *a, const struct user_name *name, s
     struct ldap_object o;
     strings sids = { 0 };
     LDAP *l = ldap_connect_search(a, why);
-    enum ldap_found f = l ? find_object(a, l, name, to, &o, why) : LDAP_FAILED;
-    enum verdict v = f == LDAP_FAILED ? VERDICT_UNAVAILABLE : f == LDAP_ABSENT ? VERDICT_UNKNOWN : VERDICT_OK;
+    enum lookup f = l ? find_object(a, l, name, to, &o, why) : LOOKUP_FAILED;
+    enum verdict v = f == LOOKUP_FAILED ? VERDICT_UNAVAILABLE : f == LOOKUP_ABSENT ? VERDICT_UNKNOWN : VERDICT_OK;
     if (v == VERDICT_OK && (o.control & DISABLED || o.locked || o.expired))
         v = o.control & DISABLED ? VERDICT_DISABLED : o.locked ? VERDICT_LOCKED : VERDICT_EXPIRED;
     if (v == VERDICT_OK && a->keytab) {

@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { WAYS = 4, HASH = 32 };
+enum { WAYS = 4, HASH = 32, PATIENCE = 15 };
 
 struct known {
     unsigned char key[HASH];
@@ -21,11 +21,10 @@ struct known {
 struct attempt {
     struct attempt *next;
     unsigned char key[HASH];
+    time_t began; /* monotonic */
     int waiting;
     bool over;
-    enum verdict verdict;
-    struct identity *who;
-    long wait;
+    struct credentials_answer answer;
 };
 struct credentials {
     struct throttle *throttle;
@@ -41,8 +40,11 @@ struct credentials {
 struct credentials *credentials_new(size_t most, struct throttle *t)
 {
     struct credentials *c = calloc(1, sizeof *c);
-    if (!c || pthread_mutex_init(&c->lock, NULL) != 0 || pthread_cond_init(&c->answered, NULL) != 0)
+    pthread_condattr_t monotonic;
+    if (!c || pthread_mutex_init(&c->lock, NULL) != 0 || pthread_condattr_init(&monotonic) != 0 ||
+        pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) != 0 || pthread_cond_init(&c->answered, &monotonic) != 0)
         mem_fatal();
+    pthread_condattr_destroy(&monotonic);
     c->throttle = t;
     c->sets = most / WAYS ? most / WAYS : 1;
     c->v = calloc(c->sets * WAYS, sizeof *c->v);
@@ -97,16 +99,20 @@ static void hash(const struct credentials *c, struct strbuf *text, unsigned char
     buf_wipe(text);
 }
 
-static void key_of(const struct credentials *c, enum validator v, const struct user_name *name,
-                   const struct secret *password, unsigned char out[HASH])
+static void key_of(const struct credentials *c, const struct shown_credentials *s, unsigned char out[HASH])
 {
     struct strbuf b = { 0 };
     buf_reserve(&b, 2048); /* the password is written once, and not left behind by growing */
-    buf_putc(&b, (char)('0' + (int)v));
-    add_lower(&b, name->domain);
-    add_lower(&b, name->account);
-    add_lower(&b, name->realm);
-    buf_add(&b, secret_text(password), secret_length(password));
+    buf_putc(&b, s->password ? (char)('0' + (int)s->validator) : 'c');
+    add_lower(&b, s->name->domain);
+    add_lower(&b, s->name->account);
+    add_lower(&b, s->name->realm);
+    if (s->password) {
+        buf_add(&b, secret_text(s->password), secret_length(s->password));
+    } else {
+        buf_add(&b, (const char *)s->certificate, CERTIFICATE_ID);
+        buf_puts(&b, s->listener);
+    }
     hash(c, &b, out);
 }
 
@@ -154,8 +160,8 @@ static struct known *find(struct credentials *c, const unsigned char key[HASH], 
     return found;
 }
 
-static void keep(struct credentials *c, const unsigned char key[HASH], uint64_t account, const struct attempt *a,
-                 long long now)
+static void keep(struct credentials *c, const unsigned char key[HASH], uint64_t account,
+                 const struct credentials_answer *a, long long now)
 {
     struct known *set = set_of(c, key), *place = set;
     long life = a->verdict == VERDICT_OK                                       ? CREDENTIALS_RIGHT_S
@@ -172,14 +178,15 @@ static void keep(struct credentials *c, const unsigned char key[HASH], uint64_t 
     memcpy(place->key, key, HASH);
 }
 
-struct identity *credentials_known(struct credentials *c, enum validator v, const struct user_name *name,
-                                   const struct secret *password, long long now)
+struct identity *credentials_known(struct credentials *c, const struct shown_credentials *s, long long now,
+                                   long long *until)
 {
     unsigned char key[HASH];
-    key_of(c, v, name, password, key);
+    key_of(c, s, key);
     pthread_mutex_lock(&c->lock);
     const struct known *k = find(c, key, now);
     struct identity *who = k ? identity_hold(k->who) : NULL;
+    *until = k ? k->until : now;
     pthread_mutex_unlock(&c->lock);
     return who;
 }
@@ -187,42 +194,67 @@ struct identity *credentials_known(struct credentials *c, enum validator v, cons
 /* ---- asking ------------------------------------------------------------------------------------- */
 
 /* The verdict from outside, without the lock. */
-static void check(struct credentials *c, const struct credentials_question *q, struct attempt *a, struct strbuf *why)
+static void check(struct credentials *c, const struct credentials_question *q, struct credentials_answer *a,
+                  struct strbuf *why)
 {
-    a->wait = throttle_ask(c->throttle, q->name, q->address, q->now);
+    if (!q->shown.password) {
+        a->verdict = q->check(q, &a->asked, &a->who, why);
+        return;
+    }
+    a->wait = throttle_ask(c->throttle, q->shown.name, q->address, q->now);
     if (a->wait) {
         a->verdict = VERDICT_LOCKED;
         buf_puts(why, "too many failed sign-ins");
         return;
     }
-    a->verdict = q->check(q->context, q->validator, q->name, q->password, &a->who, why);
+    a->verdict = q->check(q, &a->asked, &a->who, why);
     /* A locked or disabled account answers every guess alike, so that counts as wrong. One whose password must be
      * changed may do so too, without saying whether the guess was good: that is neither. */
-    enum throttle_result r = a->verdict == VERDICT_OK                                                 ? THROTTLE_RIGHT
-                             : a->verdict == VERDICT_UNAVAILABLE || a->verdict == VERDICT_MUST_CHANGE ? THROTTLE_UNKNOWN
-                                                                                                      : THROTTLE_WRONG;
-    throttle_result(c->throttle, q->name, q->address, r, q->now);
+    bool neither = a->verdict == VERDICT_UNAVAILABLE || a->verdict == VERDICT_MUST_CHANGE ||
+                   (a->verdict == VERDICT_CHALLENGED && q->further);
+    enum throttle_result r = a->verdict == VERDICT_OK ? THROTTLE_RIGHT : neither ? THROTTLE_UNKNOWN : THROTTLE_WRONG;
+    throttle_result(c->throttle, q->shown.name, q->address, r, q->now);
 }
 
-/* Somebody is asking just that: waits for the answer. Called and returns with the lock. */
-static struct attempt *join(struct credentials *c, const unsigned char key[HASH])
+static time_t seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec;
+}
+
+/* Somebody is asking just that, and has not asked for too long: the newest who does. */
+static struct attempt *under_way(struct credentials *c, const unsigned char key[HASH], long patience)
 {
     struct attempt *a = c->under_way;
     while (a && CRYPTO_memcmp(a->key, key, HASH) != 0)
         a = a->next;
-    if (!a)
-        return NULL;
-    a->waiting++;
-    while (!a->over)
-        pthread_cond_wait(&c->answered, &c->lock);
-    a->waiting--;
-    return a;
+    return a && seconds() - a->began < patience ? a : NULL;
 }
 
-static void release(struct credentials *c, struct attempt *a)
+/* Waits for the answer. Called and returns with the lock. */
+static void join(struct credentials *c, struct attempt *a, long patience)
 {
+    const struct timespec end = { .tv_sec = a->began + patience };
+    int code = 0;
+    a->waiting++;
+    while (!a->over && !code)
+        code = pthread_cond_timedwait(&c->answered, &c->lock, &end);
+    a->waiting--;
+}
+
+/* The attempt's answer, or that there is none yet; who gets it last frees it. */
+static void take_answer(struct credentials *c, struct attempt *a, struct credentials_answer *out, struct strbuf *why)
+{
+    *out = (struct credentials_answer){ .verdict = VERDICT_UNAVAILABLE };
+    if (a->over) {
+        *out = a->answer;
+        identity_hold(out->who);
+    } else {
+        buf_puts(why, "somebody else asks the same and has no answer");
+    }
     if (a->over && !a->waiting) {
-        identity_release(a->who);
+        identity_release(a->answer.who);
         free(a);
     } else {
         pthread_cond_broadcast(&c->answered);
@@ -235,6 +267,7 @@ static struct attempt *begin(struct credentials *c, const unsigned char key[HASH
     if (!a)
         mem_fatal();
     memcpy(a->key, key, HASH);
+    a->began = seconds();
     a->next = c->under_way;
     c->under_way = a;
     return a;
@@ -249,38 +282,43 @@ static void finish(struct credentials *c, struct attempt *a)
     a->over = true;
 }
 
-enum verdict credentials_ask(struct credentials *c, const struct credentials_question *q, struct identity **who,
-                             long *wait, struct strbuf *why)
+/* Called and returns with the lock. */
+static struct attempt *ask_anew(struct credentials *c, const struct credentials_question *q,
+                                const unsigned char key[HASH], struct strbuf *why)
+{
+    uint64_t before = c->forgotten, account = account_of(c, q->shown.name);
+    struct attempt *a = begin(c, key);
+    pthread_mutex_unlock(&c->lock);
+    check(c, q, &a->answer, why);
+    a->answer.until = q->now;
+    pthread_mutex_lock(&c->lock);
+    if (before == c->forgotten) {
+        keep(c, key, account, &a->answer, q->now);
+        a->answer.until += CREDENTIALS_RIGHT_S;
+    }
+    finish(c, a);
+    return a;
+}
+
+void credentials_ask(struct credentials *c, const struct credentials_question *q, struct credentials_answer *out,
+                     struct strbuf *why)
 {
     unsigned char key[HASH];
-    *who = NULL;
-    *wait = 0;
-    key_of(c, q->validator, q->name, q->password, key);
+    long patience = q->patience ? q->patience : PATIENCE;
+    key_of(c, &q->shown, key);
     pthread_mutex_lock(&c->lock);
     const struct known *k = find(c, key, q->now);
     if (k) {
-        enum verdict v = k->verdict;
-        *who = identity_hold(k->who);
+        *out = (struct credentials_answer){ .verdict = k->verdict, .who = identity_hold(k->who), .until = k->until };
         pthread_mutex_unlock(&c->lock);
-        buf_puts(why, v == VERDICT_OK ? "" : "wrong a moment ago already");
-        return v;
+        buf_puts(why, out->verdict == VERDICT_OK ? "" : "wrong a moment ago already");
+        return;
     }
-    struct attempt *a = join(c, key);
-    if (!a) {
-        uint64_t before = c->forgotten;
-        a = begin(c, key);
-        pthread_mutex_unlock(&c->lock);
-        check(c, q, a, why);
-        uint64_t account = account_of(c, q->name);
-        pthread_mutex_lock(&c->lock);
-        if (before == c->forgotten)
-            keep(c, key, account, a, q->now);
-        finish(c, a);
-    }
-    enum verdict v = a->verdict;
-    *who = identity_hold(a->who);
-    *wait = a->wait;
-    release(c, a);
+    struct attempt *a = under_way(c, key, patience);
+    if (a)
+        join(c, a, patience);
+    else
+        a = ask_anew(c, q, key, why);
+    take_answer(c, a, out, why);
     pthread_mutex_unlock(&c->lock);
-    return v;
 }

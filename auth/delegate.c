@@ -89,22 +89,22 @@ bool realm_known(const struct auth *a, const char *realm)
 
 /* The principal to act as. What stands behind an @ may be no realm but the suffix of a user principal name; the directory
  * then says whose it is. A backend would see "alice\@mail.example@LAB.TEST" otherwise. */
-bool impersonated_name(struct auth *a, const struct user_name *who, struct strbuf *principal, struct strbuf *why)
+enum lookup impersonated_name(struct auth *a, const struct user_name *who, struct strbuf *principal, struct strbuf *why)
 {
     struct arena *arena = arena_new();
     struct user_name real = *who;
-    bool ok = true;
+    enum lookup found = LOOKUP_FOUND;
     if (*who->realm && !realm_known(a, who->realm))
-        ok = directory_account(a, who, arena, &real, why);
-    if (ok && !*real.realm && !*real.domain && !a->s.domains.n && a->s.kerberos.principal &&
+        found = directory_account(a, who, arena, &real, why);
+    if (found == LOOKUP_FOUND && !*real.realm && !*real.domain && !a->s.domains.n && a->s.kerberos.principal &&
         strrchr(a->s.kerberos.principal, '@'))
         real.realm = strrchr(a->s.kerberos.principal, '@') + 1;
-    if (ok && !auth_principal(a, &real, principal)) {
+    if (found == LOOKUP_FOUND && !auth_principal(a, &real, principal)) {
         buf_printf(why, "there is no realm for the domain \"%s\"; name it below kerberos: domains", real.domain);
-        ok = false;
+        found = LOOKUP_ABSENT;
     }
     arena_free(arena);
-    return ok;
+    return found;
 }
 
 /* ---- where tickets come from ----------------------------------------------------------------------------------- */
@@ -154,27 +154,20 @@ static bool token_of(struct auth *a, const struct ticket *t, const char *spn, st
     return ok;
 }
 
-static gss_cred_id_t by_password(struct auth *a, const struct identity *who, OM_uint32 *major, OM_uint32 *minor,
-                                 struct strbuf *why)
+/* *unavailable: nobody could be asked, the KDC or the directory that knows whose name it is. */
+static gss_cred_id_t by_password(struct auth *a, const struct identity *who, char **cache, OM_uint32 *minor,
+                                 bool *unavailable, struct strbuf *why)
 {
-    OM_uint32 ignored;
     struct strbuf principal = { 0 };
     struct user_name name = { who->account, who->domain, who->realm };
-    gss_name_t user = GSS_C_NO_NAME;
     gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
-    *major = GSS_S_BAD_NAME;
+    enum lookup found = impersonated_name(a, &name, &principal, why);
     *minor = 0;
-    if (impersonated_name(a, &name, &principal, why)) {
-        gss_buffer_desc text = { principal.n, principal.p };
-        gss_buffer_desc password = { secret_length(who->password), (void *)(uintptr_t)secret_text(who->password) };
-        *major = gss_import_name(minor, &text, (gss_OID)GSS_KRB5_NT_PRINCIPAL_NAME, &user);
-        if (!GSS_ERROR(*major))
-            *major = gss_acquire_cred_with_password(minor, user, &password, GSS_C_INDEFINITE, gss_one(&gss_krb5),
-                                                    GSS_C_INITIATE, &cred, NULL, NULL);
-        if (GSS_ERROR(*major))
-            gss_why(why, principal.p, *major, *minor, &gss_krb5);
+    *unavailable = found == LOOKUP_FAILED;
+    if (found == LOOKUP_FOUND) {
+        cred = credential_by_password(principal.p, who->password, cache, minor, why);
+        *unavailable = minor_is_unavailable(*minor);
     }
-    gss_release_name(&ignored, &user);
     buf_free(&principal);
     return cred;
 }
@@ -213,11 +206,16 @@ static struct ticket *not_found(bool unavailable, const struct strbuf *why)
 
 static struct ticket *ticket_by_password(struct initiator *i, struct strbuf *token, struct strbuf *why)
 {
-    OM_uint32 major, minor;
-    gss_cred_id_t cred = by_password(i->a, i->who, &major, &minor, why);
-    if (cred != GSS_C_NO_CREDENTIAL)
-        return found(i, cred, NULL, token, why);
-    struct ticket *t = not_found(minor_is_unavailable(minor), why);
+    OM_uint32 minor;
+    bool unavailable;
+    char *cache = NULL;
+    gss_cred_id_t cred = by_password(i->a, i->who, &cache, &minor, &unavailable, why);
+    if (cred != GSS_C_NO_CREDENTIAL) {
+        struct ticket *got = found(i, cred, NULL, token, why);
+        got->cache = cache;
+        return got;
+    }
+    struct ticket *t = not_found(unavailable, why);
     if (minor && verdict_of_kdc((int32_t)minor) != VERDICT_UNAVAILABLE)
         t->state = TICKET_WRONG;
     return t;
@@ -226,11 +224,12 @@ static struct ticket *ticket_by_password(struct initiator *i, struct strbuf *tok
 static struct ticket *ticket_by_transition(struct initiator *i, struct strbuf *token, struct strbuf *why)
 {
     OM_uint32 major, minor;
-    bool unavailable = false;
     struct strbuf principal = { 0 };
     struct user_name name = { i->who->account, i->who->domain, i->who->realm };
     gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
-    struct own_ticket *s = impersonated_name(i->a, &name, &principal, why) ? own_ticket(i->a, &unavailable, why) : NULL;
+    enum lookup named = impersonated_name(i->a, &name, &principal, why);
+    bool unavailable = named == LOOKUP_FAILED;
+    struct own_ticket *s = named == LOOKUP_FOUND ? own_ticket(i->a, true, &unavailable, why) : NULL;
     if (s) {
         cred = impersonate(s, principal.p, &major, &minor);
         if (GSS_ERROR(major)) {
@@ -289,17 +288,20 @@ static struct ticket *find_ticket(const struct initiator *i)
 /* The ticket that is kept, or a new one; the token that making it gave is in token then. */
 static struct ticket *get_ticket(struct initiator *i, struct strbuf *token, struct strbuf *why)
 {
+    const struct user_name name = { i->who->account, i->who->domain, i->who->realm };
+    size_t realm = kdc_realm(i->a, &name);
     struct ticket *t = i->kept ? i->kept : find_ticket(i);
     i->kept = NULL;
     if (t && t->state != TICKET_GOOD)
         buf_puts(why, t->why);
-    if (!t && !kdc_begin(i->a, why)) {
+    if (!t && !kdc_begin(i->a, realm, why)) {
         t = not_found(true, why);
     } else if (!t) {
         struct strbuf key = { 0 };
         make_key(i, &key);
         t = i->how == DELEGATE_NEGOTIATE ? ticket_by_password(i, token, why) : ticket_by_delegation(i, token, why);
-        kdc_end(i->a, t->state != TICKET_UNAVAILABLE);
+        secrets_wipe_stack();
+        kdc_end(i->a, realm, t->state != TICKET_UNAVAILABLE);
         tickets_keep(i->a->tickets, &key, t);
         buf_free(&key);
         i->again = true; /* it is new: a refusal is not for its age */
@@ -395,6 +397,7 @@ static enum delegated ntlm_leg(struct initiator *i, const struct strbuf *challen
     gss_release_buffer(&ignored, &out);
     gss_release_name(&ignored, &target);
     buf_free(&service);
+    secrets_wipe_stack(); /* the password's hash */
     return ok ? DELEGATE_SEND : DELEGATE_REFUSED;
 }
 

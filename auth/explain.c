@@ -42,7 +42,7 @@ static bool is_forwardable(gss_cred_id_t cred)
 }
 
 /* The service account's object: by its own name, or by the service's name that its principal is. */
-static enum ldap_found our_object(struct auth *a, LDAP *l, struct arena *to, struct ldap_object *o, struct strbuf *why)
+static enum lookup our_object(struct auth *a, LDAP *l, struct arena *to, struct ldap_object *o, struct strbuf *why)
 {
     const char *at = strrchr(a->s.kerberos.principal, '@');
     const char *name = arena_strndup(to, a->s.kerberos.principal,
@@ -67,7 +67,7 @@ static bool from_directory(struct auth *a, const char *account, const char *spn,
     struct ldap_object us, user;
     LDAP *l = a->s.ldap.servers.n ? ldap_connect_search(a, &why) : NULL;
     size_t before = out->n;
-    if (l && our_object(a, l, to, &us, &why) == LDAP_FOUND) {
+    if (l && our_object(a, l, to, &us, &why) == LOOKUP_FOUND) {
         if (!(us.control & TRUSTED_FOR_TRANSITION))
             buf_printf(
                 out,
@@ -76,7 +76,7 @@ static bool from_directory(struct auth *a, const char *account, const char *spn,
         if (!lists(&us.delegates_to, spn))
             buf_printf(out, "  %s may not delegate to %s: add it to its msDS-AllowedToDelegateTo\n", us.account, spn);
     }
-    if (l && ldap_lookup(a, l, "sAMAccountName", account, to, &user, &why) == LDAP_FOUND) {
+    if (l && ldap_lookup(a, l, "sAMAccountName", account, to, &user, &why) == LOOKUP_FOUND) {
         if (user.control & NOT_DELEGATED)
             buf_printf(out, "  %s is marked \"Account is sensitive and cannot be delegated\"\n", user.account);
         if (user.control & ACCOUNT_DISABLED)
@@ -168,10 +168,10 @@ bool delegation_explain(struct auth *a, const char *account, const char *spn, st
     struct strbuf principal = { 0 }, why = { 0 };
     struct user_name name;
     bool unavailable, ok = false;
-    if (!user_name_parse(to, account, NULL, &name) || !impersonated_name(a, &name, &principal, &why)) {
+    if (!user_name_parse(to, account, NULL, &name) || impersonated_name(a, &name, &principal, &why) != LOOKUP_FOUND) {
         buf_printf(out, "%s: no user's name%s%s\n", account, why.n ? ": " : "", why.n ? why.p : "");
     } else {
-        struct own_ticket *s = own_ticket(a, &unavailable, &why);
+        struct own_ticket *s = own_ticket(a, true, &unavailable, &why);
         if (s)
             buf_printf(out, "our own ticket, %s: ok\n", a->s.kerberos.principal);
         else

@@ -8,8 +8,8 @@
 
 enum { FILE_BYTES = 1 << 20, NESTING = 4, SECTIONS = 8, LANGUAGES = 64 };
 
-const char *const form_files[FORMS] = { "sign-in.html", "password.html", "sign-out.html", "signed-off.html",
-                                        "expires.html" };
+const char *const form_files[FORMS] = { "sign-in.html",    "password.html", "sign-out.html",
+                                        "signed-off.html", "expires.html",  "further.html" };
 
 struct text {
     const char *name, *value;
@@ -27,9 +27,10 @@ struct forms {
 };
 
 /* The values that pages are given; a template may name no others. */
-static const char *const value_names[] = { "action",   "change", "collect",  "error",   "files",        "host",
-                                           "language", "notice", "passcode", "private", "private_hint", "public_hint",
-                                           "sign_in",  "token",  "url",      "user" };
+static const char *const value_names[] = { "action",  "change",   "collect", "asked",        "further",
+                                           "echo",    "error",    "files",   "host",         "language",
+                                           "notice",  "passcode", "private", "private_hint", "public_hint",
+                                           "sign_in", "token",    "url",     "user" };
 
 /* ---- files -------------------------------------------------------------------------------- */
 
@@ -205,7 +206,8 @@ static bool template_load(struct forms *f, enum form page, struct strbuf *err)
 {
     static const char *const needed[FORMS][3] = { [FORM_SIGN_IN] = { "{{action}}", "{{token}}", "{{url}}" },
                                                   [FORM_PASSWORD] = { "{{action}}", "{{token}}", "{{url}}" },
-                                                  [FORM_SIGN_OUT] = { "{{action}}" } };
+                                                  [FORM_SIGN_OUT] = { "{{action}}" },
+                                                  [FORM_FURTHER] = { "{{action}}", "{{token}}", "{{further}}" } };
     const char *file = form_files[page];
     struct strbuf b = { 0 };
     bool ok = include(f, file, 0, &b, err);

@@ -2,7 +2,7 @@
  * or come from a folder (`form.directory`), file by file: what the folder does not have is taken from the built-in ones.
  *
  * The folder may hold
- *   sign-in.html password.html sign-out.html signed-off.html expires.html head.html notes.html style.css    templates
+ *   sign-in.html further.html password.html sign-out.html signed-off.html expires.html head.html notes.html style.css    templates
  *   texts.LANGUAGE            a catalog: lines "name = text", # begins a comment; what it lacks is said in English
  *   *.css *.png *.svg *.jpg *.gif *.ico *.woff2    files that pages refer to as {{files}}NAME; at most 1 MiB each
  *
@@ -17,7 +17,7 @@
 #define AUTH_FORMS_H
 #include "../base/base.h"
 
-enum form { FORM_SIGN_IN, FORM_PASSWORD, FORM_SIGN_OUT, FORM_SIGNED_OFF, FORM_EXPIRES, FORMS };
+enum form { FORM_SIGN_IN, FORM_PASSWORD, FORM_SIGN_OUT, FORM_SIGNED_OFF, FORM_EXPIRES, FORM_FURTHER, FORMS };
 extern const char *const form_files[FORMS];
 
 struct forms;                        /* immutable; for any thread */

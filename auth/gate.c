@@ -13,6 +13,16 @@ enum validator gate_validator(const struct gate *g)
     }
 }
 
+struct shown_credentials gate_password(const struct gate *g, const struct user_name *name, struct secret *password)
+{
+    return (struct shown_credentials){ .validator = gate_validator(g), .name = name, .password = password };
+}
+
+struct shown_credentials gate_certificate(const struct gate *g, const struct user_name *name, const unsigned char *id)
+{
+    return (struct shown_credentials){ .name = name, .certificate = id, .listener = g->listener };
+}
+
 /* Nobody must sign in, but the rule sends on what the client brings (B-27): a password, which the server will judge. A
  * ticket of constrained delegation for a name that nobody verified would make everybody anybody. */
 static void volunteered(struct gate_at *at)

@@ -93,6 +93,7 @@ struct gate_request {
     bool has_certificate;                                /* the client showed one that is good */
     enum naming naming;                                  /* what it says of an account */
     struct user_name certificate;                        /* which; for NAMES_ACCOUNT */
+    unsigned char certificate_id[CERTIFICATE_ID];        /* what tells it from all others; for NAMES_ACCOUNT */
     struct gate_connection *connection;                  /* HTTP/2: for what is kept; Integrated is not offered there */
     bool shared;                                         /* the connection carries others' requests too: HTTP/2, or a proxy in front */
 };
@@ -130,19 +131,23 @@ void gate_set_cookies_remove(const struct gate *g, struct head *answer);
 
 /* ---- jobs ---------------------------------------------------------------------------------- */
 /* Complete in itself: the exchange that it was made for may be gone when it runs, but not the gate. */
-enum gate_task { TASK_PASSWORD, TASK_SIGN_IN, TASK_CHANGE, TASK_LEG, TASK_USERS, TASK_CERTIFICATE };
+enum gate_task { TASK_PASSWORD, TASK_SIGN_IN, TASK_FURTHER, TASK_CHANGE, TASK_LEG, TASK_USERS, TASK_CERTIFICATE };
 struct gate_job {
     enum gate_task task;
     const struct gate *gate;
     struct arena *arena;
     uint32_t address;
     long long now;
-    struct user_name name;                               /* PASSWORD, SIGN_IN, CHANGE, CERTIFICATE */
-    struct secret *password, *wanted;                    /* password: or the passcode */
-    struct secret *passed_on;                            /* SIGN_IN with a passcode: the password for servers; NULL */
+    struct user_name name;                               /* PASSWORD, SIGN_IN, FURTHER, CHANGE, CERTIFICATE */
+    struct secret *password, *wanted;                    /* password: or the passcode, or the answer; NULL for CERTIFICATE */
+    unsigned char certificate_id[CERTIFICATE_ID];        /* CERTIFICATE */
+    struct secret *passed_on;                            /* SIGN_IN with a passcode, FURTHER: the password for servers; NULL */
+    struct challenge challenge;                          /* FURTHER: what is answered; then what is asked for (VERDICT_CHALLENGED) */
+    unsigned round;                                      /* FURTHER: how many were answered, this one included */
+    long long began;                                     /* FURTHER: when the first was asked */
     bool from_session;                                   /* PASSWORD: of session, not of Basic */
     struct session session;
-    const char *user, *url;                              /* SIGN_IN, CHANGE: as the form had them */
+    const char *user, *url;                              /* SIGN_IN, FURTHER, CHANGE: as the form had them */
     bool private_computer;
     struct handshake *handshake;                         /* LEG */
     enum scheme scheme;
@@ -155,6 +160,7 @@ struct gate_job {
     struct strbuf reply, why;
     long wait;                                           /* seconds, where there were too many failures */
     struct identity *who;                                /* also in: for TASK_USERS */
+    long long until;                                     /* PASSWORD, CERTIFICATE: that may be believed until then */
     enum membership member;                              /* if judge and who: not USER_ASK any more */
 };
 void gate_job_run(struct gate_job *j);                   /* blocks */

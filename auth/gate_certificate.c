@@ -8,6 +8,27 @@ static void find_account(struct gate_at *at)
     j->judge = false; /* it is looked at again when its account is known */
     j->name = (struct user_name){ arena_strdup(j->arena, name->account), arena_strdup(j->arena, name->domain),
                                   arena_strdup(j->arena, name->realm) };
+    memcpy(j->certificate_id, at->q->certificate_id, CERTIFICATE_ID);
+}
+
+static void remember(struct gate_connection *c, struct identity *who, enum verdict verdict, long long until)
+{
+    identity_release(c->certificate.who);
+    c->certificate.who = identity_hold(who);
+    c->certificate.verdict = verdict;
+    c->certificate.until = until;
+}
+
+/* Another connection with the same certificate has found its account a moment ago (B-95). false: nobody has. */
+static bool known_elsewhere(struct gate_at *at)
+{
+    long long until;
+    struct shown_credentials shown = gate_certificate(at->g, &at->q->certificate, at->q->certificate_id);
+    struct identity *who = credentials_known(at->g->credentials, &shown, at->q->now, &until);
+    if (who)
+        remember(at->q->connection, who, VERDICT_OK, until);
+    identity_release(who);
+    return who;
 }
 
 /* Whose the certificate is. NULL: at->out is a job that finds it, or the answer that it is nobody's. */
@@ -16,7 +37,7 @@ static struct identity *certificate_who(struct gate_at *at)
     const struct gate_connection *c = at->q->connection;
     if (at->q->naming != NAMES_ACCOUNT)
         gate_forbid(at, PAGE_WRONG_USER, "the client certificate names no account");
-    else if (at->q->now >= c->certificate.until)
+    else if (at->q->now >= c->certificate.until && !known_elsewhere(at))
         find_account(at);
     else if (c->certificate.who)
         return c->certificate.who;
@@ -31,14 +52,11 @@ static struct identity *certificate_who(struct gate_at *at)
 void gate_certificate_after(struct gate_at *at, struct gate_job *j)
 {
     enum { AGAIN_S = 3 }; /* nobody could be asked */
-    struct gate_connection *c = at->q->connection;
-    long long keep = j->verdict == VERDICT_OK            ? CREDENTIALS_RIGHT_S
-                     : j->verdict == VERDICT_UNAVAILABLE ? AGAIN_S
-                                                         : CREDENTIALS_WRONG_S;
-    identity_release(c->certificate.who);
-    c->certificate.who = identity_hold(j->who);
-    c->certificate.verdict = j->verdict;
-    c->certificate.until = at->q->now + keep;
+    /* What is kept no longer must still be good for the question that it was asked for. */
+    long long until = j->verdict == VERDICT_OK            ? (j->until > at->q->now ? j->until : at->q->now + 1)
+                      : j->verdict == VERDICT_UNAVAILABLE ? at->q->now + AGAIN_S
+                                                          : at->q->now + CREDENTIALS_WRONG_S;
+    remember(at->q->connection, j->who, j->verdict, until);
 }
 
 bool gate_second_factor(struct gate_at *at)

@@ -16,9 +16,11 @@ void gate_basic(struct gate_at *at, const char *rest, bool integrated)
         gate_challenge(at, true, integrated, "the credentials are not of Basic's form");
         return;
     }
-    struct identity *who = credentials_known(at->g->credentials, gate_validator(at->g), &name, password, at->q->now);
+    long long until;
+    struct shown_credentials shown = gate_password(at->g, &name, password);
+    struct identity *who = credentials_known(at->g->credentials, &shown, at->q->now, &until);
     if (who) {
-        gate_keep_basic(at, who);
+        gate_keep_basic(at, who, until);
         gate_judge(at, who, NULL, USER_ASK);
         identity_release(who);
     } else {
@@ -48,7 +50,7 @@ static void basic_failed(struct gate_at *at, const struct gate_job *j)
 void gate_after_basic(struct gate_at *at, const struct gate_job *j)
 {
     if (j->verdict == VERDICT_OK) {
-        gate_keep_basic(at, j->who);
+        gate_keep_basic(at, j->who, j->until);
         gate_judge(at, j->who, NULL, j->member);
     } else {
         basic_failed(at, j);

@@ -62,42 +62,58 @@ static enum named ntlm_name(struct arena *a, const struct strbuf *token, struct 
 
 /* ---- the tasks ------------------------------------------------------------------------------------- */
 
-static enum verdict ask_auth(void *context, enum validator v, const struct user_name *name, struct secret *password,
-                             struct identity **who, struct strbuf *why)
+static enum verdict ask_auth(const struct credentials_question *q, struct challenge *asked, struct identity **who,
+                             struct strbuf *why)
 {
-    return password_check(context, v, name, password, who, why);
+    const struct shown_credentials *s = &q->shown;
+    if (s->password)
+        return password_check_further(q->context, s->validator, s->name, s->password, NULL, asked, who, why);
+    return certificate_account(q->context, s->name, who, why);
 }
 
 static void check(struct gate_job *j)
 {
     const struct gate *g = j->gate;
-    const struct credentials_question q = { .validator = gate_validator(g),
-                                            .name = &j->name,
-                                            .password = j->password,
+    const struct credentials_question q = { .shown = j->password ? gate_password(g, &j->name, j->password)
+                                                                 : gate_certificate(g, &j->name, j->certificate_id),
                                             .address = j->address,
                                             .now = j->now,
+                                            .patience = auth_patience(g->auth),
+                                            .further = j->task == TASK_SIGN_IN,
                                             .check = ask_auth,
                                             .context = g->auth };
-    j->verdict = credentials_ask(g->credentials, &q, &j->who, &j->wait, &j->why);
+    struct credentials_answer answer;
+    credentials_ask(g->credentials, &q, &answer, &j->why);
+    j->verdict = answer.verdict;
+    j->who = answer.who;
+    j->challenge = answer.asked;
+    j->until = answer.until;
+    j->wait = answer.wait;
 }
 
-/* Good once: nothing is remembered of it. The password beside it is not checked here, as it was not at the source: the server
- * that it is passed on to does that. */
-static void check_passcode(struct gate_job *j)
+/* A passcode, or the answer to what a server asked for besides. Good once: nothing is remembered of it. The password beside it is
+ * not checked here, as it was not at the source: the server that it is passed on to does that. An answer that does not let
+ * somebody in is a failure, also where the server asks again. */
+static void check_once(struct gate_job *j)
 {
     const struct gate *g = j->gate;
+    bool further = j->task == TASK_FURTHER;
+    struct challenge asked = { 0 };
     struct identity *who = NULL;
     j->wait = throttle_ask(g->throttle, &j->name, j->address, j->now);
     if (j->wait) {
         j->verdict = VERDICT_LOCKED;
         return;
     }
-    j->verdict = password_check(g->auth, gate_validator(g), &j->name, j->password, &who, &j->why);
+    j->verdict = password_check_further(g->auth, gate_validator(g), &j->name, j->password,
+                                        further ? &j->challenge : NULL, &asked, &who, &j->why);
+    bool neither = j->verdict == VERDICT_UNAVAILABLE || (j->verdict == VERDICT_CHALLENGED && !further);
     throttle_result(g->throttle, &j->name, j->address,
-                    j->verdict == VERDICT_OK            ? THROTTLE_RIGHT
-                    : j->verdict == VERDICT_UNAVAILABLE ? THROTTLE_UNKNOWN
-                                                        : THROTTLE_WRONG,
+                    j->verdict == VERDICT_OK ? THROTTLE_RIGHT
+                    : neither                ? THROTTLE_UNKNOWN
+                                             : THROTTLE_WRONG,
                     j->now);
+    j->challenge = asked;
     if (who) {
         struct identity facts = *who;
         facts.password = j->passed_on;
@@ -159,14 +175,14 @@ static void judge(struct gate_job *j)
         enum membership m = users_holds(g->users, j->sets[i], j->who);
         if (m == USER_ASK)
             m = users_ask(g->users, g->auth, j->sets[i], j->who, &j->why);
-        j->member = m == USER_INSIDE ? USER_INSIDE : USER_OUTSIDE;
+        j->member = m > j->member ? m : j->member;
     }
 }
 
 bool gate_job_asks_kdc(const struct gate_job *j)
 {
-    if (j->task == TASK_LEG) /* our own ticket may have to be had first; the client's is then judged here */
-        return token_kind(j->token.p ? j->token.p : "", j->token.n) == TOKEN_KERBEROS;
+    if (j->task == TASK_LEG) /* the client's ticket is judged here, but our own may have to be had first */
+        return auth_ticket_due(j->gate->auth) && token_kind(j->token.p ? j->token.p : "", j->token.n) == TOKEN_KERBEROS;
     if (j->task == TASK_CERTIFICATE)
         return certificate_asks_kdc(j->gate->auth);
     return j->task != TASK_USERS && password_asks_kdc(j->gate->auth, gate_validator(j->gate));
@@ -175,13 +191,15 @@ bool gate_job_asks_kdc(const struct gate_job *j)
 void gate_job_run(struct gate_job *j)
 {
     switch (j->task) {
-    case TASK_PASSWORD: check(j); break;
-    case TASK_SIGN_IN: gate_passcodes(j->gate) ? check_passcode(j) : check(j); break;
+    case TASK_PASSWORD:
+    case TASK_CERTIFICATE: check(j); break;
+    case TASK_SIGN_IN: gate_passcodes(j->gate) ? check_once(j) : check(j); break;
+    case TASK_FURTHER: check_once(j); break;
     case TASK_CHANGE: change(j); break;
     case TASK_LEG: leg(j); break;
     case TASK_USERS: break;
-    case TASK_CERTIFICATE: j->verdict = certificate_account(j->gate->auth, &j->name, &j->who, &j->why); break;
     }
+    secrets_wipe_stack();
     if (j->judge && j->who)
         judge(j);
 }

@@ -26,8 +26,7 @@ static enum membership member(const struct gate_at *at, const struct identity *w
     enum membership best = USER_OUTSIDE;
     for (size_t i = 0; i < at->q->sets_n && best != USER_INSIDE; i++) {
         enum membership m = users_holds(at->g->users, at->q->sets[i], who);
-        if (m != USER_OUTSIDE)
-            best = m;
+        best = m > best ? m : best;
     }
     return best;
 }
@@ -59,6 +58,10 @@ void gate_judge(struct gate_at *at, struct identity *who, struct session *s, enu
             j->session = *s;
             j->session.password = secret_hold(s->password);
         }
+        return;
+    }
+    if (!at->q->anybody && verdict == USER_NOT_KNOWN) {
+        gate_refuse(at, 503, "nobody can say in which groups the user is");
         return;
     }
     if (!at->q->anybody && verdict == USER_OUTSIDE) {

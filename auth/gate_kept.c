@@ -60,7 +60,7 @@ bool gate_kept_session(const struct gate_at *at)
     return place == c->text.n;
 }
 
-void gate_keep_session(struct gate_at *at, const struct session *s, struct identity *who)
+void gate_keep_session(struct gate_at *at, const struct session *s, struct identity *who, long long until)
 {
     struct gate_connection *c = at->q->connection;
     const struct head *h = at->q->head;
@@ -69,7 +69,7 @@ void gate_keep_session(struct gate_at *at, const struct session *s, struct ident
     c->session = *s;
     c->session.password = secret_hold(s->password);
     c->kept_who = identity_hold(who);
-    c->kept_until = at->q->now + CREDENTIALS_RIGHT_S;
+    c->kept_until = until;
     buf_puts(&c->text, at->q->host);
     buf_putc(&c->text, '\n');
     for (uint32_t i = 0; i < h->n; i++) {
@@ -88,13 +88,13 @@ bool gate_kept_basic(const struct gate_at *at)
            same_bytes(c->text.p, value, c->text.n);
 }
 
-void gate_keep_basic(struct gate_at *at, struct identity *who)
+void gate_keep_basic(struct gate_at *at, struct identity *who, long long until)
 {
     struct gate_connection *c = at->q->connection;
     const char *value = head_value(at->q->head, FIELD_AUTHORIZATION);
     kept_drop(c);
     c->kept = KEPT_BASIC;
     c->kept_who = identity_hold(who);
-    c->kept_until = at->q->now + CREDENTIALS_RIGHT_S;
+    c->kept_until = until;
     buf_add_secret(&c->text, value, strlen(value));
 }

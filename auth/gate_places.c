@@ -9,15 +9,7 @@
 #include <openssl/crypto.h>
 
 #define FORM_COOKIE "__Host-publishd-form"
-enum { NONCE = 16, TOKEN_PLAIN = NONCE + 8, DAY = 86400 };
-
-struct form_state {
-    const char *error, *notice; /* names of texts, or NULL */
-    const char *user, *url;
-    bool private_computer;
-    long wait;
-    long left; /* days that the password is still good */
-};
+enum { TOKEN_PLAIN = FORM_NONCE + 8, DAY = 86400 };
 
 /* ---- heads ------------------------------------------------------------------------------- */
 
@@ -48,21 +40,20 @@ static bool is_form(const struct head *h)
 
 /* ---- tokens --------------------------------------------------------------------------------- */
 
-static const char *token_context(const struct gate_at *at)
+const char *gate_form_context(const struct gate_at *at)
 {
     return arena_printf(at->a, "%s\n%s", at->g->listener, at->q->host);
 }
 
-/* The number in the browser's cookie. */
-static bool nonce_read(const struct gate_at *at, unsigned char nonce[NONCE])
+bool gate_form_nonce(const struct gate_at *at, unsigned char nonce[FORM_NONCE])
 {
     const char *cookies = head_value(at->q->head, FIELD_COOKIE), *value;
     size_t n;
-    unsigned char got[NONCE + 1];
+    unsigned char got[FORM_NONCE + 1];
     if (!cookies || !(value = cookie_next(&cookies, FORM_COOKIE, &n)) ||
-        base64url_decode(value, n, got, sizeof got) != NONCE)
+        base64url_decode(value, n, got, sizeof got) != FORM_NONCE)
         return false;
-    memcpy(nonce, got, NONCE);
+    memcpy(nonce, got, FORM_NONCE);
     return true;
 }
 
@@ -71,17 +62,17 @@ static const char *token_make(struct gate_at *at)
 {
     unsigned char plain[TOKEN_PLAIN];
     struct strbuf b = { 0 };
-    if (!nonce_read(at, plain)) {
-        random_bytes(plain, NONCE);
+    if (!gate_form_nonce(at, plain)) {
+        random_bytes(plain, FORM_NONCE);
         buf_puts(&b, FORM_COOKIE "=");
-        base64url_encode(&b, plain, NONCE);
+        base64url_encode(&b, plain, FORM_NONCE);
         buf_puts(&b, "; Path=/; Secure; HttpOnly; SameSite=Lax");
         gate_add(at, "Set-Cookie", arena_strdup(at->a, b.p));
         buf_clear(&b);
     }
     for (int i = 0; i < 8; i++)
-        plain[NONCE + i] = (unsigned char)((uint64_t)at->q->now >> (56 - 8 * i));
-    seal(at->g->sessions.keys, "form", token_context(at), plain, sizeof plain, &b);
+        plain[FORM_NONCE + i] = (unsigned char)((uint64_t)at->q->now >> (56 - 8 * i));
+    seal(at->g->sessions.keys, "form", gate_form_context(at), plain, sizeof plain, &b);
     const char *token = arena_strdup(at->a, b.p);
     buf_free(&b);
     return token;
@@ -90,16 +81,16 @@ static const char *token_make(struct gate_at *at)
 /* NULL: it is good. Else the name of the text that says what is wrong. */
 static const char *token_wrong(const struct gate_at *at, const char *token)
 {
-    unsigned char plain[SEAL_PLAIN], nonce[NONCE];
+    unsigned char plain[SEAL_PLAIN], nonce[FORM_NONCE];
     uint64_t made = 0;
-    if (!nonce_read(at, nonce))
+    if (!gate_form_nonce(at, nonce))
         return "cookies";
     if (!token ||
-        seal_open(at->g->sessions.keys, "form", token_context(at), token, strlen(token), plain) != TOKEN_PLAIN)
+        seal_open(at->g->sessions.keys, "form", gate_form_context(at), token, strlen(token), plain) != TOKEN_PLAIN)
         return "expired_form"; /* the keys may have changed since the page was made */
     for (int i = 0; i < 8; i++)
-        made = made << 8 | plain[NONCE + i];
-    if (CRYPTO_memcmp(plain, nonce, NONCE) != 0)
+        made = made << 8 | plain[FORM_NONCE + i];
+    if (CRYPTO_memcmp(plain, nonce, FORM_NONCE) != 0)
         return "other_site";
     return at->q->now - (long long)made > GATE_FORM_AGE ? "expired_form" : NULL;
 }
@@ -152,9 +143,10 @@ static const char *place_link(struct gate_at *at, const char *place, const char 
     return s;
 }
 
-static void page(struct gate_at *at, enum form which, int status, const struct form_state *f)
+void gate_form_page(struct gate_at *at, enum form which, int status, const struct form_state *f)
 {
-    static const char *const actions[FORMS] = { PLACE_SIGN_IN_PATH, PLACE_PASSWORD_PATH, PLACE_SIGN_OUT_PATH, "", "" };
+    static const char *const actions[FORMS] = { PLACE_SIGN_IN_PATH, PLACE_PASSWORD_PATH, PLACE_SIGN_OUT_PATH, "", "",
+                                                PLACE_SIGN_IN_PATH };
     const struct forms_settings *form = &at->g->sessions.form;
     const char *language = forms_language(at->g->pages, head_value(at->q->head, FIELD_ACCEPT_LANGUAGE));
     const char *url = f->url ? f->url : "/";
@@ -162,7 +154,7 @@ static void page(struct gate_at *at, enum form which, int status, const struct f
                                         { "private_time", duration(at, language, form->private_timeout) },
                                         { "wait", duration(at, language, (f->wait + 59) / 60 * 60) },
                                         { "left", duration(at, language, f->left * DAY) } };
-    bool token = which == FORM_SIGN_IN || which == FORM_PASSWORD;
+    bool token = which == FORM_SIGN_IN || which == FORM_PASSWORD || which == FORM_FURTHER;
     gate_refuse(at, status, f->error);
     const struct form_value values[] = {
         { "language", language },
@@ -179,6 +171,9 @@ static void page(struct gate_at *at, enum form which, int status, const struct f
           text(at, language, form->absolute_timeout ? "public_hint_absolute" : "public_hint", times, 4) },
         { "private_hint",
           text(at, language, form->absolute_timeout ? "private_hint_absolute" : "private_hint", times, 4) },
+        { "asked", f->asked },
+        { "further", f->further },
+        { "echo", f->echo ? "1" : "" },
         { "passcode", gate_passcodes(at->g) ? "1" : "" },
         { "collect", at->g->keep_password ? "1" : "" },
         { "change", gate_changes_passwords(at->g) ? place_link(at, PLACE_PASSWORD_PATH, url) : "" },
@@ -219,7 +214,7 @@ static void show_sign_in(struct gate_at *at, const char *query)
         gate_redirect(at, 302, f.url);
         return;
     }
-    page(at, FORM_SIGN_IN, 200, &f);
+    gate_form_page(at, FORM_SIGN_IN, 200, &f);
     at->out->why = NULL;
 }
 
@@ -230,7 +225,7 @@ static void sign_out(struct gate_at *at)
         logged_off_add(at->g->logged_off, s.id, session_last(&at->g->sessions, &s, at->q->now), at->q->now);
         session_end(&s);
     }
-    page(at, FORM_SIGNED_OFF, 200, &(struct form_state){ 0 });
+    gate_form_page(at, FORM_SIGNED_OFF, 200, &(struct form_state){ 0 });
     gate_cookie(at, NULL);
 }
 
@@ -239,7 +234,7 @@ static void show_sign_out(struct gate_at *at)
 {
     const char *site = field_named(at->q->head, "Sec-Fetch-Site");
     if (site && strcmp(site, "cross-site") == 0)
-        page(at, FORM_SIGN_OUT, 200, &(struct form_state){ 0 });
+        gate_form_page(at, FORM_SIGN_OUT, 200, &(struct form_state){ 0 });
     else
         sign_out(at);
 }
@@ -278,7 +273,7 @@ static void show_password(struct gate_at *at, const char *query)
                             : arena_strdup(at->a, s.account);
         session_end(&s);
     }
-    page(at, FORM_PASSWORD, 200, &f);
+    gate_form_page(at, FORM_PASSWORD, 200, &f);
 }
 
 static void get_place(struct gate_at *at, enum place place, const char *rest)
@@ -300,7 +295,7 @@ static void post_place(struct gate_at *at, enum place place)
         gate_refuse(at, 405, NULL);
         gate_add(at, "Allow", "GET, HEAD");
     } else if (!from_here(at)) {
-        page(at, body ? FORM_SIGN_IN : FORM_SIGN_OUT, 403, &(struct form_state){ .error = "other_site" });
+        gate_form_page(at, body ? FORM_SIGN_IN : FORM_SIGN_OUT, 403, &(struct form_state){ .error = "other_site" });
     } else if (!body) {
         sign_out(at);
     } else if (!is_form(h)) {
@@ -337,8 +332,7 @@ bool gate_at_place(struct gate_at *at)
 
 /* ---- what a form sent ----------------------------------------------------------------------------------- */
 
-/* A password out of a form: decoded into the arena, taken from there into a secret, and the copy zeroed. */
-static struct secret *password_of(struct gate_at *at, const char *body, size_t n, const char *name)
+struct secret *gate_form_secret(struct gate_at *at, const char *body, size_t n, const char *name)
 {
     char *s = (char *)(uintptr_t)parameter(at->a, body, n, name);
     struct secret *secret = s && utf8_valid(s, strlen(s)) ? secret_new(s, strlen(s)) : NULL;
@@ -352,26 +346,33 @@ static bool is_empty(const struct secret *s)
     return !s || !secret_length(s);
 }
 
+struct gate_job *gate_form_job(struct gate_at *at, enum gate_task task, const struct user_name *name,
+                               const struct form_state *f)
+{
+    struct gate_job *j = gate_job_new(at, task);
+    j->judge = false; /* whether a rule lets the user pass is seen when it is asked for */
+    j->name = (struct user_name){ arena_strdup(j->arena, name->account), arena_strdup(j->arena, name->domain),
+                                  arena_strdup(j->arena, name->realm) };
+    j->private_computer = f->private_computer;
+    j->user = arena_strdup(j->arena, f->user);
+    j->url = arena_strdup(j->arena, f->url);
+    return j;
+}
+
 static void take_sign_in(struct gate_at *at, const char *body, size_t n, struct form_state *f)
 {
     struct user_name name;
     bool otp = gate_passcodes(at->g);
-    struct secret *checked = password_of(at, body, n, otp ? "passcode" : "password"),
-                  *passed_on = otp && at->g->keep_password ? password_of(at, body, n, "password") : NULL;
+    struct secret *checked = gate_form_secret(at, body, n, otp ? "passcode" : "password"),
+                  *passed_on = otp && at->g->keep_password ? gate_form_secret(at, body, n, "password") : NULL;
     bool missing = is_empty(checked) || (otp && at->g->keep_password && is_empty(passed_on));
     if (missing || !f->user || !user_name_parse(at->a, f->user, at->g->domain, &name)) {
         f->error = otp ? "missing_passcode" : "missing";
-        page(at, FORM_SIGN_IN, 403, f);
+        gate_form_page(at, FORM_SIGN_IN, 403, f);
     } else {
-        struct gate_job *j = gate_job_new(at, TASK_SIGN_IN);
-        j->judge = false; /* whether a rule lets the user pass is seen when it is asked for */
-        j->name = (struct user_name){ arena_strdup(j->arena, name.account), arena_strdup(j->arena, name.domain),
-                                      arena_strdup(j->arena, name.realm) };
+        struct gate_job *j = gate_form_job(at, TASK_SIGN_IN, &name, f);
         j->password = secret_hold(checked);
         j->passed_on = secret_hold(passed_on);
-        j->private_computer = f->private_computer;
-        j->user = arena_strdup(j->arena, f->user);
-        j->url = arena_strdup(j->arena, f->url);
     }
     secret_release(checked);
     secret_release(passed_on);
@@ -380,8 +381,8 @@ static void take_sign_in(struct gate_at *at, const char *body, size_t n, struct 
 static void take_password(struct gate_at *at, const char *body, size_t n, struct form_state *f)
 {
     struct user_name name;
-    struct secret *old = password_of(at, body, n, "old"), *wanted = password_of(at, body, n, "new"),
-                  *again = password_of(at, body, n, "again");
+    struct secret *old = gate_form_secret(at, body, n, "old"), *wanted = gate_form_secret(at, body, n, "new"),
+                  *again = gate_form_secret(at, body, n, "again");
     if (is_empty(old) || is_empty(wanted) || is_empty(again) || !f->user ||
         !user_name_parse(at->a, f->user, at->g->domain, &name))
         f->error = "missing";
@@ -390,16 +391,11 @@ static void take_password(struct gate_at *at, const char *body, size_t n, struct
     else if (secret_equal(wanted, old))
         f->error = "same_as_old";
     if (f->error) {
-        page(at, FORM_PASSWORD, 403, f);
+        gate_form_page(at, FORM_PASSWORD, 403, f);
     } else {
-        struct gate_job *j = gate_job_new(at, TASK_CHANGE);
-        j->judge = false;
-        j->name = (struct user_name){ arena_strdup(j->arena, name.account), arena_strdup(j->arena, name.domain),
-                                      arena_strdup(j->arena, name.realm) };
+        struct gate_job *j = gate_form_job(at, TASK_CHANGE, &name, f);
         j->password = secret_hold(old);
         j->wanted = secret_hold(wanted);
-        j->user = arena_strdup(j->arena, f->user);
-        j->url = arena_strdup(j->arena, f->url);
     }
     secret_release(old);
     secret_release(wanted);
@@ -429,7 +425,9 @@ void gate_body(const struct gate *g, const struct gate_request *q, const char *b
     if (n > GATE_BODY_BYTES)
         gate_refuse(&at, 413, "too large for a form");
     else if ((f.error = token_wrong(&at, parameter(a, body, n, "token"))))
-        page(&at, sign_in ? FORM_SIGN_IN : FORM_PASSWORD, 403, &f);
+        gate_form_page(&at, sign_in ? FORM_SIGN_IN : FORM_PASSWORD, 403, &f);
+    else if (sign_in && parameter(a, body, n, "further"))
+        gate_take_answer(&at, body, n, &f);
     else if (sign_in)
         take_sign_in(&at, body, n, &f);
     else
@@ -446,7 +444,7 @@ void gate_late(const struct gate *g, const struct gate_request *q, const char *b
         bool change = place_of(target_path(q->head->target), &rest) == PLACE_PASSWORD;
         struct form_state f = form_of(&at, body, n);
         f.error = "unavailable";
-        page(&at, change ? FORM_PASSWORD : FORM_SIGN_IN, 503, &f);
+        gate_form_page(&at, change ? FORM_PASSWORD : FORM_SIGN_IN, 503, &f);
     } else {
         gate_refuse(&at, 503, NULL);
     }
@@ -461,7 +459,9 @@ static void failed(struct gate_at *at, const struct gate_job *j, enum form which
                             .url = j->url,
                             .private_computer = j->private_computer,
                             .wait = j->wait,
-                            .error = gate_passcodes(at->g) && which == FORM_SIGN_IN ? "wrong_passcode" : "wrong" };
+                            .error = j->task == TASK_FURTHER                          ? "wrong_answer"
+                                     : gate_passcodes(at->g) && which == FORM_SIGN_IN ? "wrong_passcode"
+                                                                                      : "wrong" };
     int status = 403;
     if (j->wait) {
         f.error = "throttled";
@@ -475,7 +475,7 @@ static void failed(struct gate_at *at, const struct gate_job *j, enum form which
         which = gate_changes_passwords(at->g) ? FORM_PASSWORD : which;
         f.error = which == FORM_PASSWORD ? "must_change" : "must_change_elsewhere";
     }
-    page(at, which, status, &f);
+    gate_form_page(at, which, status, &f);
     if (j->wait)
         gate_retry_after(at, j->wait);
     at->out->why =
@@ -496,7 +496,7 @@ static void tell_end(struct gate_at *at, const struct gate_job *j)
     long long left = (j->who->password_expires - at->q->now) / DAY;
     struct form_state f = { .url = j->url, .left = left > 0 ? (long)left : 0 };
     f.notice = f.left ? "expires_in" : "expires_today";
-    page(at, FORM_EXPIRES, 200, &f);
+    gate_form_page(at, FORM_EXPIRES, 200, &f);
 }
 
 static void signed_in(struct gate_at *at, const struct gate_job *j)
@@ -511,6 +511,7 @@ static void signed_in(struct gate_at *at, const struct gate_job *j)
         gate_refuse(at, 403, "the user's name is too long for a session");
         return;
     }
+    s.once = j->task == TASK_FURTHER;
     if (ends_soon(at, j->who))
         tell_end(at, j);
     else
@@ -522,7 +523,9 @@ static void signed_in(struct gate_at *at, const struct gate_job *j)
 void gate_form_after(struct gate_at *at, struct gate_job *j)
 {
     enum form which = j->task == TASK_CHANGE ? FORM_PASSWORD : FORM_SIGN_IN;
-    if (j->verdict != VERDICT_OK || j->wait)
+    if (j->verdict == VERDICT_CHALLENGED && j->round < GATE_ROUNDS)
+        gate_ask_further(at, j);
+    else if (j->verdict != VERDICT_OK || j->wait)
         failed(at, j, which);
     else if (which == FORM_PASSWORD)
         gate_redirect(at, 303, arena_printf(at->a, "%s&why=changed", place_link(at, PLACE_SIGN_IN_PATH, j->url)));

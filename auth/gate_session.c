@@ -6,21 +6,17 @@ enum session_state gate_session(struct gate_at *at, struct session *s)
     return session_find(&at->g->sessions, at->g->logged_off, at->q->head, at->q->host, at->q->address, at->q->now, s);
 }
 
-static void in_session(struct gate_at *at, struct session *s, struct identity *who)
-{
-    gate_keep_session(at, s, who);
-    gate_judge(at, who, s, USER_ASK);
-}
-
 /* A session is good; its password may have been changed or its account disabled since. */
 static void session_checked(struct gate_at *at, struct session *s)
 {
     const struct gate *g = at->g;
     struct user_name name = { s->account, s->domain, s->realm };
+    struct shown_credentials shown = gate_password(g, &name, s->password);
     struct identity *who;
-    if (!s->password || gate_passcodes(g)) { /* a password beside a passcode was never checked here */
+    long long until = at->q->now + CREDENTIALS_RIGHT_S;
+    if (!s->password || s->once || gate_passcodes(g)) { /* a password beside a passcode was never checked here */
         who = session_identity(s);
-    } else if (!(who = credentials_known(g->credentials, gate_validator(g), &name, s->password, at->q->now))) {
+    } else if (!(who = credentials_known(g->credentials, &shown, at->q->now, &until))) {
         struct gate_job *j = gate_job_new(at, TASK_PASSWORD);
         j->from_session = true;
         j->session = *s;
@@ -29,7 +25,8 @@ static void session_checked(struct gate_at *at, struct session *s)
         j->password = secret_hold(s->password);
         return;
     }
-    in_session(at, s, who);
+    gate_keep_session(at, s, who, until);
+    gate_judge(at, who, s, USER_ASK);
     identity_release(who);
 }
 
@@ -82,7 +79,7 @@ void gate_forms(struct gate_at *at)
 void gate_after_session(struct gate_at *at, struct gate_job *j)
 {
     if (j->verdict == VERDICT_OK) {
-        gate_keep_session(at, &j->session, j->who);
+        gate_keep_session(at, &j->session, j->who, j->until);
         gate_judge(at, j->who, &j->session, j->member);
     } else if (j->verdict == VERDICT_UNAVAILABLE || j->wait) {
         gate_refuse(at, 503, "the session's password cannot be checked now");

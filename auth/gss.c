@@ -87,20 +87,25 @@ void evidence_release(struct evidence *e)
 }
 
 /* ---- the service credential ----------------------------------------------------------------------------------------- */
-void own_ticket_release(struct own_ticket *s)
+void cache_destroy(char *name)
 {
-    OM_uint32 minor;
     krb5_ccache cache;
-    if (!s || --s->references)
-        return;
-    gss_release_cred(&minor, &s->cred);
-    krb5_context k = context_take();
+    krb5_context k = name ? context_take() : NULL;
     if (k) {
-        if (krb5_cc_resolve(k, s->cache, &cache) == 0)
+        if (krb5_cc_resolve(k, name, &cache) == 0)
             krb5_cc_destroy(k, cache);
         context_give(k);
     }
-    free(s->cache);
+    free(name);
+}
+
+void own_ticket_release(struct own_ticket *s)
+{
+    OM_uint32 minor;
+    if (!s || --s->references)
+        return;
+    gss_release_cred(&minor, &s->cred);
+    cache_destroy(s->cache);
     free(s);
 }
 
@@ -146,34 +151,64 @@ static struct own_ticket *own_ticket_make(struct auth *a, bool *unavailable, str
     return s;
 }
 
-/* One thread at a time asks the KDC; after a failure nobody does for a moment, so that a lost KDC does not hold all
- * workers (B-115). */
-struct own_ticket *own_ticket(struct auth *a, bool *unavailable, struct strbuf *why)
+/* Called and returns with the lock, which it does not hold while the KDC is asked; after a failure nobody asks for a moment. */
+static void renew(struct auth *a, bool *unavailable, struct strbuf *why)
 {
+    a->service_asked = monotonic();
+    pthread_mutex_unlock(&a->lock);
+    struct own_ticket *fresh = own_ticket_make(a, unavailable, why);
+    pthread_mutex_lock(&a->lock);
+    a->service_asked = 0;
+    a->kdc_again = !fresh && *unavailable ? monotonic() + KDC_PAUSE : 0;
+    if (fresh || !a->service || a->service->end <= monotonic()) { /* else the old one is good for a little longer */
+        own_ticket_release(a->service);
+        a->service = fresh;
+    }
+    pthread_cond_broadcast(&a->service_answered);
+}
+
+static bool is_good(const struct auth *a)
+{
+    return a->service && a->service->end > monotonic();
+}
+
+static bool is_due(const struct auth *a)
+{
+    return !a->service || a->service->renew <= monotonic();
+}
+
+bool auth_ticket_due(struct auth *a)
+{
+    pthread_mutex_lock(&a->lock);
+    bool due = a->keytab && is_due(a) && !a->service_asked;
+    pthread_mutex_unlock(&a->lock);
+    return due;
+}
+
+/* One thread at a time asks the KDC. The others have the old ticket, or wait for the answer for as long as one may take. */
+struct own_ticket *own_ticket(struct auth *a, bool ask, bool *unavailable, struct strbuf *why)
+{
+    struct own_ticket *s = NULL;
+    int code = 0;
     *unavailable = false;
     if (!a->keytab || !a->s.kerberos.principal) {
         buf_puts(why, "no keytab and principal are configured");
         return NULL;
     }
     pthread_mutex_lock(&a->lock);
-    time_t now = monotonic();
-    if (!a->service || a->service->renew <= now) {
-        struct own_ticket *fresh = NULL;
-        if (a->kdc_again > now) {
-            *unavailable = true;
-            buf_puts(why, "the KDC could not be reached a moment ago");
-        } else {
-            fresh = own_ticket_make(a, unavailable, why);
-            a->kdc_again = !fresh && *unavailable ? monotonic() + KDC_PAUSE : 0;
-        }
-        if (fresh || !a->service || a->service->end <= now) { /* else the old one is good for a little longer */
-            own_ticket_release(a->service);
-            a->service = fresh;
-        }
-    }
-    struct own_ticket *s = a->service;
-    if (s)
+    const struct timespec end = { .tv_sec = a->service_asked + a->s.timeout };
+    while (a->service_asked && !is_good(a) && !code)
+        code = pthread_cond_timedwait(&a->service_answered, &a->lock, &end);
+    bool asks = ask && is_due(a) && !a->service_asked && a->kdc_again <= monotonic();
+    if (asks)
+        renew(a, unavailable, why);
+    if (is_good(a)) {
+        s = a->service;
         s->references++;
+    } else if (!asks) {
+        *unavailable = true;
+        buf_puts(why, "the KDC could not be reached a moment ago");
+    }
     pthread_mutex_unlock(&a->lock);
     return s;
 }

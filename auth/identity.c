@@ -30,6 +30,13 @@ void secrets_start(void)
     CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_LEAST);
 }
 
+/* Deeper than the calls into any library went that gets a password. */
+__attribute__((noinline)) void secrets_wipe_stack(void)
+{
+    char room[64 << 10];
+    OPENSSL_cleanse(room, sizeof room);
+}
+
 struct secret *secret_new(const char *text, size_t n)
 {
     if (n > SECRET_BYTES || memchr(text, '\0', n))

@@ -20,6 +20,8 @@ size_t secret_length(const struct secret *s);            /* bytes */
 bool secret_equal(const struct secret *a, const struct secret *b);   /* in time that depends on the lengths alone */
 /* Once, before the first secret and before threads: locked memory, no core dumps, no ptrace by others (prctl). */
 void secrets_start(void);
+/* Zeroes what functions that have returned left on this thread's stack: libraries keep passwords there. */
+void secrets_wipe_stack(void);
 /* The first line of a file, without the line's end. NULL with a message that does not hold it. */
 struct secret *secret_read(const char *file, struct strbuf *err);
 

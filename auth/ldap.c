@@ -27,7 +27,7 @@ static int prepare(struct auth *a, LDAP *l)
     code |= ldap_set_option(l, LDAP_OPT_TIMEOUT, &wait);
     code |= ldap_set_option(l, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
     code |= ldap_set_option(l, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand);
-    code |= ldap_limit_reads(l);
+    code |= ldap_add_layers(l);
     if (a->s.ldap.trust)
         code |= ldap_set_option(l, LDAP_OPT_X_TLS_CACERTFILE, a->s.ldap.trust);
     return code | ldap_set_option(l, LDAP_OPT_X_TLS_NEWCTX, &client);
@@ -210,8 +210,8 @@ static void read_object(const struct auth *a, LDAP *l, LDAPMessage *entry, struc
     out->delegates_to = values(l, entry, "msDS-AllowedToDelegateTo", to);
 }
 
-enum ldap_found ldap_lookup(struct auth *a, LDAP *l, const char *attribute, const char *wanted, struct arena *to,
-                            struct ldap_object *out, struct strbuf *why)
+enum lookup ldap_lookup(struct auth *a, LDAP *l, const char *attribute, const char *wanted, struct arena *to,
+                        struct ldap_object *out, struct strbuf *why)
 {
     static const char *const names[] = { "sAMAccountName",
                                          "uid",
@@ -235,14 +235,14 @@ enum ldap_found ldap_lookup(struct auth *a, LDAP *l, const char *attribute, cons
     int code = ldap_search_ext_s(l, a->s.ldap.base ? a->s.ldap.base : "", LDAP_SCOPE_SUBTREE, filter.p, attributes, 0,
                                  NULL, NULL, NULL, 2, &answer);
     LDAPMessage *entry = code == LDAP_SUCCESS ? ldap_first_entry(l, answer) : NULL;
-    enum ldap_found result = LDAP_FAILED;
+    enum lookup result = LOOKUP_FAILED;
     if (code == LDAP_SUCCESS && entry && !ldap_next_entry(l, entry)) {
         read_object(a, l, entry, to, out);
-        result = out->account ? LDAP_FOUND : LDAP_ABSENT;
+        result = out->account ? LOOKUP_FOUND : LOOKUP_ABSENT;
     } else if (code == LDAP_SUCCESS || code == LDAP_NO_SUCH_OBJECT) {
         buf_printf(why, entry ? "LDAP: more than one object has that %s" : "LDAP: no object has that %s", attribute);
         out->several = entry != NULL;
-        result = LDAP_ABSENT;
+        result = LOOKUP_ABSENT;
     } else {
         explain(why, "LDAP search", l, code);
     }
@@ -251,17 +251,39 @@ enum ldap_found ldap_lookup(struct auth *a, LDAP *l, const char *attribute, cons
     return result;
 }
 
-enum ldap_found ldap_lookup_account(struct auth *a, LDAP *l, const char *account, struct arena *to,
-                                    struct ldap_object *out, struct strbuf *why)
+enum lookup ldap_lookup_account(struct auth *a, LDAP *l, const char *account, struct arena *to, struct ldap_object *out,
+                                struct strbuf *why)
 {
-    enum ldap_found f = ldap_lookup(a, l, "sAMAccountName", account, to, out, why);
-    return f == LDAP_ABSENT ? ldap_lookup(a, l, "uid", account, to, out, why) : f;
+    enum lookup f = ldap_lookup(a, l, "sAMAccountName", account, to, out, why);
+    return f == LOOKUP_ABSENT ? ldap_lookup(a, l, "uid", account, to, out, why) : f;
 }
 
-bool ldap_of_domain(const struct auth *a, const struct ldap_object *o, const char *domain)
+/* Two names of a domain or realm are only compared where both are known. */
+static bool in_that_domain(const struct auth *a, const struct ldap_object *o, const struct user_name *name)
 {
-    const char *own = domain_of_realm(a, o->realm);
-    return !*domain || !*own || !ascii_casecmp(own, domain) || !ascii_casecmp(o->realm, domain);
+    const char *domain = domain_of_realm(a, o->realm), *realm = name->realm;
+    if (*name->domain && *domain)
+        return !ascii_casecmp(name->domain, domain) || !ascii_casecmp(name->domain, o->realm);
+    if (*name->domain)
+        realm = realm_of_domain(a, name->domain);
+    return !*realm || !*o->realm || !ascii_casecmp(realm, o->realm);
+}
+
+enum lookup ldap_lookup_user(struct auth *a, LDAP *l, const struct user_name *name, struct arena *to,
+                             struct ldap_object *out, struct strbuf *why)
+{
+    if (*name->realm && !*domain_of_realm(a, name->realm)) {
+        const char *upn = arena_printf(to, "%s@%s", name->account, name->realm);
+        enum lookup f = ldap_lookup(a, l, "userPrincipalName", upn, to, out, why);
+        if (f != LOOKUP_ABSENT || out->several)
+            return f;
+    }
+    enum lookup f = ldap_lookup_account(a, l, name->account, to, out, why);
+    if (f != LOOKUP_FOUND || in_that_domain(a, out, name))
+        return f;
+    buf_printf(why, "LDAP: the object of that name is in the realm %s", out->realm);
+    memset(out, 0, sizeof *out);
+    return LOOKUP_ABSENT;
 }
 
 bool ldap_token_groups(LDAP *l, const struct ldap_object *o, struct arena *to, strings *sids)

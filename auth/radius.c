@@ -18,8 +18,18 @@
 #include <unistd.h>
 
 enum { PACKET = 4096, HEAD = 20, PASSWORD_MOST = 128, TRIES = 3 };
-enum { ACCESS_REQUEST = 1, ACCESS_ACCEPT = 2, ACCESS_REJECT = 3 };
-enum { USER_NAME = 1, USER_PASSWORD = 2, FILTER_ID = 11, CLASS = 25, NAS_IDENTIFIER = 32, MESSAGE_AUTHENTICATOR = 80 };
+enum { ACCESS_REQUEST = 1, ACCESS_ACCEPT = 2, ACCESS_REJECT = 3, ACCESS_CHALLENGE = 11 };
+enum {
+    USER_NAME = 1,
+    USER_PASSWORD = 2,
+    FILTER_ID = 11,
+    REPLY_MESSAGE = 18,
+    STATE = 24,
+    CLASS = 25,
+    NAS_IDENTIFIER = 32,
+    PROMPT = 76,
+    MESSAGE_AUTHENTICATOR = 80
+};
 
 struct packet {
     unsigned char bytes[PACKET];
@@ -77,7 +87,8 @@ static bool put_password(struct packet *p, const struct secret *secret, const st
     return ok;
 }
 
-static bool make_request(struct packet *p, const struct secret *secret, const char *user, const struct secret *password)
+static bool make_request(struct packet *p, const struct secret *secret, const char *user, const struct secret *password,
+                         const struct challenge *answered)
 {
     static const unsigned char zeros[16];
     memset(p, 0, sizeof *p);
@@ -86,6 +97,7 @@ static bool make_request(struct packet *p, const struct secret *secret, const ch
     return RAND_bytes(p->bytes + 1, 1) == 1 && RAND_bytes(p->bytes + 4, 16) == 1 &&
            put(p, MESSAGE_AUTHENTICATOR, zeros, 16) && put(p, USER_NAME, user, strlen(user)) &&
            put_password(p, secret, password) && put(p, NAS_IDENTIFIER, "publishd", 8) &&
+           (!answered || !answered->state_n || put(p, STATE, answered->state, answered->state_n)) &&
            hmac(p->bytes + HEAD + 2, secret, p->bytes, p->n);
 }
 
@@ -202,18 +214,50 @@ static struct identity *identity_of(struct auth *a, const struct user_name *name
     return i;
 }
 
+/* Of a text that goes onto a page: what is no UTF-8, and control characters, are no part of it. */
+static void add_text(struct challenge *c, const unsigned char *value, size_t n)
+{
+    size_t at = strlen(c->text);
+    if (!utf8_valid((const char *)value, n))
+        return;
+    for (size_t i = 0; i < n && at < CHALLENGE_TEXT; i++)
+        c->text[at++] = value[i] < ' ' || value[i] == 0x7f ? ' ' : (char)value[i];
+    while (at && !utf8_valid(c->text, at)) /* cut in the middle of a character */
+        at--;
+    c->text[at] = '\0';
+}
+
+static void read_challenge(const struct packet *answer, struct challenge *c)
+{
+    size_t at = HEAD, n;
+    unsigned type;
+    const unsigned char *value;
+    *c = (struct challenge){ 0 };
+    while (attribute(answer, &at, &type, &value, &n)) {
+        if (type == REPLY_MESSAGE) {
+            add_text(c, value, n);
+        } else if (type == STATE && n <= sizeof c->state) {
+            memcpy(c->state, value, n);
+            c->state_n = n;
+        } else if (type == PROMPT && n == 4) {
+            c->echo = value[3] == 1; /* RFC 2869 section 5.10 */
+        }
+    }
+}
+
 enum verdict check_by_radius(struct auth *a, const struct user_name *name, struct secret *password,
-                             struct identity **who, struct strbuf *why)
+                             const struct challenge *answered, struct challenge *asked, struct identity **who,
+                             struct strbuf *why)
 {
     struct packet request, answer;
-    bool got = false;
+    bool got = false, made;
     if (!a->radius_secret || !a->s.radius.servers.n) {
         buf_puts(why, "no RADIUS server and secret are configured");
         return VERDICT_UNAVAILABLE;
     }
     struct arena *to = arena_new();
-    bool made = secret_length(password) <= PASSWORD_MOST &&
-                make_request(&request, a->radius_secret, local_name(a, name, to), password);
+    made = secret_length(password) <= PASSWORD_MOST &&
+           make_request(&request, a->radius_secret, local_name(a, name, to), password, answered);
     arena_free(to);
     if (!made) {
         buf_puts(why, "RADIUS: the name or password is too long");
@@ -223,9 +267,13 @@ enum verdict check_by_radius(struct auth *a, const struct user_name *name, struc
         got = ask(a, a->s.radius.servers.v[i], &request, &answer, why);
     if (!got)
         return VERDICT_UNAVAILABLE;
+    if (answer.bytes[0] == ACCESS_CHALLENGE) {
+        buf_puts(why, "RADIUS: a challenge, which a form alone can show");
+        read_challenge(&answer, asked);
+        return VERDICT_CHALLENGED;
+    }
     if (answer.bytes[0] != ACCESS_ACCEPT) {
-        buf_puts(why, answer.bytes[0] == ACCESS_REJECT ? "RADIUS: refused"
-                                                       : "RADIUS: a challenge, which is not answered here");
+        buf_puts(why, answer.bytes[0] == ACCESS_REJECT ? "RADIUS: refused" : "RADIUS: an answer of another kind");
         return VERDICT_WRONG;
     }
     *who = identity_of(a, name, &answer, password);

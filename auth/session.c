@@ -4,7 +4,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-enum { FLAG_PRIVATE = 1, FLAG_PASSWORD = 2, FLAGS = 3 };
+enum { FLAG_PRIVATE = 1, FLAG_PASSWORD = 2, FLAG_ONCE = 4, FLAGS = 7 };
 enum { SKEW = 300 }; /* seconds that the clocks of two instances may differ */
 
 const char *const session_state_names[] = {
@@ -180,7 +180,8 @@ static void write_session(const struct session *s, struct cursor *c)
     put_number(c, (uint64_t)s->signed_in, 8);
     put_number(c, (uint64_t)s->renewed, 8);
     put_number(c, s->address, 4);
-    put_number(c, (s->private_computer ? FLAG_PRIVATE : 0) | (s->password ? FLAG_PASSWORD : 0), 1);
+    put_number(
+        c, (s->private_computer ? FLAG_PRIVATE : 0) | (s->password ? FLAG_PASSWORD : 0) | (s->once ? FLAG_ONCE : 0), 1);
     put_text(c, s->account, strlen(s->account));
     put_text(c, s->domain, strlen(s->domain));
     put_text(c, s->realm, strlen(s->realm));
@@ -197,6 +198,7 @@ static bool read_session(struct session *s, struct cursor *c)
     s->address = (uint32_t)get_number(c, 4);
     unsigned flags = (unsigned)get_number(c, 1);
     s->private_computer = flags & FLAG_PRIVATE;
+    s->once = flags & FLAG_ONCE;
     get_name(c, s->account);
     get_name(c, s->domain);
     get_name(c, s->realm);

@@ -24,6 +24,7 @@ struct session {
     bool private_computer;
     char account[SESSION_NAME + 1], domain[SESSION_NAME + 1], realm[SESSION_NAME + 1];
     struct secret *password;             /* NULL: not kept */
+    bool once;                           /* the password alone is not enough to sign in with: it cannot be checked again */
 };
 /* How a listener keeps sessions. Borrowed strings; made once by session_rules_make. */
 struct session_rules {

@@ -50,6 +50,7 @@ void ticket_release(struct ticket *k)
         return;
     if (!k->evidence)
         gss_release_cred(&minor, &k->cred);
+    cache_destroy(k->cache);
     evidence_release(k->evidence);
     service_ticket_free(k->service);
     free(k->why);

@@ -5,13 +5,14 @@
 
 #include <stdlib.h>
 
-enum { FOUND_FOR = 300, ABSENT_FOR = 30, USERS_KEPT = 1024 }; /* seconds; places */
+enum { FOUND_FOR = 300, ABSENT_FOR = 30, FAILED_FOR = 3, USERS_KEPT = 1024 }; /* seconds; places */
 
 struct member {
     struct user_name name; /* account "" if only the SID is known */
     const char *sid;
     bool group;
     char found[192]; /* the SID that the directory gave; "" none */
+    bool failed;     /* it could not be asked */
     time_t until;    /* that this holds; monotonic */
 };
 struct set {
@@ -22,6 +23,7 @@ struct set {
 struct kept {
     char *user;
     struct identity *with_sids;
+    bool failed; /* nobody could be asked: with_sids has none */
     time_t until;
 };
 struct users {
@@ -96,15 +98,23 @@ static size_t place_of(const char *display)
     return h % USERS_KEPT;
 }
 
-/* The identity with its groups: itself, or what was kept of it. The caller releases it. NULL: to be asked. */
-static struct identity *with_groups(struct users *u, const struct identity *who)
+static long keep_for(enum lookup found)
 {
+    return found == LOOKUP_FOUND ? FOUND_FOR : found == LOOKUP_ABSENT ? ABSENT_FOR : FAILED_FOR;
+}
+
+/* The identity with its groups: itself, or what was kept of it. The caller releases it. NULL: to be asked. *failed: it was, and
+ * nobody answered. */
+static struct identity *with_groups(struct users *u, const struct identity *who, bool *failed)
+{
+    *failed = false;
     if (who->groups_known)
         return identity_hold((struct identity *)(uintptr_t)who);
     struct kept *k = &u->kept[place_of(who->display)];
     pthread_mutex_lock(&u->lock);
     bool fits = k->user && !ascii_casecmp(k->user, who->display) && k->until > monotonic();
     struct identity *found = fits ? identity_hold(k->with_sids) : NULL;
+    *failed = fits && k->failed;
     pthread_mutex_unlock(&u->lock);
     return found;
 }
@@ -121,6 +131,7 @@ static enum membership in_member(struct users *u, struct member *m, const struct
         return USER_OUTSIDE;
     pthread_mutex_lock(&u->lock);
     enum membership r = m->until <= monotonic()                        ? USER_ASK
+                        : m->failed                                    ? USER_NOT_KNOWN
                         : *m->found && identity_has_sid(who, m->found) ? USER_INSIDE
                                                                        : USER_OUTSIDE;
     pthread_mutex_unlock(&u->lock);
@@ -132,21 +143,24 @@ enum membership users_holds(struct users *u, size_t set, const struct identity *
     const struct set *s = &u->sets.v[set];
     if (s->authenticated)
         return USER_INSIDE;
-    struct identity *full = with_groups(u, who);
-    bool ask = false;
+    bool failed;
+    struct identity *full = with_groups(u, who, &failed);
     enum membership result = USER_OUTSIDE;
     for (size_t i = 0; i < s->members.n && result != USER_INSIDE; i++) {
-        result = in_member(u, &s->members.v[i], full ? full : who);
+        enum membership m = in_member(u, &s->members.v[i], full ? full : who);
         /* A user's own name needs no groups; a group, or a SID, does. */
-        ask = ask || result == USER_ASK || (!full && (s->members.v[i].group || s->members.v[i].sid));
+        bool groups = s->members.v[i].group || s->members.v[i].sid;
+        if (m == USER_OUTSIDE && groups && (!full || failed))
+            m = full ? USER_NOT_KNOWN : USER_ASK;
+        result = m > result ? m : result;
     }
     identity_release(full);
-    return result == USER_INSIDE ? USER_INSIDE : ask ? USER_ASK : USER_OUTSIDE;
+    return result;
 }
 
 /* ---- asking ---------------------------------------------------------------------------------------------------- */
 static void keep_groups(struct users *u, const struct identity *who, const strings *sids, const strings *groups,
-                        bool found)
+                        enum lookup found)
 {
     struct identity facts = { .account = who->account,
                               .domain = who->domain,
@@ -166,7 +180,8 @@ static void keep_groups(struct users *u, const struct identity *who, const strin
     old = *k;
     k->user = user;
     k->with_sids = full;
-    k->until = monotonic() + (found ? FOUND_FOR : ABSENT_FOR);
+    k->failed = found == LOOKUP_FAILED;
+    k->until = monotonic() + keep_for(found);
     pthread_mutex_unlock(&u->lock);
     free(old.user);
     identity_release(old.with_sids);
@@ -180,10 +195,11 @@ static void ask_member(struct users *u, struct auth *a, struct member *m, struct
     pthread_mutex_unlock(&u->lock);
     if (known || m->sid || !m->group || !*m->name.account)
         return;
-    bool found = directory_sid(a, m->name.domain, m->name.account, to, &sid, why);
+    enum lookup found = directory_sid(a, m->name.domain, m->name.account, to, &sid, why);
     pthread_mutex_lock(&u->lock);
-    snprintf(m->found, sizeof m->found, "%s", found ? sid : "");
-    m->until = monotonic() + (found ? FOUND_FOR : ABSENT_FOR);
+    snprintf(m->found, sizeof m->found, "%s", found == LOOKUP_FOUND ? sid : "");
+    m->failed = found == LOOKUP_FAILED;
+    m->until = monotonic() + keep_for(found);
     pthread_mutex_unlock(&u->lock);
 }
 
@@ -191,12 +207,15 @@ enum membership users_ask(struct users *u, struct auth *a, size_t set, const str
 {
     const struct set *s = &u->sets.v[set];
     struct arena *to = arena_new();
-    struct identity *full = with_groups(u, who);
+    bool failed;
+    struct identity *full = with_groups(u, who, &failed);
     if (!full) {
         struct user_name name = { who->account, who->domain, who->realm };
         strings sids = { 0 }, groups = { 0 };
-        bool found = a->s.ad == AD_BY_FILE && a->passwords ? password_file_groups(a, &name, &groups)
-                                                           : directory_sids(a, &name, to, &sids, why);
+        bool file = a->s.ad == AD_BY_FILE && a->passwords;
+        enum lookup found = !file                                     ? directory_sids(a, &name, to, &sids, why)
+                            : password_file_groups(a, &name, &groups) ? LOOKUP_FOUND
+                                                                      : LOOKUP_ABSENT;
         keep_groups(u, who, &sids, &groups, found);
     }
     identity_release(full);
@@ -204,7 +223,5 @@ enum membership users_ask(struct users *u, struct auth *a, size_t set, const str
         ask_member(u, a, &s->members.v[i], to, why);
     arena_free(to);
     enum membership r = users_holds(u, set, who);
-    return r == USER_INSIDE
-               ? USER_INSIDE
-               : USER_OUTSIDE; /* another user may have taken the place: then the next request asks again */
+    return r == USER_ASK ? USER_NOT_KNOWN : r; /* another user took the place: the next request asks again */
 }

@@ -15,9 +15,15 @@ struct users;
 struct users *users_new(const struct users_set *sets, size_t n);
 void users_free(struct users *u);
 
-enum membership { USER_OUTSIDE, USER_INSIDE, USER_ASK };
+/* In the order of what decides among several sets: one that holds the user does, then one that must be asked about. */
+enum membership {
+    USER_OUTSIDE,
+    USER_NOT_KNOWN,          /* the directory that would have to say so cannot be asked: 503, and not 403 (B-115) */
+    USER_ASK,
+    USER_INSIDE
+};
 /* Does not block. USER_ASK: users_ask must answer, in a worker; afterwards this one knows for a while. set: its index. */
 enum membership users_holds(struct users *u, size_t set, const struct identity *who);
-/* Blocks: asks the directory for what is missing. Nobody to ask: USER_OUTSIDE, why says so. */
+/* Blocks: asks the directory for what is missing. Never USER_ASK. why: one line where nobody could be asked. */
 enum membership users_ask(struct users *u, struct auth *a, size_t set, const struct identity *who, struct strbuf *why);
 #endif

@@ -3,8 +3,8 @@
 #include "internal.h"
 
 const char *const verdict_names[] = {
-    "ok",      "wrong password",           "unknown user",  "account disabled",    "account locked",
-    "expired", "password must be changed", "nobody to ask", "new password refused"
+    "ok",      "wrong password",           "unknown user",  "account disabled",     "account locked",
+    "expired", "password must be changed", "nobody to ask", "new password refused", "something more is asked for"
 };
 
 typedef enum verdict (*checker)(struct auth *, const struct user_name *, struct secret *, struct identity **,
@@ -19,7 +19,6 @@ static checker checker_of(const struct auth *a, enum validator validator)
     switch (validator) {
     case VALIDATE_AD: return by_ad[a->s.ad];
     case VALIDATE_LDAP: return check_by_ldap;
-    case VALIDATE_RADIUS: return check_by_radius;
     default: return NULL;
     }
 }
@@ -29,12 +28,13 @@ bool password_asks_kdc(const struct auth *a, enum validator validator)
     return validator == VALIDATE_AD && a->s.ad == AD_BY_KERBEROS;
 }
 
-enum verdict password_check(struct auth *a, enum validator validator, const struct user_name *name,
-                            struct secret *password, struct identity **who, struct strbuf *why)
+enum verdict password_check_further(struct auth *a, enum validator validator, const struct user_name *name,
+                                    struct secret *password, const struct challenge *answered, struct challenge *asked,
+                                    struct identity **who, struct strbuf *why)
 {
     checker check = checker_of(a, validator);
     *who = NULL;
-    if (!check) {
+    if (!check && validator != VALIDATE_RADIUS) {
         buf_puts(why, "SecurID cannot be checked here");
         return VERDICT_UNAVAILABLE;
     }
@@ -42,7 +42,14 @@ enum verdict password_check(struct auth *a, enum validator validator, const stru
         buf_puts(why, "an empty password");
         return VERDICT_WRONG;
     }
-    return check(a, name, password, who, why);
+    return check ? check(a, name, password, who, why) : check_by_radius(a, name, password, answered, asked, who, why);
+}
+
+enum verdict password_check(struct auth *a, enum validator validator, const struct user_name *name,
+                            struct secret *password, struct identity **who, struct strbuf *why)
+{
+    struct challenge asked;
+    return password_check_further(a, validator, name, password, NULL, &asked, who, why);
 }
 
 enum verdict password_change(struct auth *a, enum validator validator, const struct user_name *name, struct secret *old,

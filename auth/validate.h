@@ -13,7 +13,8 @@ enum verdict {
     VERDICT_EXPIRED,         /* the account or, where the source cannot tell, the password */
     VERDICT_MUST_CHANGE,     /* the password is right or cannot be judged, and must be changed before it is taken */
     VERDICT_UNAVAILABLE,     /* nobody could be asked; says nothing about the password */
-    VERDICT_WEAK             /* of password_change: the new one is refused; why says the rule */
+    VERDICT_WEAK,            /* of password_change: the new one is refused; why says the rule */
+    VERDICT_CHALLENGED       /* not refused, but something more is asked for: a second code */
 };
 extern const char *const verdict_names[];
 /* To the client all but these look alike: only whoever proved the old password may learn of expiry. */
@@ -26,6 +27,19 @@ static inline bool verdict_tells(enum verdict v)
  * password and the groups. why: one line for the log, without the password. */
 enum verdict password_check(struct auth *a, enum validator validator, const struct user_name *name,
                             struct secret *password, struct identity **who, struct strbuf *why);
+
+/* What a RADIUS server asks for behind a password (Access-Challenge, RFC 2865 sections 2.1 and 4.4). */
+enum { CHALLENGE_STATE = 253, CHALLENGE_TEXT = 512 };                      /* bytes */
+struct challenge {
+    unsigned char state[CHALLENGE_STATE];/* what it wants to have back with the answer */
+    size_t state_n;
+    char text[CHALLENGE_TEXT + 1];       /* for the user: UTF-8 without control characters; "" */
+    bool echo;                           /* the answer may be seen as it is written */
+};
+/* The same for a form, which can show such a question. answered: the one that password is the answer to; NULL: it is the password.
+ * *asked is set for VERDICT_CHALLENGED. */
+enum verdict password_check_further(struct auth *a, enum validator validator, const struct user_name *name, struct secret *password,
+                                    const struct challenge *answered, struct challenge *asked, struct identity **who, struct strbuf *why);
 bool password_asks_kdc(const struct auth *a, enum validator validator);
 /* Blocks. By kpasswd, or LDAPS where the validator is LDAP (B-94). */
 enum verdict password_change(struct auth *a, enum validator validator, const struct user_name *name,

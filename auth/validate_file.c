@@ -3,7 +3,8 @@
  * One line an account, "name:hash:groups:flags"; the last two may be left out. Where the settings have domains, name is an account of the
  * first, and DOMAIN\name one of another. hash is crypt(5)'s, made by
  * `publishd --hash-password`; groups are names with commas between; flags are "disabled", "must-change" and
- * "expires=2026-12-31", after which day (UTC) it must be changed. Empty lines and those that begin with # are passed over. Names compare without case (ASCII). */
+ * "expires=2026-12-31", after which day (UTC) it must be changed. Empty lines and those that begin with # are passed over. Names compare
+ * without case (ASCII). */
 #include "internal.h"
 
 #include <crypt.h>

@@ -46,14 +46,15 @@ static krb5_error_code parse(const struct auth *a, krb5_context k, const struct 
 
 /* A ticket with the password, for service ("kadmin/changepw"; NULL: a ticket-granting one); into cache if that is not NULL. */
 static krb5_error_code first_ticket(krb5_context k, krb5_principal user, const struct secret *password,
-                                    const char *service, krb5_ccache cache, krb5_creds *creds)
+                                    const char *service, krb5_ccache cache, bool to_servers, krb5_creds *creds)
 {
     krb5_get_init_creds_opt *options = NULL;
     krb5_error_code code = krb5_get_init_creds_opt_alloc(k, &options);
     if (code)
         return code;
     krb5_get_init_creds_opt_set_canonicalize(options, 1);
-    krb5_get_init_creds_opt_set_forwardable(options, 0);
+    if (!to_servers) /* else as krb5.conf has it: a server may send it on */
+        krb5_get_init_creds_opt_set_forwardable(options, 0);
     krb5_get_init_creds_opt_set_change_password_prompt(options, 0);
     if (service)
         krb5_get_init_creds_opt_set_tkt_life(options, 300);
@@ -71,34 +72,75 @@ static enum verdict proven_expiry(krb5_context k, krb5_principal user, const str
                                   struct strbuf *why)
 {
     krb5_creds creds = { 0 };
-    krb5_error_code code = first_ticket(k, user, password, "kadmin/changepw", NULL, &creds);
+    krb5_error_code code = first_ticket(k, user, password, "kadmin/changepw", NULL, false, &creds);
     if (code)
         explain(k, why, "; to change it", code);
     krb5_free_cred_contents(k, &creds);
     return code ? verdict_of_kdc(code) : VERDICT_MUST_CHANGE;
 }
 
+/* The credential that reads a cache. */
+static gss_cred_id_t credential_of(krb5_context k, krb5_ccache cache, OM_uint32 *minor, struct strbuf *why)
+{
+    gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
+    char *name = NULL;
+    if (krb5_cc_get_full_name(k, cache, &name))
+        mem_fatal();
+    gss_key_value_element_desc item = { "ccache", name };
+    gss_key_value_set_desc store = { 1, &item };
+    OM_uint32 major = gss_acquire_cred_from(minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, gss_one(&gss_krb5), GSS_C_INITIATE,
+                                            &store, &cred, NULL, NULL);
+    if (GSS_ERROR(major))
+        gss_why(why, "the user's ticket", major, *minor, &gss_krb5);
+    krb5_free_string(k, name);
+    return cred;
+}
+
 static struct identity *identity_from(struct auth *a, krb5_context k, krb5_ccache cache, struct secret *password,
                                       bool *unavailable, struct strbuf *why)
 {
-    OM_uint32 major, minor, ignored;
-    gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
-    char *name = NULL;
+    OM_uint32 minor, ignored;
+    gss_cred_id_t cred = credential_of(k, cache, &minor, why);
     struct identity *who = NULL;
     *unavailable = true;
-    if (krb5_cc_get_full_name(k, cache, &name))
-        return NULL;
-    gss_key_value_element_desc item = { "ccache", name };
-    gss_key_value_set_desc store = { 1, &item };
-    major = gss_acquire_cred_from(&minor, GSS_C_NO_NAME, GSS_C_INDEFINITE, gss_one(&gss_krb5), GSS_C_INITIATE, &store,
-                                  &cred, NULL, NULL);
-    if (GSS_ERROR(major))
-        gss_why(why, "the user's ticket", major, minor, &gss_krb5);
-    else
+    if (cred != GSS_C_NO_CREDENTIAL)
         who = identity_by_ticket(a, cred, PROOF_PASSWORD, password, unavailable, why);
     gss_release_cred(&ignored, &cred);
-    krb5_free_string(k, name);
     return who;
+}
+
+gss_cred_id_t credential_by_password(const char *principal, const struct secret *password, char **cache,
+                                     OM_uint32 *minor, struct strbuf *why)
+{
+    krb5_principal user = NULL;
+    krb5_ccache got = NULL;
+    krb5_creds creds = { 0 };
+    gss_cred_id_t cred = GSS_C_NO_CREDENTIAL;
+    char *name = NULL;
+    krb5_context k = context_take();
+    if (!k)
+        mem_fatal();
+    krb5_error_code code = krb5_parse_name(k, principal, &user);
+    if (!code)
+        code = krb5_cc_new_unique(k, "MEMORY", NULL, &got);
+    if (!code)
+        code = first_ticket(k, user, password, NULL, got, true, &creds);
+    *minor = (OM_uint32)code;
+    if (code)
+        explain(k, why, principal, code);
+    else
+        cred = credential_of(k, got, minor, why);
+    if (cred != GSS_C_NO_CREDENTIAL && krb5_cc_get_full_name(k, got, &name) == 0)
+        *cache = strdup(name);
+    krb5_free_string(k, name);
+    krb5_free_cred_contents(k, &creds);
+    krb5_free_principal(k, user);
+    if (got && cred == GSS_C_NO_CREDENTIAL)
+        krb5_cc_destroy(k, got);
+    else if (got)
+        krb5_cc_close(k, got);
+    context_give(k);
+    return cred;
 }
 
 /* Where the directory may be read it tells disabled, locked and expired apart. */
@@ -108,7 +150,7 @@ static enum verdict which_revocation(struct auth *a, const struct user_name *nam
     struct strbuf why = { 0 };
     struct ldap_object o;
     LDAP *l = a->s.ldap.servers.n && a->s.ldap.user ? ldap_connect_search(a, &why) : NULL;
-    bool found = l && ldap_lookup(a, l, "sAMAccountName", name->account, to, &o, &why) == LDAP_FOUND;
+    bool found = l && ldap_lookup(a, l, "sAMAccountName", name->account, to, &o, &why) == LOOKUP_FOUND;
     enum verdict v = found && o.locked ? VERDICT_LOCKED : found && o.expired ? VERDICT_EXPIRED : VERDICT_DISABLED;
     ldap_close(l);
     buf_free(&why);
@@ -124,7 +166,7 @@ static enum verdict check(struct auth *a, krb5_context k, krb5_principal user, c
     bool unavailable;
     krb5_error_code code = krb5_cc_new_unique(k, "MEMORY", NULL, &cache);
     if (!code)
-        code = first_ticket(k, user, password, NULL, cache, &creds);
+        code = first_ticket(k, user, password, NULL, cache, false, &creds);
     enum verdict v = code ? verdict_of_kdc(code) : VERDICT_UNAVAILABLE;
     if (code)
         explain(k, why, "KDC", code);
@@ -150,7 +192,8 @@ enum verdict check_by_kerberos(struct auth *a, const struct user_name *name, str
         buf_puts(why, "the KDC cannot be verified without a keytab and principal");
         return v;
     }
-    if (!kdc_begin(a, why))
+    size_t realm = kdc_realm(a, name);
+    if (!kdc_begin(a, realm, why))
         return v;
     krb5_error_code code = krb5_init_context(&k);
     if (!code)
@@ -159,7 +202,7 @@ enum verdict check_by_kerberos(struct auth *a, const struct user_name *name, str
         explain(k, why, "Kerberos", code);
     else
         v = check(a, k, user, name, password, who, why);
-    kdc_end(a, v != VERDICT_UNAVAILABLE);
+    kdc_end(a, realm, v != VERDICT_UNAVAILABLE);
     krb5_free_principal(k, user);
     krb5_free_context(k);
     return v;
@@ -196,18 +239,19 @@ enum verdict change_by_kerberos(struct auth *a, const struct user_name *name, st
     krb5_principal user = NULL;
     krb5_creds creds = { 0 };
     enum verdict v = VERDICT_UNAVAILABLE;
-    if (!kdc_begin(a, why))
+    size_t realm = kdc_realm(a, name);
+    if (!kdc_begin(a, realm, why))
         return v;
     krb5_error_code code = krb5_init_context(&k);
     if (!code)
         code = parse(a, k, name, &user);
-    if (!code && !(code = first_ticket(k, user, old, "kadmin/changepw", NULL, &creds)))
+    if (!code && !(code = first_ticket(k, user, old, "kadmin/changepw", NULL, false, &creds)))
         v = set_password(k, &creds, wanted, why);
     else if (code) {
         explain(k, why, "KDC", code);
         v = verdict_of_kdc(code);
     }
-    kdc_end(a, v != VERDICT_UNAVAILABLE);
+    kdc_end(a, realm, v != VERDICT_UNAVAILABLE);
     krb5_free_cred_contents(k, &creds);
     krb5_free_principal(k, user);
     krb5_free_context(k);

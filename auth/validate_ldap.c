@@ -48,30 +48,25 @@ static enum verdict bind_verdict(LDAP *l, const char *name, const struct secret 
     return v;
 }
 
-/* What Active Directory takes for a bind without a DN: a user principal name, or DOMAIN\account. */
+/* What Active Directory takes for a bind without a DN: a user principal name, or DOMAIN\account. The latter where it can be had: it is
+ * the account's own name, by which it is then looked up, and a principal name that looks like it may be another account's. */
 static const char *bind_name(struct auth *a, const struct user_name *name, struct arena *to)
 {
-    if (*name->domain)
-        return arena_printf(to, "%s\\%s", name->domain, name->account);
     const char *realm = *name->realm ? name->realm : a->s.domains.n ? a->s.domains.v[0].realm : "";
+    const char *domain = *name->domain ? name->domain : domain_of_realm(a, realm);
+    if (*domain)
+        return arena_printf(to, "%s\\%s", domain, name->account);
     return *realm ? arena_printf(to, "%s@%s", name->account, realm) : name->account;
 }
 
-/* An account that is not a realm's own name is looked for by its principal name. */
-static enum ldap_found find(struct auth *a, LDAP *l, const struct user_name *name, struct arena *to,
-                            struct ldap_object *o, struct strbuf *why)
+/* What is written behind an @ may be an address that no directory knows: the password decides whether it is that account. */
+static enum lookup find(struct auth *a, LDAP *l, const struct user_name *name, struct arena *to, struct ldap_object *o,
+                        struct strbuf *why)
 {
-    if (*name->realm && !*domain_of_realm(a, name->realm)) {
-        enum ldap_found f =
-            ldap_lookup(a, l, "userPrincipalName", arena_printf(to, "%s@%s", name->account, name->realm), to, o, why);
-        if (f != LDAP_ABSENT)
-            return f;
-    }
-    enum ldap_found f = ldap_lookup_account(a, l, name->account, to, o, why);
-    if (f != LDAP_FOUND || ldap_of_domain(a, o, name->domain))
+    enum lookup f = ldap_lookup_user(a, l, name, to, o, why);
+    if (f != LOOKUP_ABSENT || o->several || !*name->realm || realm_known(a, name->realm))
         return f;
-    buf_printf(why, "LDAP: that account is of %s", o->realm);
-    return LDAP_ABSENT;
+    return ldap_lookup_account(a, l, name->account, to, o, why);
 }
 
 static struct identity *identity_of(struct auth *a, LDAP *l, const struct user_name *name, struct secret *password,
@@ -79,7 +74,7 @@ static struct identity *identity_of(struct auth *a, LDAP *l, const struct user_n
 {
     struct ldap_object o;
     strings sids = { 0 };
-    if (find(a, l, name, to, &o, why) != LDAP_FOUND)
+    if (find(a, l, name, to, &o, why) != LOOKUP_FOUND)
         return NULL;
     bool nested = ldap_token_groups(l, &o, to, &sids);
     const char *own = domain_of_realm(a, o.realm);
@@ -105,11 +100,11 @@ static enum verdict find_bind_name(struct auth *a, const struct user_name *name,
     if (!a->s.ldap.user)
         return VERDICT_OK;
     LDAP *l = ldap_connect_search(a, why);
-    enum ldap_found f = l ? find(a, l, name, to, &o, why) : LDAP_FAILED;
-    if (f == LDAP_FOUND)
+    enum lookup f = l ? find(a, l, name, to, &o, why) : LOOKUP_FAILED;
+    if (f == LOOKUP_FOUND)
         *as = o.dn;
     ldap_close(l);
-    return f == LDAP_FOUND ? VERDICT_OK : f == LDAP_ABSENT ? VERDICT_UNKNOWN : VERDICT_UNAVAILABLE;
+    return f == LOOKUP_FOUND ? VERDICT_OK : f == LOOKUP_ABSENT ? VERDICT_UNKNOWN : VERDICT_UNAVAILABLE;
 }
 
 enum verdict check_by_ldap(struct auth *a, const struct user_name *name, struct secret *password, struct identity **who,
@@ -218,10 +213,10 @@ enum verdict change_by_ldap(struct auth *a, const struct user_name *name, struct
     LDAP *l = search ? ldap_connect_search(a, why) : ldap_connect_first(a, why);
     enum verdict v = !l ? VERDICT_UNAVAILABLE : search ? VERDICT_OK : bind_verdict(l, bind_name(a, name, to), old, why);
     if (v == VERDICT_OK) {
-        enum ldap_found f = find(a, l, name, to, &o, why);
-        v = f == LDAP_FOUND    ? change_at(l, o.dn, old, wanted, why)
-            : f == LDAP_ABSENT ? VERDICT_UNKNOWN
-                               : VERDICT_UNAVAILABLE;
+        enum lookup f = find(a, l, name, to, &o, why);
+        v = f == LOOKUP_FOUND    ? change_at(l, o.dn, old, wanted, why)
+            : f == LOOKUP_ABSENT ? VERDICT_UNKNOWN
+                                 : VERDICT_UNAVAILABLE;
     }
     ldap_close(l);
     arena_free(to);

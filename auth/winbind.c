@@ -67,19 +67,19 @@ enum verdict check_by_winbind(struct auth *a, const struct user_name *name, stru
     struct wbcContext *w = wbcCtxCreate();
     struct arena *to = arena_new();
     struct user_name real = *name;
-    struct strbuf ignored = { 0 };
+    bool reached = true;
     if (!w)
         mem_fatal();
     if (!*name->domain && *name->realm) { /* winbindd wants a domain */
         real.domain = domain_of_realm(a, name->realm);
-        if (!*real.domain)
-            directory_account(a, name, to, &real, &ignored);
+        if (!*real.domain && directory_account(a, name, to, &real, why) == LOOKUP_FAILED)
+            reached = false;
     }
     struct wbcAuthUserParams params = { .account_name = real.account,
                                         .domain_name = real.domain,
                                         .level = WBC_AUTH_USER_LEVEL_PLAIN,
                                         .password.plaintext = secret_text(password) };
-    wbcErr err = wbcCtxAuthenticateUserEx(w, &params, &info, &error);
+    wbcErr err = reached ? wbcCtxAuthenticateUserEx(w, &params, &info, &error) : WBC_ERR_WINBIND_NOT_AVAILABLE;
     enum verdict v = VERDICT_UNAVAILABLE;
     if (err == WBC_ERR_SUCCESS && info &&
         !(info->user_flags & 1)) { /* not as the guest that some servers make of anybody */
@@ -95,57 +95,66 @@ enum verdict check_by_winbind(struct auth *a, const struct user_name *name, stru
     wbcFreeMemory(info);
     wbcFreeMemory(error);
     wbcCtxFree(w);
-    buf_free(&ignored);
     arena_free(to);
     return v;
 }
 
 /* ---- looking up -------------------------------------------------------------------------------------------------- */
-static bool lookup(struct wbcContext *w, const char *domain, const char *name, struct wbcDomainSid *sid,
-                   struct strbuf *why)
+/* winbindd says "not found" of what is not there and of what it cannot ask about; whether its domain controller answers tells the two
+ * apart. */
+static enum lookup outcome(struct wbcContext *w, wbcErr err, const char *what, struct strbuf *why)
 {
-    enum wbcSidType type;
-    wbcErr err = wbcCtxLookupName(w, domain, name, sid, &type);
-    if (err != WBC_ERR_SUCCESS)
-        buf_printf(why, "winbindd, %s: %s", name, wbcErrorString(err));
-    return err == WBC_ERR_SUCCESS;
+    if (err == WBC_ERR_SUCCESS)
+        return LOOKUP_FOUND;
+    buf_printf(why, "winbindd, %s: %s", what, wbcErrorString(err));
+    struct wbcAuthErrorInfo *error = NULL;
+    bool lost = err == WBC_ERR_WINBIND_NOT_AVAILABLE || wbcCtxPingDc(w, NULL, &error) != WBC_ERR_SUCCESS;
+    wbcFreeMemory(error);
+    return lost ? LOOKUP_FAILED : LOOKUP_ABSENT;
 }
 
-bool winbind_sid(const char *domain, const char *name, struct arena *to, const char **sid, struct strbuf *why)
+static enum lookup lookup(struct wbcContext *w, const char *domain, const char *name, struct wbcDomainSid *sid,
+                          struct strbuf *why)
+{
+    enum wbcSidType type;
+    return outcome(w, wbcCtxLookupName(w, domain, name, sid, &type), name, why);
+}
+
+enum lookup winbind_sid(const char *domain, const char *name, struct arena *to, const char **sid, struct strbuf *why)
 {
     struct wbcContext *w = wbcCtxCreate();
     struct wbcDomainSid found;
     strings list = { 0 };
     if (!w)
         mem_fatal();
-    if (lookup(w, domain, name, &found, why))
+    enum lookup result = lookup(w, domain, name, &found, why);
+    if (result == LOOKUP_FOUND)
         add_sid(to, &list, &found);
     wbcCtxFree(w);
     *sid = list.n ? list.v[0] : NULL;
-    return list.n > 0;
+    return result;
 }
 
-bool winbind_sids(const struct user_name *name, struct arena *to, strings *sids, struct strbuf *why)
+enum lookup winbind_sids(const struct user_name *name, struct arena *to, strings *sids, struct strbuf *why)
 {
     struct wbcContext *w = wbcCtxCreate();
     struct wbcDomainSid user, *list = NULL;
     uint32_t n = 0;
     if (!w)
         mem_fatal();
-    bool ok = lookup(w, name->domain, name->account, &user, why);
-    wbcErr err = ok ? wbcCtxLookupUserSids(w, &user, false, &n, &list) : WBC_ERR_SUCCESS;
-    if (ok)
+    enum lookup result = lookup(w, name->domain, name->account, &user, why);
+    if (result == LOOKUP_FOUND) {
         add_sid(to, sids, &user);
+        result = outcome(w, wbcCtxLookupUserSids(w, &user, false, &n, &list), "groups", why);
+    }
     for (uint32_t i = 0; i < n; i++)
         add_sid(to, sids, &list[i]);
-    if (err != WBC_ERR_SUCCESS)
-        buf_printf(why, "winbindd, groups of %s: %s", name->account, wbcErrorString(err));
     wbcFreeMemory(list);
     wbcCtxFree(w);
-    return ok && err == WBC_ERR_SUCCESS;
+    return result;
 }
 
-bool winbind_account(const struct user_name *upn, struct arena *to, struct user_name *out, struct strbuf *why)
+enum lookup winbind_account(const struct user_name *upn, struct arena *to, struct user_name *out, struct strbuf *why)
 {
     struct wbcContext *w = wbcCtxCreate();
     struct wbcDomainSid sid;
@@ -153,12 +162,13 @@ bool winbind_account(const struct user_name *upn, struct arena *to, struct user_
     char *domain = NULL, *account = NULL;
     if (!w)
         mem_fatal();
-    bool ok = lookup(w, "", arena_printf(to, "%s@%s", upn->account, upn->realm), &sid, why) &&
-              wbcCtxLookupSid(w, &sid, &domain, &account, &type) == WBC_ERR_SUCCESS;
-    if (ok)
+    enum lookup result = lookup(w, "", arena_printf(to, "%s@%s", upn->account, upn->realm), &sid, why);
+    if (result == LOOKUP_FOUND)
+        result = outcome(w, wbcCtxLookupSid(w, &sid, &domain, &account, &type), "a name", why);
+    if (result == LOOKUP_FOUND)
         *out = (struct user_name){ arena_strdup(to, account), arena_strdup(to, domain), "" };
     wbcFreeMemory(domain);
     wbcFreeMemory(account);
     wbcCtxFree(w);
-    return ok;
+    return result;
 }

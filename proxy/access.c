@@ -83,6 +83,7 @@ static void json_line(struct strbuf *b, const struct access_entry *e)
     add_text(b, ",\"listener\":", e->listener);
     add_text(b, ",\"rule\":", e->rule);
     add_text(b, ",\"why\":", e->why);
+    add_text(b, ",\"detail\":", e->detail);
     add_text(b, ",\"body\":", e->body);
     add_text(b, ",\"user\":", e->user);
     add_text(b, ",\"protocol\":", e->protocol);

@@ -24,6 +24,7 @@ struct access_entry {
     const char *method, *host, *target, *referer, *agent;
     const char *user;
     const char *listener, *rule, *why;   /* the rule that answered, and what decided */
+    const char *detail;                  /* what was found of a sign-in or delegation that failed */
     const char *body;                    /* why a body was not changed as the rule wants it, or cut short */
     const char *server;                  /* where it went */
     int status;                          /* 0: the client went before there was one */

@@ -119,7 +119,7 @@ static struct shown *judge(const struct client *c)
         return s;
     s->state = verify(t, c->ssl, certificate);
     s->until = c->loop->wall + valid_for(certificate) + 1;
-    if (s->state == SHOWN_GOOD)
+    if (s->state == SHOWN_GOOD && X509_digest(certificate, EVP_sha256(), s->id, NULL) == 1)
         s->naming = certificate_names(&c->serving->snapshot->config->service.sign_in, certificate, a, &s->name);
     return s;
 }

@@ -9,6 +9,7 @@
 #define PROXY_CLIENT_TRUST_H
 #include "pages.h"
 #include "../auth/certificate.h"
+#include "../auth/credentials.h"
 #include <openssl/ssl.h>
 
 struct client;
@@ -25,6 +26,7 @@ struct shown {
     enum shown_state state;
     enum naming naming;                  /* of a good one: what it says of an account */
     struct user_name name;               /* lives as long as this */
+    unsigned char id[CERTIFICATE_ID];
     struct arena *arena;
     long long until;                     /* seconds since 1970; then it is judged again */
 };

@@ -124,6 +124,7 @@ static void send_with(struct exchange *x, const char *value)
 static void step_ready(struct exchange *x, struct step *s)
 {
     if (s->result != DELEGATE_SEND) {
+        x->detail = s->why.n ? arena_strdup(x->arena, s->why.p) : x->detail;
         exchange_page(x, s->result == DELEGATE_UNAVAILABLE ? CAUSE_NO_KDC : CAUSE_DELEGATION);
         return;
     }
@@ -217,6 +218,7 @@ static struct initiator *initiator_for(struct exchange *x)
     struct strbuf why = { 0 };
     struct auth *auth = signing_auth(x->client->serving->signing);
     struct initiator *i = initiator_new(auth, rule_of(x)->delegation, x->who, spn_of(x), &why);
+    x->detail = why.n ? arena_strdup(x->arena, why.p) : NULL;
     buf_free(&why);
     return i;
 }

@@ -89,6 +89,7 @@ struct exchange {
     unsigned tries;                      /* connections that failed before the server can have seen the request */
     bool cut_short;                      /* the client did not get it all */
     enum cause cause;                    /* why publishd answered itself, or cut the answer short */
+    const char *detail;                  /* for the log: what was found of a sign-in or delegation that failed; NULL */
     uint64_t received, sent;             /* bytes of bodies: from the client, to the client */
     uint64_t began;                      /* ms */
     int status;                          /* that the client got; 0: nothing */

@@ -97,6 +97,7 @@ static void log_exchange(struct exchange *x)
         .rule = rule ? rule->name : NULL,
         .user = x->who ? x->who->display : NULL,
         .why = why(x),
+        .detail = x->detail,
         .body = x->left_alone,
         .server = x->peer ? server : NULL,
         .status = x->status,

@@ -283,6 +283,7 @@ static void answer(struct exchange *x, const struct gate_result *r)
     size_t n = r->body_n;
     struct head *a = &x->answer;
     bool redirect = r->status == 302 || r->status == 303;
+    x->detail = r->why;
     head_reset(a);
     if (!html && !redirect) {
         x->cause = cause_of_result(x->client, r);
@@ -350,8 +351,7 @@ static void job_done(struct job *j)
 
 uint64_t signing_patience(const struct client *c)
 {
-    enum { QUESTIONS = 3 }; /* that a sign-in may put to a server, as a whole */
-    return (uint64_t)c->serving->snapshot->config->service.sign_in.timeout * 1000 * QUESTIONS;
+    return (uint64_t)auth_patience(c->serving->signing->auth) * 1000;
 }
 
 static void submit(struct exchange *x, struct gate_job *gate)
@@ -456,10 +456,12 @@ static void fill_certificate(struct exchange *x, struct gate_request *q)
         return;
     q->has_certificate = true;
     q->naming = shown->naming;
-    if (shown->naming == NAMES_ACCOUNT)
-        q->certificate =
-            (struct user_name){ arena_strdup(x->arena, shown->name.account), arena_strdup(x->arena, shown->name.domain),
-                                arena_strdup(x->arena, shown->name.realm) };
+    if (shown->naming != NAMES_ACCOUNT)
+        return;
+    memcpy(q->certificate_id, shown->id, sizeof shown->id);
+    q->certificate =
+        (struct user_name){ arena_strdup(x->arena, shown->name.account), arena_strdup(x->arena, shown->name.domain),
+                            arena_strdup(x->arena, shown->name.realm) };
 }
 
 static void fill(struct exchange *x, struct gate_request *q, bool forwards, bool place)

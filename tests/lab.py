@@ -205,6 +205,15 @@ modules {{
 	files {{
 		usersfile = {d}/radius/users
 	}}
+	always ok {{
+		rcode = ok
+	}}
+	always handled {{
+		rcode = handled
+	}}
+	always reject {{
+		rcode = reject
+	}}
 }}
 server lab {{
 	listen {{
@@ -213,12 +222,63 @@ server lab {{
 		port = 11812
 	}}
 	authorize {{
-		files
-		pap
+		if (&User-Name == "mona" && &State) {{
+			update control {{
+				Auth-Type := Code
+			}}
+		}}
+		else {{
+			files
+			pap
+		}}
 	}}
 	authenticate {{
 		Auth-Type PAP {{
 			pap
+			if (ok && &User-Name == "mona") {{
+				update reply {{
+					Message-Authenticator := 0x00
+					State := 0x6f6e65
+					Reply-Message := "Enter <the> code sent to your phone:"
+				}}
+				update control {{
+					Response-Packet-Type := Access-Challenge
+				}}
+				handled
+			}}
+		}}
+		Auth-Type Code {{
+			if (&State == 0x6f6e65 && &User-Password == "123456") {{
+				ok
+			}}
+			elsif (&State == 0x6f6e65 && &User-Password == "more") {{
+				update reply {{
+					Message-Authenticator := 0x00
+					State := 0x74776f
+					Prompt := Echo
+					Reply-Message := "And the Wörd?"
+				}}
+				update control {{
+					Response-Packet-Type := Access-Challenge
+				}}
+				handled
+			}}
+			elsif (&State == 0x74776f && &User-Password == "wörd") {{
+				ok
+			}}
+			elsif (&User-Password == "again") {{
+				update reply {{
+					Message-Authenticator := 0x00
+					State := 0x6f6e65
+				}}
+				update control {{
+					Response-Packet-Type := Access-Challenge
+				}}
+				handled
+			}}
+			else {{
+				reject
+			}}
 		}}
 	}}
 	post-auth {{
@@ -440,6 +500,8 @@ class Lab:
             for name, (password, _) in USERS.items():
                 f.write('%s Cleartext-Password := "%s"\n\tClass = "webusers"\n' % (name, password) if name == "bob" else
                         '%s Cleartext-Password := "%s"\n' % (name, password))
+            f.write('mona Cleartext-Password := "Mona.Pw1"\n')          # and then a code
+            f.write('hana.m@mail.example Cleartext-Password := "%s"\n' % USERS["hana"][0])
         with open(self.path("radius", "secret"), "w") as f:
             f.write(RADIUS_SECRET + "\n")
         os.makedirs(self.path("radius", "mods-enabled"), exist_ok=True)

@@ -304,6 +304,8 @@ static enum validator validator_of(const char *word)
     return !strcmp(word, "ldap") ? VALIDATE_LDAP : !strcmp(word, "radius") ? VALIDATE_RADIUS : VALIDATE_AD;
 }
 
+static const char *const membership_names[] = { "outside", "not known", "ask", "inside" };
+
 /* check VALIDATOR NAME PASSWORD [SET-MEMBER]: and whether a set of that group holds the user */
 static void check(char **w)
 {
@@ -322,11 +324,11 @@ static void check(char **w)
         vec_add(forever, &set.members, ((struct users_member){ w[4], NULL, true }));
         struct users *u = users_new(&set, 1);
         enum membership m = users_holds(u, 0, who);
-        member(&b, "before", m == USER_INSIDE ? "inside" : m == USER_ASK ? "ask" : "outside");
+        member(&b, "before", membership_names[m]);
         if (m == USER_ASK)
             users_ask(u, auth, 0, who, &why);
         m = users_holds(u, 0, who);
-        member(&b, "member", m == USER_INSIDE ? "inside" : m == USER_ASK ? "ask" : "outside");
+        member(&b, "member", membership_names[m]);
         users_free(u);
     }
     secret_release(password);

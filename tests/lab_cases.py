@@ -104,7 +104,33 @@ def validators():
         f.write("another secret\n")
     with Driver("radius=%s:11812" % lab.ip, "radius_secret=" + lab.path("run", "wrong"), "timeout=1") as d:
         equal("radius: another secret is no refusal", d("check", "radius", "alice", "Alice.Pw1").get("verdict"), "nobody to ask")
+    other_domains()
     files()
+
+
+def other_domains():
+    """What is written in front of a name is no way to be somebody else: OTHER\\alice is not LAB\\alice, whoever has her password."""
+    other = "domain=OTHER:OTHER.TEST"
+    for kind in ("ldap", "winbind"):
+        with Driver("ad=" + kind, *DIRECTORY, other) as d:
+            for name in ("OTHER\\alice", "alice@other.test"):
+                v = d("check", "ad", name, "Alice.Pw1").get("verdict")
+                say("%s: %s" % (kind, name), v not in ("ok", None), v)
+            equal("%s: LAB\\alice" % kind, d("check", "ad", "LAB\\alice", "Alice.Pw1").get("verdict"), "ok")
+    without = [s for s in DIRECTORY if not s.startswith(("ldap_user", "ldap_secret"))]
+    with Driver("ad=ldap", *without, other) as d:
+        equal("ldap, nobody to search as: OTHER\\alice", d("check", "ad", "OTHER\\alice", "Alice.Pw1").get("verdict"), "wrong password")
+        for name in ("alice", "LAB\\alice", "alice@lab.test"):
+            r = d("check", "ad", name, "Alice.Pw1")
+            equal("ldap, nobody to search as: " + name, (r.get("verdict"), r.get("user")), ("ok", "LAB\\alice"), r)
+    with Driver(*RADIUS, *DIRECTORY, other) as d:
+        for name, verdict in (("bob", "ok"), ("LAB\\bob", "ok"), ("bob@lab.test", "ok"), ("OTHER\\bob", "wrong password"), ("bob@other.test", "wrong password"),
+                              ("hana.m@mail.example", "wrong password"), ("bob@mail.example", "wrong password")):
+            equal("radius: " + name, d("check", "radius", name, USERS["bob"][0]).get("verdict"), verdict)
+        r = d("check", "radius", "hana.m@mail.example", USERS["hana"][0], "LAB\\webusers")
+        equal("radius: a name with its suffix", (r.get("verdict"), r.get("account"), r.get("member")), ("ok", "hana.m", "outside"), r)
+        r = d("check", "radius", "LAB\\alice", USERS["alice"][0], "OTHER\\webusers")
+        equal("the directory: LAB's group is not OTHER's", (r.get("verdict"), r.get("member")), ("ok", "outside"), r)
 
 
 def files():
@@ -124,6 +150,14 @@ def files():
         equal("file: another domain's user of that name", (r["user"], r["groups"], r["member"]), ("OTHER\\zoë", ["guests"], "inside"))
         times = [min(timed(lambda: d("check", "ad", user, "x")) for _ in range(3)) for user in ("old", "nix")]
         say("file: an unknown name takes as long", max(times) < 4 * min(times) + 0.01, times)
+    with open(name, "w") as f:
+        f.write("zoë:%s:staff\nOTHER\\bob:%s:staff\n" % (hashed, hashed))
+    with Driver("password_file=" + name, "domain=OTHER:OTHER.TEST") as d:
+        for user, verdict in (("zoë", "ok"), ("LAB\\zoë", "ok"), ("zoë@lab.test", "ok"), ("OTHER\\zoë", "unknown user"), ("zoë@other.test", "unknown user"),
+                              ("zoë@mail.example", "unknown user"), ("bob", "unknown user"), ("LAB\\bob", "unknown user")):
+            equal("file, two domains: " + user, d("check", "ad", user, "Zoë's pass").get("verdict"), verdict)
+        r = d("check", "ad", "OTHER\\bob", "Zoë's pass", "staff")
+        equal("file, two domains: OTHER\\bob", (r.get("verdict"), r.get("user"), r.get("account"), r.get("member")), ("ok", "OTHER\\bob", "bob", "inside"), r)
     for text, told in (("a\n", "name:hash"), ("a:secret\n", "none of crypt's"), ("a:%s::odd\n" % old, "flags are"), ("a:%s\nA:%s\n" % (old, old), "two accounts")):
         with open(name, "w") as f:
             f.write(text)

@@ -132,6 +132,33 @@ def stolen(b):
         say("signed out: the copy is worth nothing", "Sign in" in text(thief) and not seen(thief, "alice"), text(thief))
 
 
+def code():
+    """A RADIUS server that asks for a code behind the password, and for a word behind the code: by keys alone, the field has the focus."""
+    text_ = configuration("kerberos").replace("forms: ad, validator: ad", "forms: radius").replace("    domains:", '    radius: {servers: ["%s:11812"], secret: %s}\n    domains:' % (
+        lab.ip, lab.path("radius", "secret"))).replace("/krb/*", "/anon/*").replace("delegation: kerberos", "delegation: block").replace(
+            "change_password: true, expiry_notice: 15", "")
+    with Served(BUILD, text_, PORT), Browser(1280, 800, local=True) as b:
+        b.go(FRONT + "/anon/x?y=z")
+        sign_in(b, "mona", "Mona.Pw1")
+        say("a code: what the server says", "Enter <the> code sent to your phone:" in text(b) and "mona" in text(b), text(b))
+        equal("a code: hidden as it is written, not kept by the browser", b.run("const a = document.activeElement; return [a.id, a.type, a.autocomplete]"), ["answer", "password", "one-time-code"])
+        picture(b, "code")
+        b.keys("more")
+        b.submit("button")
+        say("a word: what the server says", "And the Wörd?" in text(b), text(b))
+        equal("a word: seen as it is written", b.run("return document.activeElement.type"), "text")
+        b.keys("wörd")
+        b.submit("button")
+        equal("in, where one wanted to go", (b.run("return location.pathname + location.search"), '"target": "/anon/x?y=z"' in text(b)), ("/anon/x?y=z", True), text(b))
+        b.go(FRONT + "/.publishd/sign-out")
+        b.go(FRONT + "/anon/")
+        sign_in(b, "mona", "Mona.Pw1")
+        b.keys("000000")
+        b.submit("button")
+        say("a wrong code: once more from the beginning", "was not accepted" in text(b) and b.run("return document.getElementById('user').value") == "mona", text(b))
+        picture(b, "code-wrong")
+
+
 def browsed():
     """One Chromium, which somebody else takes each time."""
     with Served(BUILD, configuration("kerberos"), PORT), Browser(1280, 800, local=True) as b:
@@ -145,4 +172,4 @@ def others():
         asked_of(ad)
 
 
-run((browsed, others))
+run((browsed, others, code))

@@ -1,7 +1,13 @@
 """What a process holds in its memory, looked at from outside (/proc/PID/mem; by its owner or root)."""
+import array
 import base64
+import itertools
 import re
+import resource
 import urllib.parse
+
+
+PAGE = resource.getpagesize()
 
 
 def spellings(password):
@@ -26,18 +32,32 @@ def areas(pid):
     return out
 
 
+def touched(pid, first, last):
+    """The parts of an area that were ever written: most of a thread's stack never is."""
+    with open("/proc/%d/pagemap" % pid, "rb", 0) as f:
+        f.seek(first // PAGE * 8)
+        entries = array.array("Q", f.read((last - first) // PAGE * 8))
+    at = 0
+    for there, pages in itertools.groupby(entries, lambda e: e >> 62 != 0):       # in memory, or swapped out
+        n = len(list(pages)) * PAGE
+        if there:
+            yield first + at, n
+        at += n
+
+
 def holds(pid, words):
     """[(name of the word, where)] of words, {name: bytes}, that stand in memory that a core dump would show."""
     found = []
     with open("/proc/%d/mem" % pid, "rb", 0) as memory:
         for first, last, name in areas(pid):
-            try:
-                memory.seek(first)
-                content = memory.read(last - first)
-            except (OSError, ValueError):
-                continue                     # [vvar] and the like
-            for word, wanted in words.items():
-                at = content.find(wanted)
-                if at >= 0:
-                    found.append((word, "%s+%x: %r" % (name, at, content[max(0, at - 160):at + 80])))
+            for start, n in touched(pid, first, last):
+                try:
+                    memory.seek(start)
+                    content = memory.read(n)
+                except (OSError, ValueError):
+                    continue                 # [vvar] and the like
+                for word, wanted in words.items():
+                    at = content.find(wanted)
+                    if at >= 0:
+                        found.append((word, "%s+%x: %r" % (name, start - first + at, content[max(0, at - 160):at + 80])))
     return found

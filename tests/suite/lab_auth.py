@@ -64,8 +64,9 @@ def test_lab_isolation(t):
 
 @test
 def test_lab_slow(t):
-    """A KDC, a directory, a RADIUS server that are slow, silent, gone and back; a clock that is wrong."""
-    in_lab(t, (sys.executable, "lab_slow.py", t.build), least=40)
+    """A KDC, a directory, a RADIUS server that are slow, silent, gone and back; a clock that is wrong. What is left in memory of what they
+    were asked. And a RADIUS server that asks for a second code."""
+    in_lab(t, (sys.executable, "lab_slow.py", t.build), (sys.executable, "lab_memory.py", t.build), (sys.executable, "lab_codes.py", t.asan), least=220)
 
 
 @test

@@ -143,17 +143,23 @@ struct domain {
     long long now;
     atomic_int asked;
     useconds_t slow;
+    long patience;
+    atomic_bool silent; /* until it is not */
 };
 
-static enum verdict ask_domain(void *context, enum validator v, const struct user_name *name, struct secret *password,
-                               struct identity **who, struct strbuf *why)
+static enum verdict ask_domain(const struct credentials_question *q, struct challenge *asked, struct identity **who,
+                               struct strbuf *why)
 {
-    struct domain *d = context;
+    struct domain *d = q->context;
+    const struct user_name *name = q->shown.name;
+    struct secret *password = q->shown.password;
     int i = name->account[0] - 'a';
-    (void)v;
+    (void)asked;
     d->asked++;
     if (d->slow)
         usleep(d->slow);
+    while (d->silent)
+        usleep(1000);
     if (i < 0 || i >= ACCOUNTS)
         return VERDICT_UNKNOWN;
     if (d->now - d->last[i] >= 30 * MINUTE) /* the observation window counts from the last one */
@@ -175,26 +181,36 @@ static enum verdict ask(struct credentials *c, struct domain *d, const char *acc
 {
     struct user_name n = named(account);
     struct secret *password = secret_new(text, strlen(text));
-    struct identity *who;
     struct strbuf why = { 0 };
-    long unused;
-    struct credentials_question q = {
-        .name = &n, .password = password, .address = address, .now = d->now, .check = ask_domain, .context = d
-    };
-    enum verdict v = credentials_ask(c, &q, &who, wait ? wait : &unused, &why);
-    check((v == VERDICT_OK) == (who != NULL) && (!who || strcmp(who->account, account) == 0), "an identity, and whose");
-    identity_release(who);
+    struct credentials_question q = { .shown = { .name = &n, .password = password },
+                                      .address = address,
+                                      .now = d->now,
+                                      .check = ask_domain,
+                                      .context = d };
+    struct credentials_answer got;
+    credentials_ask(c, &q, &got, &why);
+    check((got.verdict == VERDICT_OK) == (got.who != NULL) && (!got.who || strcmp(got.who->account, account) == 0),
+          "an identity, and whose");
+    check(got.verdict != VERDICT_OK || (got.until > d->now && got.until <= d->now + CREDENTIALS_RIGHT_S),
+          "good for 300 s since it was checked, at most");
+    if (wait)
+        *wait = got.wait;
+    identity_release(got.who);
     secret_release(password);
     buf_free(&why);
-    return v;
+    return got.verdict;
 }
 
 static bool known(struct credentials *c, const char *account, const char *text, long long now)
 {
     struct user_name n = named(account);
     struct secret *password = secret_new(text, strlen(text));
-    struct identity *who = credentials_known(c, VALIDATE_AD, &n, password, now);
+    long long until;
+    struct identity *who =
+        credentials_known(c, &(struct shown_credentials){ .name = &n, .password = password }, now, &until);
     bool is = who;
+    check(!is || (until > now && until <= now + CREDENTIALS_RIGHT_S),
+          "for no longer than it was good when it was checked");
     identity_release(who);
     secret_release(password);
     return is;
@@ -279,14 +295,17 @@ static void *run_one(void *p)
     struct one *o = p;
     struct user_name n = named("c");
     struct secret *password = secret_new(o->text, strlen(o->text));
-    struct identity *who;
     struct strbuf why = { 0 };
-    long wait;
-    struct credentials_question q = {
-        .name = &n, .password = password, .address = 3, .now = o->d->now, .check = ask_domain, .context = o->d
-    };
-    o->got = credentials_ask(o->c, &q, &who, &wait, &why);
-    identity_release(who);
+    struct credentials_question q = { .shown = { .name = &n, .password = password },
+                                      .address = 3,
+                                      .now = o->d->now,
+                                      .patience = o->d->patience,
+                                      .check = ask_domain,
+                                      .context = o->d };
+    struct credentials_answer got;
+    credentials_ask(o->c, &q, &got, &why);
+    o->got = got.verdict;
+    identity_release(got.who);
     secret_release(password);
     buf_free(&why);
     return NULL;
@@ -316,6 +335,89 @@ static void test_at_once(void)
     }
 }
 
+/* Who is asked says nothing: the others are told so in time, who comes later asks for himself, and the late answer is good. */
+static void test_silent(void)
+{
+    struct throttle *t = throttle_new(&(struct throttle_limits){ 0, 0, 30 * MINUTE }, 64, 64);
+    struct credentials *c = credentials_new(64, t);
+    struct domain d = { .now = T0, .patience = 1, .silent = true };
+    struct one each = { .c = c, .d = &d, .text = "right" }, v[3] = { each, each, each };
+    pthread_create(&v[0].thread, NULL, run_one, &v[0]);
+    while (!d.asked)
+        usleep(1000);
+    pthread_create(&v[1].thread, NULL, run_one, &v[1]);
+    pthread_join(v[1].thread, NULL);
+    check(v[1].got == VERDICT_UNAVAILABLE && d.asked == 1, "who waits for somebody else's answer gets none in time");
+    pthread_create(&v[2].thread, NULL, run_one, &v[2]);
+    while (d.asked < 2)
+        usleep(1000);
+    d.silent = false;
+    pthread_join(v[0].thread, NULL);
+    pthread_join(v[2].thread, NULL);
+    check(v[0].got == VERDICT_OK && v[2].got == VERDICT_OK && d.asked == 2, "and who comes later asks for himself");
+    check(known(c, "c", "right", T0), "what was said in the end is kept");
+    credentials_free(c);
+    throttle_free(t);
+}
+
+static bool names(struct credentials *c, const char *account, const char *listener, unsigned char id, long long now)
+{
+    unsigned char bytes[CERTIFICATE_ID] = { id };
+    struct user_name n = named(account);
+    long long until;
+    struct shown_credentials s = { .name = &n, .certificate = bytes, .listener = listener };
+    struct identity *who = credentials_known(c, &s, now, &until);
+    identity_release(who);
+    return who;
+}
+
+static enum verdict ask_certificate(const struct credentials_question *q, struct challenge *asked,
+                                    struct identity **who, struct strbuf *why)
+{
+    struct domain *d = q->context;
+    (void)asked, (void)why;
+    d->asked++;
+    if (q->shown.certificate[0] == 9)
+        return VERDICT_DISABLED;
+    *who = identity_new(&(struct identity){
+        .account = q->shown.name->account, .domain = "", .realm = "LAB.TEST", .proof = PROOF_CERTIFICATE });
+    return VERDICT_OK;
+}
+
+/* B-95 for certificates: one look at the account for all connections; another certificate or listener has its own. */
+static void test_certificates(void)
+{
+    struct throttle *t = throttle_new(&(struct throttle_limits){ 2, 2, 30 * MINUTE }, 64, 64);
+    struct credentials *c = credentials_new(64, t);
+    struct domain d = { .now = T0 };
+    unsigned char id[CERTIFICATE_ID] = { 1 }, disabled[CERTIFICATE_ID] = { 9 };
+    struct user_name n = named("a");
+    struct strbuf why = { 0 };
+    struct credentials_question q = { .shown = { .name = &n, .certificate = id, .listener = "edge" },
+                                      .now = T0,
+                                      .check = ask_certificate,
+                                      .context = &d };
+    struct credentials_answer got;
+    credentials_ask(c, &q, &got, &why);
+    check(got.verdict == VERDICT_OK && got.who && got.until == T0 + CREDENTIALS_RIGHT_S, "an account");
+    identity_release(got.who);
+    check(names(c, "a", "edge", 1, T0 + 299) && d.asked == 1, "known to other connections");
+    check(!names(c, "a", "edge", 1, T0 + 300), "for 300 s");
+    check(!names(c, "a", "other", 1, T0) && !names(c, "a", "edge", 2, T0) && !names(c, "b", "edge", 1, T0),
+          "not on another listener, with another certificate, or for another account");
+    check(!known(c, "a", "", T0), "and it is no password");
+    q.shown.certificate = disabled;
+    for (int i = 0; i < 5; i++) {
+        credentials_ask(c, &q, &got, &why);
+        check(got.verdict == VERDICT_DISABLED && !got.who && !got.wait, "certificates are no guesses");
+    }
+    credentials_clear(c);
+    check(!names(c, "a", "edge", 1, T0), "forgotten with the rest");
+    buf_free(&why);
+    credentials_free(c);
+    throttle_free(t);
+}
+
 int main(void)
 {
     secrets_start();
@@ -325,5 +427,7 @@ int main(void)
     test_never_locked();
     test_cache();
     test_at_once();
+    test_silent();
+    test_certificates();
     return summary("throttle");
 }
