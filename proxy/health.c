@@ -150,7 +150,9 @@ static void probe_connected(struct probe *p)
         probe_connect(p);
     else if (error)
         probe_verdict(p, false, strerror(error));
-    else if (p->check->what.kind != PROBE_HTTP)
+    else if (p->check->what.kind == PROBE_PING)
+        probe_verdict(p, true, "connected: this host sends no pings");
+    else if (p->check->what.kind == PROBE_TCP)
         probe_verdict(p, true, "connected");
     else if (!p->check->what.tls)
         p->stage = SENDING;

@@ -181,8 +181,10 @@ void status_page(struct strbuf *out, const struct status *s)
     page_listeners(out, s);
     page_members(out, s);
     page_rules(out, s);
-    buf_puts(out, "<p>The numbers count from the start; those of rules from the last load. "
-                  "<a href=/metrics>/metrics</a> has them for Prometheus.</p>\n");
+    buf_puts(out,
+             "<p>The numbers count from the start; those of rules from the last load, those of a server for all rules "
+             "that send to it. "
+             "<a href=/metrics>/metrics</a> has them for Prometheus.</p>\n");
 }
 
 /* ---- for Prometheus --------------------------------------------------------------------- */
