@@ -66,15 +66,46 @@ static void write_affinity(struct haproxy *h, const struct plan_rule *r)
 
 /* ---- probes ---------------------------------------------------------------------- */
 
+/* Whether HAProxy can call it by its own name: one that it takes, and that no other has. */
+static bool has_own_name(const struct plan_upstream *to, size_t i)
+{
+    enum { FEW = 64 }; /* beyond that, comparing each with all before would cost too much */
+    const char *name = to->servers.v[i].member;
+    bool own = plain_host(name) && to->servers.n <= FEW;
+    for (size_t k = 0; own && k < i; k++)
+        own = ascii_casecmp(to->servers.v[k].member, name) != 0;
+    return own;
+}
+
+/* The member's own name, so that HAProxy's logs and statistics are readable; numbered where that might be given twice. */
+static const char *server_name(struct haproxy *h, const struct plan_upstream *to, size_t i)
+{
+    const char *name = to->servers.v[i].member;
+    return has_own_name(to, i) ? name : identifier(h->a, "server", i + 1, name);
+}
+
+/* The probe's Host header: what the farm says, with the member's name for the star. Where HAProxy does not know each member by its
+ * name it is the site's. */
+static const char *asked_host(struct haproxy *h, const struct plan_rule *r, const struct plan_upstream *to,
+                              const struct probe_url *url)
+{
+    const char *host = probe_host(h->a, r->farm, url, "*"), *star = strchr(host, '*');
+    bool named = true;
+    for (size_t i = 0; star && named && i < to->servers.n; i++)
+        named = has_own_name(to, i);
+    if (!star || !named)
+        return quoted(&h->w, h->a, Q_HAPROXY_FORMAT, star ? r->rule->site : host);
+    return arena_printf(h->a, "%.*s%%[srv_name]%s", (int)(star - host), host, star + 1);
+}
+
 /* B-118, B-119: a GET, where 1xx to 3xx and 401 are good answers. */
-static void write_http_probe(struct haproxy *h, const struct plan_rule *r)
+static void write_http_probe(struct haproxy *h, const struct plan_rule *r, const struct plan_upstream *to)
 {
     struct writer *w = &h->w;
-    const char *host = r->farm->probe_host ? r->farm->probe_host : r->rule->site;
-    const char *path = probe_url_parse(h->a, r->farm->probe_url).path;
+    struct probe_url url = probe_url_parse(h->a, r->farm->probe_url);
     write_line(w, "option httpchk");
-    write_line(w, "http-check send meth GET uri %s ver HTTP/1.1 hdr Host %s", haproxy_word(h, path),
-               quoted(w, h->a, Q_HAPROXY_FORMAT, host));
+    write_line(w, "http-check send meth GET uri %s ver HTTP/1.1 hdr Host %s", haproxy_word(h, url.path),
+               asked_host(h, r, to, &url));
     write_line(w, "http-check expect rstatus '^(?:[123]..|401)$'");
 }
 
@@ -88,12 +119,12 @@ static const char *check_words(struct haproxy *h, const struct farm *f, const st
                         tls ? " check-ssl" : " no-check-ssl");
 }
 
-static void write_probe(struct haproxy *h, const struct plan_rule *r)
+static void write_probe(struct haproxy *h, const struct plan_rule *r, const struct plan_upstream *to)
 {
     const struct farm *f = r->farm;
     long threshold = f->probe_threshold > 0 && f->probe_threshold < 3600000 ? f->probe_threshold : 5000;
     if (f->probe == PROBE_HTTP)
-        write_http_probe(h, r);
+        write_http_probe(h, r, to);
     else
         write_line(&h->w, "option tcp-check");
     write_line(&h->w, "timeout check %ldms", threshold);
@@ -112,17 +143,6 @@ static void write_tls(struct haproxy *h, const struct plan_rule *r)
     if (r->shows) /* B-51 */
         write_raw(&h->w, " crt %s",
                   haproxy_word(h, haproxy_pem(h, r->shows->chain, r->shows->key, r->shows->thumbprint)));
-}
-
-/* The member's own name, so that HAProxy's logs and statistics are readable; numbered where that might be given twice. */
-static const char *server_name(struct haproxy *h, const struct plan_upstream *to, size_t i)
-{
-    enum { FEW = 64 }; /* beyond that, comparing each with all before would cost too much */
-    const char *name = to->servers.v[i].member;
-    bool own = plain_host(name) && to->servers.n <= FEW;
-    for (size_t k = 0; own && k < i; k++)
-        own = ascii_casecmp(to->servers.v[k].member, name) != 0;
-    return own ? name : identifier(h->a, "server", i + 1, name);
 }
 
 static void write_server(struct haproxy *h, const struct plan_rule *r, const struct plan_upstream *to, size_t i)
@@ -163,7 +183,7 @@ void haproxy_servers(struct haproxy *h, const struct plan_rule *r, const struct 
         write_line(&h->w, "source 0.0.0.0 usesrc clientip    # B-59: the host needs routes for it");
     if (r->farm) {
         write_affinity(h, r);
-        write_probe(h, r);
+        write_probe(h, r, to);
     }
     for (size_t i = 0; i < to->servers.n; i++)
         write_server(h, r, to, i);

@@ -1,7 +1,7 @@
 #include "probe.h"
 
 /* Nothing else gets into a Host header, whatever an export says. */
-static const char of_hosts[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:*[]";
+#define OF_HOSTS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]"
 
 struct probe_url probe_url_parse(struct arena *a, const char *url)
 {
@@ -24,13 +24,13 @@ struct probe_url probe_url_parse(struct arena *a, const char *url)
         buf_printf(&path, *p <= ' ' || *p > '~' ? "%%%02X" : "%c", (unsigned char)*p);
     u.path = arena_strdup(a, path.p);
     buf_free(&path);
-    u.authority = n && strspn(authority, of_hosts) >= n ? arena_strndup(a, authority, n) : NULL;
+    u.authority = n && strspn(authority, OF_HOSTS "*") >= n ? arena_strndup(a, authority, n) : NULL;
     return u;
 }
 
 const char *probe_host(struct arena *a, const struct farm *f, const struct probe_url *u, const char *member)
 {
-    bool own = f->probe_host && strspn(f->probe_host, of_hosts) == strlen(f->probe_host);
+    bool own = f->probe_host && strspn(f->probe_host, OF_HOSTS) == strlen(f->probe_host);
     if (own || !u->authority)
         return own ? f->probe_host : member;
     size_t n = strcspn(u->authority, "*");

@@ -133,14 +133,17 @@ def test_affinity(t):
     t.note = "%d clients, three members, on each of three" % CLIENTS
 
 
-def probed(name, says):
-    """A server that answers with a name, and to a probe what says[name] is; without one it lets it wait."""
+def probed(name, says, hosts):
+    """A server that answers with a name, and to a probe what says[name] is; without one it lets it wait. hosts gets the probes' Host fields."""
     def handler(stream):
         while True:
             head, _ = stream.request()
             if not head:
                 return
-            status = says.get(name) if b" /probe" in head.split(b"\r\n")[0] else b"200 OK"
+            probe = b" /probe" in head.split(b"\r\n")[0]
+            status = says.get(name) if probe else b"200 OK"
+            if probe:
+                hosts.update(line.decode() for line in head.split(b"\r\n") if line.lower().startswith(b"host:"))
             if not status:
                 stream.rest()
                 return
@@ -170,11 +173,11 @@ def test_health(t):
     the probe goes by TCP, are not (B-118); drained ones get no new clients (D-13); all down is 502 or 503 (B-121). nginx has no probes,
     and a finding says so. TMGC_THOROUGH: who is well again gets clients again."""
     says = {b"wants": b"401 Unauthorized", b"broken": b"500 Oops", b"plain": b"302 Found", b"silent": None}
-    network, probe_port = own_network(), free_port()
+    network, probe_port, hosts = own_network(), free_port(), set()
     farms = "\nfarms:\n" + farm_of("Mixed", ["wants", "down", "broken", "silent", "plain", "-drained"], 'probe_url: "http://*/probe.htm"')
     farms += farm_of("Tcp", ["whole", "half"], "probe: tcp\n    probe_port: %d" % probe_port) + farm_of("Down", ["down"], "probe: tcp")
     with contextlib.ExitStack() as stack:
-        servers = {name.decode(): stack.enter_context(Server(probed(name, says))) for name in (*says, b"drained")}
+        servers = {name.decode(): stack.enter_context(Server(probed(name, says, hosts))) for name in (*says, b"drained")}
         servers.update({name: stack.enter_context(Server(named(name.encode()), at=(network + at, 0))) for name, at in (("whole", ".1"), ("half", ".2"))})
         stack.enter_context(Server(named(b"probes"), at=(network + ".1", probe_port)))
         backends = dict({"%s.corp.example:80" % name: "%s:%d" % (s.address, s.port) for name, s in servers.items()}, **{"down.corp.example:80": "127.0.0.1:%d" % free_port()})
@@ -188,6 +191,9 @@ def test_health(t):
             t.equal(asked_often(traffic, name, b"tcp"), ({200}, {b"whole", b"half"} if name == "nginx" else {b"whole"}), name + ": probed by TCP")
             status = traffic.ask(name, b"GET / HTTP/1.1\r\nHost: down.example\r\n\r\n")[0]
             t.check(status in (502, 503), name + ": all members down:", status)
+        wanted = {name: {"%s: %s.corp.example" % (form, member) for member in servers if member not in ("whole", "half")} for name, form in (("haproxy", "host"), ("publishd", "Host"))}
+        t.check(wanted["publishd"] | {"host: broken.corp.example"} <= hosts <= wanted["publishd"] | wanted["haproxy"],
+                "each member is asked by its own name, by HAProxy as far as it has come in its first round:", hosts)
         if THOROUGH > 1:
             says[b"broken"] = b"200 OK"
             for name in ("haproxy", "publishd"):
