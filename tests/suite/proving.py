@@ -120,5 +120,5 @@ def test_explain_live(t):
     r = t.run("explain", export, url, "-m", site, "--live", "--target-binary", "nginx=" + empty + "/nginx")
     t.check(r.status == 2 and b"did not run: " in r.out, "a program that is not there", r, r.out.decode())
     log = t.write("access.log", '203.0.113.7 - - [10/Oct/2025:13:55:36 +0000] "\\x16\\x03\\x01" 400 0\n203.0.113.7 - - [10/Oct/2025:13:55:37 +0000] "GET /images/ HTTP/1.1" 200 5\n')
-    r = t.run("explain", export, "-m", site, "--requests", log, "--host", "shop.fabrikam.example", "--live", "-t", "nginx,haproxy")
-    t.check(r.status == 0 and b"1 requests, 0 of them answered by no rule" in r.out and r.out.count(b"\nhaproxy   1 agreed") == 1, "a log with noise", r, r.out.decode())
+    r = t.run("explain", export, "-m", site, "--requests", log, "--host", "shop.fabrikam.example", "--live")
+    t.check(r.status == 0 and b"1 requests, 0 of them answered by no rule" in r.out and b"\nhaproxy   1 agreed" in r.out and b"\npublishd  1 agreed" in r.out, "a log with noise", r, r.out.decode())
