@@ -300,21 +300,9 @@ static void json_pair(struct strbuf *b, const char *key, const char *value)
         buf_puts(b, "null");
 }
 
-static void print_json(struct explaining *x, struct arena *a, struct strbuf *b, const struct explained *e)
+static void json_trail(struct strbuf *b, const struct plan *p, const struct explained *e)
 {
-    const struct plan *p = x->in.plan;
     const struct decision *d = &e->source;
-    buf_puts(b, "{\"method\": ");
-    buf_json(b, e->asked.method);
-    buf_printf(b, ", \"https\": %s", e->asked.tls ? "true" : "false");
-    json_pair(b, "host", e->asked.host);
-    json_pair(b, "target", e->asked.target);
-    struct strbuf ip = { 0 };
-    buf_ip(&ip, e->asked.client);
-    json_pair(b, "client", ip.p);
-    buf_free(&ip);
-    json_pair(b, "user", e->asked.user);
-    json_pair(b, "listener", e->listener ? e->listener->listener->name : NULL);
     buf_puts(b, ", \"trail\": [");
     for (size_t i = 0; i < d->trail.n; i++) {
         struct strbuf why = { 0 };
@@ -328,27 +316,28 @@ static void print_json(struct explaining *x, struct arena *a, struct strbuf *b, 
         buf_free(&why);
     }
     buf_puts(b, "]");
-    json_pair(b, "rule", d->rule >= 0 ? p->rules.v[d->rule].rule->name : NULL);
-    json_pair(b, "guid", d->rule >= 0 ? p->rules.v[d->rule].rule->at.guid : NULL);
-    if (d->rule >= 0)
-        buf_printf(b, ", \"line\": %u", p->rules.v[d->rule].rule->at.line);
-    json_pair(b, "answer", answer_names[d->answer]);
-    buf_printf(b, ", \"status\": %d", d->status);
-    json_pair(b, "location", d->location);
-    if (d->to) {
-        buf_printf(b, ", \"backend\": {\"tls\": %s, \"servers\": [", d->to->tls ? "true" : "false");
-        for (size_t i = 0; i < d->to->servers.n; i++) {
-            buf_printf(b, "%s{\"host\": ", i ? ", " : "");
-            buf_json(b, d->to->servers.v[i].host);
-            json_pair(b, "member", d->to->servers.v[i].member);
-            buf_printf(b, ", \"port\": %u, \"drained\": %s}", d->to->servers.v[i].port,
-                       d->to->servers.v[i].drained ? "true" : "false");
-        }
-        buf_puts(b, "]}");
-        json_pair(b, "sent_host", d->host);
-        json_pair(b, "sent_target", d->target);
-        buf_printf(b, ", \"compresses\": %s", compresses(&p->rules.v[d->rule], e->asked.client) ? "true" : "false");
+}
+
+static void json_backend(struct strbuf *b, const struct plan *p, const struct explained *e)
+{
+    const struct decision *d = &e->source;
+    buf_printf(b, ", \"backend\": {\"tls\": %s, \"servers\": [", d->to->tls ? "true" : "false");
+    for (size_t i = 0; i < d->to->servers.n; i++) {
+        buf_printf(b, "%s{\"host\": ", i ? ", " : "");
+        buf_json(b, d->to->servers.v[i].host);
+        json_pair(b, "member", d->to->servers.v[i].member);
+        buf_printf(b, ", \"port\": %u, \"drained\": %s}", d->to->servers.v[i].port,
+                   d->to->servers.v[i].drained ? "true" : "false");
     }
+    buf_puts(b, "]}");
+    json_pair(b, "sent_host", d->host);
+    json_pair(b, "sent_target", d->target);
+    buf_printf(b, ", \"compresses\": %s", compresses(&p->rules.v[d->rule], e->asked.client) ? "true" : "false");
+}
+
+static void json_targets(struct explaining *x, struct arena *a, struct strbuf *b, const struct explained *e)
+{
+    const struct decision *d = &e->source;
     buf_puts(b, ", \"targets\": {");
     bool more = false;
     for (unsigned t = 0; t < TARGETS; t++) {
@@ -366,7 +355,36 @@ static void print_json(struct explaining *x, struct arena *a, struct strbuf *b, 
         buf_putc(b, '}');
         more = true;
     }
-    buf_puts(b, "}}\n");
+    buf_puts(b, "}");
+}
+
+static void print_json(struct explaining *x, struct arena *a, struct strbuf *b, const struct explained *e)
+{
+    const struct plan *p = x->in.plan;
+    const struct decision *d = &e->source;
+    struct strbuf ip = { 0 };
+    buf_ip(&ip, e->asked.client);
+    buf_puts(b, "{\"method\": ");
+    buf_json(b, e->asked.method);
+    buf_printf(b, ", \"https\": %s", e->asked.tls ? "true" : "false");
+    json_pair(b, "host", e->asked.host);
+    json_pair(b, "target", e->asked.target);
+    json_pair(b, "client", ip.p);
+    json_pair(b, "user", e->asked.user);
+    json_pair(b, "listener", e->listener ? e->listener->listener->name : NULL);
+    json_trail(b, p, e);
+    json_pair(b, "rule", d->rule >= 0 ? p->rules.v[d->rule].rule->name : NULL);
+    json_pair(b, "guid", d->rule >= 0 ? p->rules.v[d->rule].rule->at.guid : NULL);
+    if (d->rule >= 0)
+        buf_printf(b, ", \"line\": %u", p->rules.v[d->rule].rule->at.line);
+    json_pair(b, "answer", answer_names[d->answer]);
+    buf_printf(b, ", \"status\": %d", d->status);
+    json_pair(b, "location", d->location);
+    if (d->to)
+        json_backend(b, p, e);
+    json_targets(x, a, b, e);
+    buf_puts(b, "}\n");
+    buf_free(&ip);
 }
 
 /* ---- the command -------------------------------------------------------------------- */

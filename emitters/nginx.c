@@ -388,9 +388,8 @@ static void write_gzip(struct writer *w, struct maker *m)
     buf_free(&list);
 }
 
-static void write_http_settings(struct writer *w, struct maker *m)
+static void write_client_settings(struct writer *w)
 {
-    const struct plan *p = m->plan;
     write_line(w, "server_tokens off;");
     write_line(w, "absolute_redirect off;");
     write_line(w, "merge_slashes off;");
@@ -398,19 +397,22 @@ static void write_http_settings(struct writer *w, struct maker *m)
     write_line(w, "ignore_invalid_headers off;");
     write_line(w, "large_client_header_buffers 4 64k;      # B-71, B-73");
     write_line(w, "client_max_body_size 0;                 # B-72");
-    write_line(w, "keepalive_timeout 120s;                 # B-76");
-    write_line(w, "client_body_timeout 120s;");
-    write_line(w, "send_timeout 120s;");
+    write_line(w, "keepalive_timeout %ds;                 # B-76", SOURCE_TIMEOUT);
+    write_line(w, "client_body_timeout %ds;", SOURCE_TIMEOUT);
+    write_line(w, "send_timeout %ds;", SOURCE_TIMEOUT);
     write_line(w, "ssl_protocols TLSv1.2 TLSv1.3;");
-    write_table_sizes(w, m);
-    write_blank(w);
+}
+
+static void write_server_settings(struct writer *w, struct maker *m)
+{
+    const struct plan *p = m->plan;
     write_line(w, "proxy_http_version 1.1;                 # B-67");
     write_line(w, "proxy_request_buffering off;            # B-74");
     write_line(w, "proxy_buffering off;");
     write_line(w, "proxy_buffer_size 32k;");
     write_line(w, "proxy_buffers 8 32k;");
-    write_line(w, "proxy_read_timeout 120s;                # B-76");
-    write_line(w, "proxy_send_timeout 120s;");
+    write_line(w, "proxy_read_timeout %ds;                # B-76", SOURCE_TIMEOUT);
+    write_line(w, "proxy_send_timeout %ds;", SOURCE_TIMEOUT);
     write_line(w, "proxy_pass_header Server;               # B-80");
     write_line(w, "proxy_pass_header Date;");
     write_line(w, "proxy_hide_header Content-Location;     # each rule adds it as the client must see it (B-42)");
@@ -424,12 +426,15 @@ static void write_http_settings(struct writer *w, struct maker *m)
         write_line(w, "proxy_ssl_server_name on;");
         write_line(w, "proxy_ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;");
     }
-    write_gzip(w, m);
-    write_blank(w);
+}
+
+/* What the rules' blocks read. */
+static void write_variables(struct writer *w, struct maker *m)
+{
     write_line(w, "map $request_uri $path { default /; \"~^(?<raw>/[^?]*)\" $raw; }    # as the client sent it (D-03)");
     write_line(w,
                "map \"$host $http_host\" $other_host { default 1; \"~ $\" 0; \"~*^([^ ]+) \\1\\.?(?::[0-9]*)?$\" 0; }");
-    write_zones(w, p);
+    write_zones(w, m->plan);
     if (m->uses_dots) {
         write_line(w, "map $path $dots { default 0; %s 1; }", quoted(w, m->arena, Q_NGINX_REGEX, "~*" REGEX_DOTS));
         write_line(w, "map $path $oddly { default 0; %s 1; }", quoted(w, m->arena, Q_NGINX_REGEX, "~*" REGEX_DEEP));
@@ -444,6 +449,17 @@ static void write_http_settings(struct writer *w, struct maker *m)
         write_line(w, "map $http_via $via_before { default \"$http_via, \"; \"\" \"\"; }");
     if (m->body.uses_dollar || m->maps.uses_dollar)
         write_line(w, "geo $dollar { default \"$\"; }");
+}
+
+static void write_http_settings(struct writer *w, struct maker *m)
+{
+    write_client_settings(w);
+    write_table_sizes(w, m);
+    write_blank(w);
+    write_server_settings(w, m);
+    write_gzip(w, m);
+    write_blank(w);
+    write_variables(w, m);
 }
 
 static void append(struct writer *w, struct strbuf *part)

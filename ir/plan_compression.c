@@ -30,7 +30,9 @@ static struct plan_sources selected(struct making *m, const char *key, const cha
     struct plan_sources found = { 0 };
     if (!nobody(s))
         found = plan_sources(m, &by, s);
-    return found.unknown ? (struct plan_sources){ .unknown = true } : found;
+    if (found.unknown)
+        return (struct plan_sources){ .unknown = true };
+    return found;
 }
 
 /* By its listener, or else by clients; exceptions of either kind outrank both (B-22). */

@@ -28,8 +28,8 @@ static void *get_zeroed(size_t n, size_t size, void *user)
 static void *get_more(void *p, size_t n, void *user)
 {
     size_t had = p ? malloc_usable_size(p) : 0;
-    if (n <= had)
-        return p ? p : malloc(n);
+    if (p && n <= had)
+        return p;
     void *more = malloc(n);
     if (more && had)
         memcpy(more, p, had);
