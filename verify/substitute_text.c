@@ -115,6 +115,30 @@ static void events_block(struct nginx_text *t, const char *brace)
         substitute_text(t->s, brace + 1, 0, " worker_connections 16384; ");
 }
 
+/* An entry of a geo block. Where one range has several images, each is an entry of its own, on the same line. */
+static void geo_entry(struct nginx_text *t, struct word range, struct word value)
+{
+    if (t->ranges) {
+        substitute_clients(t->s, range.at, range.n, true);
+        return;
+    }
+    if (!substitute_clients(t->s, range.at, range.n, false))
+        return;
+    struct change *c = &t->s->changes.v[t->s->changes.n - 1];
+    struct strbuf b = { 0 };
+    for (const char *p = c->text; *p; p++) {
+        if (*p == ' ') {
+            buf_putc(&b, ' ');
+            buf_add(&b, value.at, value.n);
+            buf_puts(&b, "; ");
+        } else {
+            buf_putc(&b, *p);
+        }
+    }
+    c->text = arena_strdup(t->s->places->arena, b.p);
+    buf_free(&b);
+}
+
 static void nginx_directive(struct nginx_text *t)
 {
     struct word *w = t->words.v, name = w[0];
@@ -123,23 +147,8 @@ static void nginx_directive(struct nginx_text *t)
     if (word_is(block, "geo")) {
         if (word_is(name, "ranges"))
             t->ranges = true;
-        else if (n == 2 && t->ranges)
-            substitute_clients(t->s, name.at, name.n, true);
-        else if (n == 2 && substitute_clients(t->s, name.at, name.n, false)) {
-            /* several blocks of one image: each is an entry of its own, on the same line */
-            struct change *c = &t->s->changes.v[t->s->changes.n - 1];
-            struct strbuf b = { 0 };
-            for (const char *p = c->text; *p; p++) {
-                if (*p == ' ') {
-                    buf_putc(&b, ' ');
-                    buf_add(&b, w[1].at, w[1].n);
-                    buf_puts(&b, "; ");
-                } else
-                    buf_putc(&b, *p);
-            }
-            c->text = arena_strdup(t->s->places->arena, b.p);
-            buf_free(&b);
-        }
+        else if (n == 2)
+            geo_entry(t, name, w[1]);
     } else if (n < 2)
         return;
     else if (word_is(name, "listen"))
