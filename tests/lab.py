@@ -366,7 +366,7 @@ class Lab:
     def sanitized(self):
         """The environment of a publishd with AddressSanitizer."""
         quiet("cc", "-shared", "-fPIC", "-O1", "-o", self.path("run", "ntlm_losses.so"), os.path.join(HERE, "ntlm_losses.c"), "-ldl")
-        return self.environ(ASAN_OPTIONS=PRELOADED, LD_PRELOAD=" ".join(filter(None, (self.path("run", "ntlm_losses.so"), self.env().get("LD_PRELOAD")))))
+        return self.environ(ASAN_OPTIONS=PRELOADED, NSS_WRAPPER_DISABLE_DEEPBIND="1", LD_PRELOAD=" ".join(filter(None, (self.path("run", "ntlm_losses.so"), self.env().get("LD_PRELOAD")))))
 
     def requests(self, path):
         """How many requests for a path the backends have answered with something else than 401."""
