@@ -431,6 +431,7 @@ def main():
     try:
         certificate(folder)
         behind = backend(folder)
+        Sink()
         bench = Bench(build, folder)
         print("%d processors; medians of %d turns of about %d s; x: CPU time beside publishd's" % (os.cpu_count(), ROUNDS, SECONDS))
         for part in parts:
