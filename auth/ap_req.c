@@ -9,6 +9,7 @@
 
 #include <krb5.h>
 #include <openssl/crypto.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* What stands in front of the ciphertext: text, and the 0 to 2 bytes that make no whole base64 group without it. */
@@ -259,15 +260,31 @@ static const struct opening *opening_for(struct service_ticket *t, size_t sealed
     return NULL;
 }
 
-/* With the ticket's lock held; what stands in front of out then, or NULL. What servers keep of tokens that they have seen is the time, or what was
- * encrypted (RFC 4120 section 3.2.3): krb5_us_timeofday never says the same twice in a process, and all else is random. */
+/* Servers may know again what they have seen by its time alone (RFC 4120 section 3.2.3), and libkrb5's own care that none comes
+ * twice does not hold among threads (1.20). A clock that was set back is followed. */
+static bool next_time(krb5_context k, krb5_timestamp *second, krb5_int32 *microsecond)
+{
+    enum { MILLION = 1000000, SET_BACK = 2 * MILLION };
+    static _Atomic long long last;
+    if (krb5_us_timeofday(k, second, microsecond))
+        return false;
+    long long now = (long long)(uint32_t)*second * MILLION + *microsecond, before = last, at;
+    do
+        at = now > before || now < before - SET_BACK ? now : before + 1;
+    while (!atomic_compare_exchange_weak(&last, &before, at));
+    *second = (krb5_timestamp)(at / MILLION);
+    *microsecond = (krb5_int32)(at % MILLION);
+    return true;
+}
+
+/* With the ticket's lock held; what stands in front of out then, or NULL. */
 static const struct opening *seal_authenticator(krb5_context k, struct service_ticket *t, unsigned char *out)
 {
     krb5_timestamp second;
     krb5_int32 microsecond;
     unsigned char plain[SEALER_ROOM + LONGEST];
     struct der_behind b = { plain + SEALER_ROOM, plain + sizeof plain, 0, false };
-    bool ok = krb5_us_timeofday(k, &second, &microsecond) == 0 && write_authenticator(&b, k, t, second, microsecond) &&
+    bool ok = next_time(k, &second, &microsecond) && write_authenticator(&b, k, t, second, microsecond) &&
               sealer_seal(t->sealer, k, b.p, b.n, out);
     OPENSSL_cleanse(b.p - SEALER_ROOM, b.n + SEALER_ROOM);
     return ok ? opening_for(t, sealer_length(t->sealer, b.n)) : NULL;
