@@ -43,6 +43,7 @@ static void close_h2(struct h2 *h)
         h2_stream_free(s);
     }
     timer_stop(&h->timer);
+    timer_stop(&h->stop);
     task_cancel(&h->flush);
     sock_close(&h->s);
     client_end(&h->c);
@@ -172,6 +173,14 @@ static void on_timer(struct timer *t)
     timer_set(h->c.loop, t, h2_idle_time(h));
 }
 
+static void on_stop(struct timer *t)
+{
+    struct h2 *h = container_of(t, struct h2, stop);
+    for (struct h2_stream *s = h->streams; s; s = s->next)
+        if (s->answered)
+            h2_stream_reset(s, NGHTTP2_NO_ERROR);
+}
+
 /* ---- the connection ------------------------------------------------------------------------------------- */
 
 static void drain(struct client *c)
@@ -195,6 +204,7 @@ void h2_take(void *memory)
     h->c.kill = kill_h2;
     h->s.calls = &calls;
     h->timer.fire = on_timer;
+    h->stop.fire = on_stop;
     h->flush.run = flush;
     h->session = h2_session_new(h);
     timer_set(h->c.loop, &h->timer, HEAD_TIME);

@@ -27,12 +27,14 @@ struct h2_stream {
     bool ended;              /* the answer is complete in out */
     bool high, room;         /* out went over QUEUE_LOW; came back: the exchange is to be told */
     bool expects;            /* 100 Continue was asked for and not sent */
+    bool answered;           /* all of the answer was written though the client still sends */
     uint64_t moved;          /* when something did */
 };
 
 struct h2 {
     FRONT;
     struct task flush;
+    struct timer stop; /* for streams that are answered */
     nghttp2_session *session;
     struct h2_stream *streams;
     size_t streams_n;

@@ -10,7 +10,8 @@ enum {
     CALM_TIME = 10000, /* ms in which at most CALM frames may come that move nothing */
     CALM = 1000,
     RESETS = 500,
-    RESETS_A_SECOND = 50
+    RESETS_A_SECOND = 50,
+    STOP_TIME = 1000 /* ms in which a client may end a body by itself that nobody wants any more */
 };
 
 static int on_begin(nghttp2_session *session, const nghttp2_frame *frame, void *user)
@@ -116,8 +117,9 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *u
     return 0;
 }
 
-/* The answer went out and the client still sends: it may stop (RFC 9113, section 8.1). A reset that we send for what a client
- * did wrong counts like one of its own: it frees a stream for the next request just as well (CVE-2025-8671). */
+/* The answer went out and the client still sends: it may stop (RFC 9113, section 8.1). It is told so after a while: curl 7.88
+ * forgets an answer that it reads together with the reset. A reset that we send for what a client did wrong counts like one of
+ * its own: it frees a stream for the next request just as well (CVE-2025-8671). */
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
@@ -125,8 +127,11 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *u
     bool ends = (frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
                 (frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
     struct h2_stream *s = ends ? nghttp2_session_get_stream_user_data(session, frame->hd.stream_id) : NULL;
-    if (s && !s->in_ended && !s->x)
-        h2_stream_reset(s, NGHTTP2_NO_ERROR);
+    if (s && !s->in_ended && !s->x) {
+        s->answered = true;
+        if (!s->h->stop.back)
+            timer_set(s->h->c.loop, &s->h->stop, STOP_TIME);
+    }
     return 0;
 }
 

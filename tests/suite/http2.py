@@ -203,6 +203,15 @@ def test_h2_messages(t, build):
         t.check(code != 0, "a cut answer is no whole one", code, out)
         code, out = site.curl("-i", "-H", "Host: nobody.example")
         t.check(b"HTTP/2 403" in out and b"12202" in out, "no rule", out[:80])
+        for _ in range(5):
+            code, out = site.curl("-w", "|%{http_code}", "-H", "Host: nobody.example", "-T", os.path.join(t.dir, "big"), path="/up")
+            t.check(code == 0 and out.endswith(b"|403"), "an upload that nobody wants is answered", code, out[-80:])
+        f = site.frames()
+        f.ask(1, request(method=b"PUT", authority=b"nobody.example", more=[(b"content-length", b"9999")]), end=False)
+        t.equal(f.answer(1)[0], 403, "an answer before the body")
+        f.send(DATA, 0, 1, b"more")
+        t.equal(f.answer(1), ("reset", 0), "a client that goes on sending is told to stop, and nothing else")
+        f.close()
         with open(os.path.join(t.dir, "small"), "wb") as f:
             f.write(b"x" * 999)
         load = subprocess.run(["h2load", "-n", "4000" if build == "plain" else "1000", "-c8", "-m16", "-H:authority: site.example", "-d", f.name,
