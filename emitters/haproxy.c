@@ -115,7 +115,7 @@ static void write_top(struct haproxy *h)
     write_line(w, "http-reuse safe");
     write_line(w, "timeout connect 5s");
     write_line(w, "timeout client %ds", SOURCE_TIMEOUT);
-    write_line(w, "timeout http-request 60s    # a request's head, as for nginx, however patient the rest is");
+    write_line(w, "timeout http-request 60s    # for a request head, as on nginx, however patient the rest is");
     write_line(w, "timeout http-keep-alive %ds", SOURCE_TIMEOUT);
     write_line(w, "timeout server %ds", SOURCE_TIMEOUT);
     w->depth--;
