@@ -69,7 +69,7 @@ static void wants(const struct emission *e, const char *text)
 /* ---- HAProxy's own way of reading a line ------------------------------------ */
 enum { WORDS = 64 };
 
-/* Counts the words of a line; 0 for a comment, and -1 if a quote or a control character is where none may be. */
+/* Counts the words of a line in front of a comment, and gives -1 if a quote or a control character is where none may be. */
 static int count_words(const char *s, size_t n)
 {
     int words = 0;
@@ -77,7 +77,11 @@ static int count_words(const char *s, size_t n)
         bool inside = false;
         for (; i < n && s[i] == ' '; i++)
             ;
-        if (i == n || (s[i] == '#' && words == 0))
+        if (i < n && s[i] == '#')
+            for (; i < n; i++)
+                if ((unsigned char)s[i] < 0x20)
+                    return -1;
+        if (i == n)
             return words;
         for (; i < n && (inside || s[i] != ' '); i++) {
             if ((unsigned char)s[i] < 0x20 || (!inside && (s[i] == '"' || s[i] == '#')))
@@ -206,7 +210,7 @@ static void test_rules(void)
         wants(e, "#   disabled at the source (D-16)\n");
         check(!has(e, "f.example"), "a disabled rule", "is reached");
         wants(e, "weight 0");
-        wants(e, "http-check send meth GET uri '/up%20date' ver HTTP/1.1 hdr Host web.corp.example\n");
+        wants(e, "http-check send meth GET uri '/up%20date' ver HTTP/1.1 hdr Host %[srv_name]:8443\n");
         wants(e, "port 8443 check-ssl");
         wants(e, "insert indirect nocache httponly\n");
         wants(e, "http-request set-path '/i%[path,bytes(2)]' if { var(txn.path) -m int 1 }\n");
