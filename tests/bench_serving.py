@@ -155,9 +155,9 @@ class Counted(Program):
 
 
 def prepared_nginx(folder):
-    """tmgc's config with what the bench needs around it: one worker, as the others, and no log."""
+    """tmgc's config with what the bench needs around it: one worker, as the others, no log, and HTTP/2, which the source did not have."""
     with open(folder + "/nginx/nginx.conf") as f:
-        text = own_folders(f.read(), folder)
+        text = re.sub(r"(?m)^(\s+listen .* ssl\b)", r"\1 http2", own_folders(f.read(), folder))
     with open(folder + "/nginx.conf", "w") as out:
         out.write(text.replace("worker_processes auto;", "worker_processes 1;\npid %s/nginx.pid;\ndaemon off;" % folder))
     return folder + "/nginx.conf"
@@ -170,7 +170,7 @@ def command_of(build, name, folder, single=False):
     if name == "nginx":
         return ["nginx", "-c", prepared_nginx(folder), "-e", folder + "/error.log"] + (["-g", "master_process off;"] if single else [])
     with open(folder + "/haproxy/haproxy.cfg") as f:
-        text = f.read().replace("\nglobal\n", "\nglobal\n    nbthread 1\n", 1)
+        text = f.read().replace("\nglobal\n", "\nglobal\n    nbthread 1\n", 1).replace(" alpn http/1.1 ", " alpn h2,http/1.1 ")
     with open(folder + "/haproxy/bench.cfg", "w") as out:
         out.write(text)
     return ["haproxy", "-db", "-f", folder + "/haproxy/bench.cfg"]
@@ -224,15 +224,13 @@ def wrk(port, host, tls=False, fields=(), connections=64, seconds=SECONDS):
     return int(re.search(r"(\d+) requests in", p.stdout).group(1))
 
 
-def h2load(port, host):
+def h2load(port, host, requests=12000, connections=16):
     """A number of requests and not a time: nginx ends a connection after 1,000, and with a duration h2load then goes on for ever."""
-    p = subprocess.run(["h2load", "-c16", "-m8", "-t1", "-n12000", "https://127.0.0.1:%d/" % port, "-H", ":authority: " + host],
-                       capture_output=True, text=True, timeout=120)
-    found = re.search(r"requests: .*?(\d+) succeeded, (\d+) failed", p.stdout)
-    spoke = re.search(r"Application protocol: h2", p.stdout)
-    if not found or int(found.group(2)):
+    p = subprocess.run(["h2load", "-c%d" % connections, "-m8", "-t1", "-n%d" % requests, "https://127.0.0.1:%d/" % port, "-H", ":authority: " + host],
+                       capture_output=True, text=True, timeout=300)
+    if "Application protocol: h2" not in p.stdout or not re.search(r"requests: .* %d succeeded" % requests, p.stdout):
         sys.exit("h2load on port %d: %s" % (port, p.stdout + p.stderr))
-    return int(found.group(1)) if spoke else 0
+    return requests
 
 
 def settle(programs):
@@ -243,32 +241,33 @@ def settle(programs):
         time.sleep(0.1)
 
 
-def gibibyte(at, option, way, file):
-    """Moves 1 GiB. A URL that ends in no slash: curl would put the file's name behind it."""
-    host, path, more, counted = (host_of(1), "up", ["-T", file], "size_upload") if way == "up" else (host_of(10), "big", [], "size_download")
-    p = subprocess.run(["curl", "-s", "-k", "-f", option, "-o", "/dev/null", "-H", "Host: " + host, "-H", "Expect:", "-w", "%{" + counted + "}", *more,
-                        "%s://127.0.0.1:%d/%s" % ("https" if at % 2 else "http", at, path)], stdout=subprocess.PIPE, text=True)
-    if p.returncode or int(p.stdout) != 1 << 30:
-        sys.exit("1 GiB %s through port %d: curl ends with %d, %s bytes" % (way, at, p.returncode, p.stdout))
+def move(at, option, way, file):
+    """All of a file that lies in the backend's folder. A URL that ends in no slash: curl would put the file's name behind it."""
+    host, path, more, counted = (host_of(1), "up", ["-T", file], "size_upload") if way == "up" else (host_of(10), os.path.basename(file), [], "size_download")
+    p = subprocess.run(["curl", "-s", "-k", "-f", option, "-o", "/dev/null", "-H", "Host: " + host, "-H", "Expect:", "-w", "%{http_version} %{" + counted + "}",
+                        *more, "%s://127.0.0.1:%d/%s" % ("https" if at % 2 else "http", at, path)], stdout=subprocess.PIPE, text=True)
+    if p.returncode or p.stdout != "%s %d" % ("2" if option == "--http2" else "1.1", os.path.getsize(file)):
+        sys.exit("%s %s through port %d: curl ends with %d, %s bytes" % (file, way, at, p.returncode, p.stdout))
 
 
 def interleaved(programs, load):
-    """{name: (requests a second, CPU microseconds a request)}: medians over rounds in which all take turns."""
-    seen = {n: [] for n in programs}
+    """{name: (requests a second, CPU microseconds a request, that beside the first one's)}: medians over rounds in which all take turns.
+    What stands beside another is of one round: a machine that is slower for a while is so for both."""
+    rounds = []
     for _ in range(ROUNDS):
+        rounds.append({})
         for name, program in programs.items():
             settle(programs.values())
             before, start = program.cpu(), time.monotonic()
             done = load(name)
-            if done:
-                seen[name].append((done / (time.monotonic() - start), (program.cpu() - before) * 1e6 / done))
-    return {n: tuple(statistics.median(x[i] for x in v) for i in (0, 1)) for n, v in seen.items() if v}
+            rounds[-1][name] = done / (time.monotonic() - start), (program.cpu() - before) * 1e6 / done
+    first = next(iter(programs))
+    return {n: (*(statistics.median(r[n][i] for r in rounds) for i in (0, 1)), statistics.median(r[n][1] / r[first][1] for r in rounds)) for n in programs}
 
 
 def show(title, figures):
-    base = next(iter(figures.values()))
-    for name, (rate, cpu) in figures.items():
-        print("%-34s %-9s %9.0f a second  %7.1f us CPU a request   x %.2f" % (title, name, rate, cpu, cpu / base[1]), flush=True)
+    for name, (rate, cpu, beside) in figures.items():
+        print("%-34s %-9s %9.0f a second  %7.1f us CPU a request   x %.2f" % (title, name, rate, cpu, beside), flush=True)
 
 
 # ---- the parts --------------------------------------------------------------------------------------------------------
@@ -301,7 +300,7 @@ class Bench:
         self.with_programs(10, lambda ps: show("TLS 1.3, kept connections", interleaved(ps, lambda n: wrk(port(n, True), host_of(10), True))))
 
     def h2(self):
-        self.with_programs(10, lambda ps: show("HTTP/2 (where it is offered)", interleaved(ps, lambda n: h2load(port(n, True), host_of(10)))))
+        self.with_programs(10, lambda ps: show("HTTP/2, kept connections", interleaved(ps, lambda n: h2load(port(n, True), host_of(10)))))
 
     def handshakes(self):
         """wrk comes again with the ticket that it was given last, if it was."""
@@ -315,13 +314,19 @@ class Bench:
         self.with_programs(RULES, lambda ps: show("publishd beside itself, rules:", {"%d" % n: v for (_, n), v in interleaved(
             ps, lambda k: wrk(port(k[0], False, k[1]), host_of(k[1]))).items()}), ("publishd",))
 
-    def bulk(self):
-        """1 GiB down and up, and the memory that it took."""
-        with open(self.folder + "/big", "wb") as f:
-            f.truncate(1 << 30)
-        with open(self.folder + "/big", "rb") as f:      # what is in the page cache already does not wait for the first who asks
+    def file(self, mebibytes):
+        """Its path. It has been read once: what is in the page cache already does not wait for the first who asks."""
+        path = "%s/big-%d" % (self.folder, mebibytes)
+        with open(path, "wb") as f:
+            f.truncate(mebibytes << 20)
+        with open(path, "rb") as f:
             while f.read(1 << 20):
                 pass
+        return path
+
+    def bulk(self):
+        """1 GiB down and up, and the memory that it took."""
+        file = self.file(1024)
 
         def use(programs):
             for what, tls, option in (("plain", False, "--http1.1"), ("TLS", True, "--http1.1"), ("HTTP/2", True, "--http2")):
@@ -330,7 +335,7 @@ class Bench:
                     for _ in range(BULK_ROUNDS):
                         for name, program in programs.items():
                             start, before = time.monotonic(), program.cpu()
-                            gibibyte(port(name, tls), option, way, self.folder + "/big")
+                            move(port(name, tls), option, way, file)
                             seen[name].append((1024 / (time.monotonic() - start), program.cpu() - before))
                     for name, v in seen.items():
                         print("%-34s %-9s %9.0f MiB a second %6.2f s CPU, %.1f MB at most" % (
@@ -362,16 +367,12 @@ class Bench:
                     time.sleep(0.5)
         self.with_programs(10, use)
 
-    def counted(self, name, rules, tls, times, new):
-        """Instructions a request. new: each over a connection of its own."""
-        at = port(name, tls, rules)
+    def counted(self, name, rules, begin, times, warm):
+        """Instructions for each of so many of what begin(name) gives: a function that is told how many."""
         program = Counted(command_of(self.build, name, self.configs(rules)[name], True), port(name, False, rules), self.folder)
         try:
-            client = Client(at, host_of(rules), tls)
-            client.ask(20)
-            if new:
-                return program.during(lambda: [Client(at, host_of(rules), tls).ask(1) for _ in range(times)], lambda: client.ask(5)) / times
-            return program.during(lambda: client.ask(times), lambda: client.ask(5)) / times
+            ask = begin(name)
+            return program.during(lambda: ask(times), lambda: ask(warm)) / times
         finally:
             program.stop()
 
@@ -380,13 +381,25 @@ class Bench:
         if not shutil.which("valgrind"):
             print("no valgrind: instructions are not counted")
             return
+
+        def kept(tls, rules=10):
+            def begin(name):
+                client = Client(port(name, tls, rules), host_of(rules), tls)
+                client.ask(20)
+                return client.ask
+            return begin
         # Of 10,000 rules publishd's alone: nginx needs minutes to read so many under valgrind, and HAProxy as long to look through them.
-        for rules, tls, new, times, names in ((10, False, False, 500, NAMES), (10, True, False, 500, NAMES), (10, True, True, 50, NAMES),
-                                              (10000, False, False, 500, NAMES[:1])):
-            figures = {name: self.counted(name, rules, tls, times, new) for name in names}
-            what = "a new TLS connection each" if new else "user mode, %d rules%s" % (rules, ", TLS" if tls else "")
+        for what, each, rules, begin, times, warm, names in (
+                ("HTTP/1.1, 10 rules", "request", 10, kept(False), 500, 5, NAMES),
+                ("HTTP/1.1, 10000 rules", "request", 10000, kept(False, 10000), 500, 5, NAMES[:1]),
+                ("TLS 1.3", "request", 10, kept(True), 500, 5, NAMES),
+                ("HTTP/2, with 4 connections' begin", "request", 10, lambda name: lambda n: h2load(port(name, True), host_of(10), n, 4), 3600, 8, NAMES),
+                ("a new TLS connection each", "request", 10, lambda name: lambda n: [Client(port(name, True), host_of(10), True).ask(1) for _ in range(n)], 50, 5, NAMES),
+                ("1 GiB down, plain", "MiB", 10, lambda name: lambda n: move(port(name), "--http1.1", "down", self.file(n)), 1024, 1, NAMES),
+                ("1 GiB up, plain", "MiB", 10, lambda name: lambda n: move(port(name), "--http1.1", "up", self.file(n)), 1024, 1, NAMES)):
+            figures = {name: self.counted(name, rules, begin, times, warm) for name in names}
             for name, n in figures.items():
-                print("%-34s %-9s %9.0f instructions a request   x %.2f" % (what, name, n, n / figures["publishd"]), flush=True)
+                print("%-34s %-9s %9.0f instructions in user mode a %s   x %.2f" % (what, name, n, each, n / figures["publishd"]), flush=True)
 
     def sign_in(self):
         """publishd alone, in a domain of its own; root is needed."""

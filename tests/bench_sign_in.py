@@ -152,7 +152,8 @@ class Kept:
 
 
 def beside(program, title, base, other):
-    """Two kinds of connections take turns; what is printed first is what the second is compared with."""
+    """Two kinds of connections take turns; what is printed first is what the second is compared with, turn by turn: a machine that is
+    slower for a while is so for both."""
     seen = {base[0]: [], other[0]: []}
     for _ in range(ROUNDS):
         for name, kept in (base, other):
@@ -160,9 +161,10 @@ def beside(program, title, base, other):
             done = kept.run()
             seen[name].append((done / (time.monotonic() - start), (program.cpu() - before) * 1e6 / done))
     figures = {n: [statistics.median(x[i] for x in v) for i in (0, 1)] for n, v in seen.items()}
+    ratio = statistics.median(b[1] / o[1] for b, o in zip(seen[base[0]], seen[other[0]]))
     for name, (rate, cpu) in figures.items():
         print("%-34s %-18s %7.0f a second of the client's  %6.1f us CPU a request   %6.0f a second of a processor's  x %.2f%s" % (
-            title, name, rate, cpu, 1e6 / cpu, figures[base[0]][1] / cpu, "" if name == base[0] else "   (aim: 0.90)"), flush=True)
+            title, name, rate, cpu, 1e6 / cpu, 1 if name == base[0] else ratio, "" if name == base[0] else "   (aim: 0.90)"), flush=True)
 
 
 def count(program):
