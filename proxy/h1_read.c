@@ -3,6 +3,8 @@
  */
 #include "h1_parts.h"
 
+enum { WAITING_MOST = 64 << 10 }; /* bytes in `in` from which on nothing more is read; a whole head fits */
+
 static enum cause cause_of_status(int status)
 {
     switch (status) {
@@ -201,7 +203,7 @@ static void work_on(struct h1 *h, const char *p, size_t n)
         ;
     h->busy = false;
     keep_rest(h, p, n, at);
-    if (h->in.n >= SCRATCH && h->state != H1_CLOSED)
+    if (h->in.n >= WAITING_MOST && h->state != H1_CLOSED)
         sock_pause(&h->s);
     else if (!h->s.reading && h->state != H1_CLOSED)
         sock_resume(&h->s);

@@ -17,7 +17,7 @@
 #include "../base/base.h"
 #include "status.h"
 
-enum { SCRATCH = 64 << 10, LOOPS_MOST = 64 };    /* bytes of the read buffer; loops of a process */
+enum { SCRATCH = 128 << 10, LOOPS_MOST = 64 };   /* bytes of the read buffer; loops of a process */
 
 struct loop;
 /* A descriptor. events: EPOLLIN and so on, as epoll_wait gave them. */
