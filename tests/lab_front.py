@@ -23,6 +23,19 @@ def equal(name, got, expected, more=""):
     return say(name, got == expected, "got %r, expected %r %s" % (got, expected, more))
 
 
+def service(loops, sign_in=(), krb5="krb5.conf"):
+    """What a configuration begins with: so many loops, the domain as its directory, guesses without limit; sign_in: more lines of that section."""
+    return """publishd: 1
+service:
+  loops: %d
+  forms: {account_limit: 0, address_limit: 0}
+  sign_in:
+    ad: kerberos
+    domains: [{netbios: LAB, realm: LAB.TEST}]
+    kerberos: {config: %s, keytab: %s, principal: HTTP/front.lab.test@LAB.TEST}
+""" % (loops, lab.path(krb5), lab.path("kt", "front.keytab")) + "".join("    %s\n" % line for line in sign_in)
+
+
 def run(parts):
     """Each part, with its time; what it raises is a failed check. A name on the command line behind the build: that part alone."""
     for part in parts:

@@ -17,7 +17,7 @@ import threading
 import time
 import urllib.parse
 
-from lab_front import HTTP_PORT, Served, equal, lab, run, say
+from lab_front import HTTP_PORT, Served, equal, lab, run, say, service
 from lab import CROWD
 from gss_client import KERBEROS, NTLM, Tokens, credential
 
@@ -32,19 +32,7 @@ USERS = list(CROWD)
 
 
 def configuration():
-    text = """publishd: 1
-service:
-  loops: 4
-  forms: {account_limit: 0, address_limit: 0}
-  sign_in:
-    ad: kerberos
-    timeout: 30
-    domains: [{netbios: LAB, realm: LAB.TEST}]
-    kerberos: {config: %s, keytab: %s, principal: HTTP/front.lab.test@LAB.TEST}
-    ntlm_users: %s
-user_sets: [{name: All Authenticated Users}]
-listeners:
-""" % (lab.path("krb5.conf"), lab.path("kt", "front.keytab"), lab.path("apache", "ntlm"))
+    text = service(4, ("timeout: 30", "ntlm_users: " + lab.path("apache", "ntlm"))) + "user_sets: [{name: All Authenticated Users}]\nlisteners:\n"
     for name, port in PORTS.items():
         tls = ", chain: %s, key: %s" % (lab.path("tls", "front.pem"), lab.path("tls", "front.key")) if name == "form" else ""
         text += "  - {name: %s, sockets: [{address: 127.0.0.1, port: %d%s}], authentication: {%s, validator: ad, domain: LAB}}\n" % (name, port, tls, AUTHENTICATION[name])

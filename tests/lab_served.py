@@ -18,10 +18,10 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from lab import Lab, USERS, HTTP_PORT
+from lab import USERS, HTTP_PORT
+from lab_front import equal, lab, say, service
 
 BUILD = sys.argv[1]
-lab = Lab(os.environ["LAB_DIR"])
 PORTS = {"integrated": 7001, "basic": 7002, "ntlm": 7003, "form": 7004, "passcode": 7005}
 FORMS = ("form", "passcode")                 # over TLS; passcode: checked by RADIUS, with a password beside it
 PATHS = {"pass": "anon", "block": "anon", "basic": "basic", "ntlm": "ntlm", "negotiate": "krb", "kerberos": "krb", "kept": "kept"}
@@ -34,27 +34,8 @@ AUTHENTICATION = {"integrated": "integrated: true, offer: [negotiate, ntlm]", "n
                   "passcode": "forms: radius-otp, validator: radius"}
 
 
-def say(name, passed, what=""):
-    print(json.dumps([name, bool(passed), str(what)[:1500]]), flush=True)
-    return passed
-
-
-def equal(name, got, expected, more=""):
-    return say(name, got == expected, "got %r, expected %r %s" % (got, expected, more))
-
-
 def configuration(pairs, more=""):
-    text = """publishd: 1
-service:
-  loops: 2
-  forms: {account_limit: 0, address_limit: 0}
-  sign_in:
-    ad: kerberos
-    domains: [{netbios: LAB, realm: LAB.TEST}]
-    kerberos: {config: %s, keytab: %s, principal: HTTP/front.lab.test@LAB.TEST}
-    radius: {servers: ["%s:11812"], secret: %s}
-listeners:
-""" % (lab.path("krb5.conf"), lab.path("kt", "front.keytab"), lab.ip, lab.path("radius", "secret"))
+    text = service(2, ('radius: {servers: ["%s:11812"], secret: %s}' % (lab.ip, lab.path("radius", "secret")),)) + "listeners:\n"
     for name, port in PORTS.items():
         tls = ", chain: %s, key: %s" % (lab.path("tls", "front.pem"), lab.path("tls", "front.key")) if name in FORMS else ""
         text += "  - name: %s\n    sockets: [{address: 127.0.0.1, port: %d%s}]\n    authentication: {%s%s, domain: LAB}\n" % (

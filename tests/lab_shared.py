@@ -16,7 +16,7 @@ import socket
 import sys
 import urllib.parse
 
-from lab_front import HTTP_PORT, Served, equal, lab, run, say
+from lab_front import HTTP_PORT, Served, equal, lab, run, say, service
 from lab import CROWD, PASSWORDS
 import h2_client
 
@@ -31,19 +31,7 @@ USERS = ("alice", "bob", "zoë")
 
 
 def configuration():
-    text = """publishd: 1
-service:
-  loops: 1
-  forms: {account_limit: 0, address_limit: 0}
-  sign_in:
-    ad: kerberos
-    timeout: 30
-    domains: [{netbios: LAB, realm: LAB.TEST}]
-    kerberos: {config: %s, keytab: %s, principal: HTTP/front.lab.test@LAB.TEST}
-    ntlm_users: %s
-user_sets: [{name: All Authenticated Users}]
-listeners:
-""" % (lab.path("krb5.conf"), lab.path("kt", "front.keytab"), lab.path("apache", "ntlm"))
+    text = service(1, ("timeout: 30", "ntlm_users: " + lab.path("apache", "ntlm"))) + "user_sets: [{name: All Authenticated Users}]\nlisteners:\n"
     for name, port in PORTS.items():
         text += "  - {name: %s, sockets: [{address: 127.0.0.1, port: %d, chain: %s, key: %s}], authentication: {%s, validator: ad, domain: LAB}}\n" % (
             name, port, lab.path("tls", "front.pem"), lab.path("tls", "front.key"), AUTHENTICATION[name])

@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.parse
 
-from lab_front import ADMIN, HTTP_PORT, USERS, Served, curl, equal, lab, run, say
+from lab_front import ADMIN, HTTP_PORT, USERS, Served, curl, equal, lab, run, say, service
 from relays import Datagrams, Relay
 
 BUILD, TIMEOUT = sys.argv[1], 1
@@ -28,23 +28,16 @@ def configuration():
         to.write(f.read().replace("%s:10088" % lab.ip, "%s:%d" % (lab.ip, kdc.port)))
     with open(lab.path("run", "admin"), "w") as f:
         f.write(ADMIN + "\n")
-    text = """publishd: 1
-service:
-  loops: 1
-  forms: {account_limit: 0, address_limit: 0}
-  sign_in:
-    ad: kerberos
-    timeout: %d
-    domains: [{netbios: LAB, realm: LAB.TEST}]
-    kerberos: {config: %s, keytab: %s, principal: HTTP/front.lab.test@LAB.TEST}
-    ldap: {servers: ["ldaps://dc1.lab.test:%d"], trust: %s, base: "DC=lab,DC=test", user: Administrator@LAB.TEST, secret: %s}
-    radius: {servers: ["%s:%d"], secret: %s}
-user_sets:
+    text = service(1, (
+        "timeout: %d" % TIMEOUT,
+        'ldap: {servers: ["ldaps://dc1.lab.test:%d"], trust: %s, base: "DC=lab,DC=test", user: Administrator@LAB.TEST, secret: %s}' % (
+            ldap.port, lab.path("tls", "ca.pem"), lab.path("run", "admin")),
+        'radius: {servers: ["%s:%d"], secret: %s}' % (lab.ip, radius.port, lab.path("radius", "secret"))), "krb5-relayed.conf")
+    text += """user_sets:
   - name: All Authenticated Users
   - {name: Web, groups: ["LAB\\\\webusers"]}
 listeners:
-""" % (TIMEOUT, lab.path("krb5-relayed.conf"), lab.path("kt", "front.keytab"), ldap.port, lab.path("tls", "ca.pem"), lab.path("run", "admin"),
-       lab.ip, radius.port, lab.path("radius", "secret"))
+"""
     for name, port in PORTS.items():
         tls = ", chain: %s, key: %s" % (lab.path("tls", "front.pem"), lab.path("tls", "front.key")) if name in FORMS else ""
         text += "  - {name: %s, sockets: [{address: 127.0.0.1, port: %d%s}]%s}\n" % (
